@@ -1,0 +1,60 @@
+import { Bug } from './diag/diagnostic.js';
+
+/**
+ * Restricted arithmetic kept as data: grids, prunes, tune keys, shapes of temporaries. Python, C and a browser can
+ * evaluate the same thing. A string is a name; true and false come out of comparisons as 1 and 0.
+ */
+export type Expr = number | string | readonly [op: ExprOp, ...args: Expr[]];
+
+const truth = (b: boolean): number => (b ? 1 : 0);
+
+/** Operators by name; arithmetic is that of f64, `idiv` and `%` go toward 0, `cdiv` is the ceiling of a / b. */
+export const EXPR_OPS = {
+  '+': (a: number, b: number) => a + b,
+  '-': (a: number, b: number) => a - b,
+  '*': (a: number, b: number) => a * b,
+  '/': (a: number, b: number) => a / b,
+  '%': (a: number, b: number) => a % b,
+  '**': (a: number, b: number) => a ** b,
+  idiv: (a: number, b: number) => Math.trunc(a / b),
+  cdiv: (a: number, b: number) => Math.ceil(a / b),
+  min: (a: number, b: number) => Math.min(a, b),
+  max: (a: number, b: number) => Math.max(a, b),
+  '<': (a: number, b: number) => truth(a < b),
+  '<=': (a: number, b: number) => truth(a <= b),
+  '>': (a: number, b: number) => truth(a > b),
+  '>=': (a: number, b: number) => truth(a >= b),
+  '==': (a: number, b: number) => truth(a === b),
+  '!=': (a: number, b: number) => truth(a !== b),
+  '&&': (a: number, b: number) => truth(a !== 0 && b !== 0),
+  '||': (a: number, b: number) => truth(a !== 0 || b !== 0),
+  '!': (a: number) => truth(a === 0),
+  neg: (a: number) => -a,
+  '?:': (c: number, a: number, b: number) => (c !== 0 ? a : b),
+  floor: (a: number) => Math.floor(a),
+  ceil: (a: number) => Math.ceil(a),
+  sqrt: (a: number) => Math.sqrt(a),
+  log2: (a: number) => Math.log2(a),
+  abs: (a: number) => Math.abs(a),
+} as const satisfies Record<string, (...x: number[]) => number>;
+export type ExprOp = keyof typeof EXPR_OPS;
+
+/** Value of an expression; a name without a value is a bug of the caller, who checks names when the kernel is read. */
+export function evaluateExpr(e: Expr, names: Readonly<Record<string, number>>): number {
+  if (typeof e === 'number') return e;
+  if (typeof e === 'string') {
+    const value = names[e];
+    if (value === undefined) throw new Bug(`expression names ${e}, which has no value here`);
+    return value;
+  }
+  const [op, ...args] = e;
+  const f: (...x: number[]) => number = EXPR_OPS[op];
+  return f(...args.map((a) => evaluateExpr(a, names)));
+}
+
+/** Names that an expression reads. */
+export function namesOf(e: Expr, into = new Set<string>()): Set<string> {
+  if (typeof e === 'string') into.add(e);
+  else if (typeof e !== 'number') for (const a of e.slice(1) as readonly Expr[]) namesOf(a, into);
+  return into;
+}

@@ -1,0 +1,364 @@
+import type { DType } from '../ir/types.js';
+import * as e from './evaluate.js';
+import * as r from './rules.js';
+import type { AttrTypes, OpRow } from './schema.js';
+
+const unary = (meaning: string, f: (a: number) => number) =>
+  ({
+    meaning,
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.elementwise(1, r.floatTile, 'a float tile'),
+    evaluate: (x) => f(e.one(x)),
+  }) as const satisfies OpRow;
+
+const binary = (meaning: string, rule: OpRow['rule'], evaluate: NonNullable<OpRow['evaluate']>) =>
+  ({ meaning, operands: ['a', 'b'], attrs: {}, effect: 'pure', regions: 0, rule, evaluate }) as const satisfies OpRow;
+
+const numbers = r.elementwise(2, r.numberTile, 'number tiles');
+const floats = r.elementwise(2, r.floatTile, 'float tiles');
+const ints = r.elementwise(2, r.intTile, 'integer tiles');
+const bits = r.elementwise(2, r.intOrMask, 'integer or mask tiles');
+
+const bitOp =
+  (f: (a: number, b: number) => number): NonNullable<OpRow['evaluate']> =>
+  (x, d) => {
+    const [a, b] = e.pair(x);
+    return d === 'i1' ? f(a, b) & 1 : e.wrapInt(f(a, b), d);
+  };
+
+const access = { masked: 'bool?', in_bounds: 'bool?', guard: 'bools?', valid: 'ints?', offset_bits: 'int?' } as const;
+
+/**
+ * Every op, once. Grammar, printer, verifier and interpreter loop over these rows; each backend is a total mapped type
+ * over their names. Elementwise ops take operands of one type: the front end inserts cast, splat, expand and broadcast.
+ */
+export const OPS = {
+  // ---- sources
+  const: {
+    meaning: 'Every lane is `value`.',
+    operands: [],
+    attrs: { value: 'num' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.constRule,
+  },
+  iota: { meaning: 'Lane i is i.', operands: [], attrs: {}, effect: 'pure', regions: 0, rule: r.iotaRule },
+  program_id: {
+    meaning: 'Index of this program along the axis `axis` of the grid.',
+    operands: [],
+    attrs: { axis: 'str' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.scalarResult('i32'),
+  },
+  dim: {
+    meaning: 'Extent of the argument dimension `name`.',
+    operands: [],
+    attrs: { name: 'str' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.scalarResult('i32'),
+  },
+
+  // ---- elementwise
+  add: binary(
+    'a + b; integers wrap.',
+    numbers,
+    e.intOrFloat(
+      (a, b) => a + b,
+      (a, b) => a + b,
+    ),
+  ),
+  sub: binary(
+    'a - b; integers wrap.',
+    numbers,
+    e.intOrFloat(
+      (a, b) => a - b,
+      (a, b) => a - b,
+    ),
+  ),
+  mul: binary(
+    'a * b; integers wrap.',
+    numbers,
+    e.intOrFloat(Math.imul, (a, b) => a * b),
+  ),
+  div: binary('a / b, floats only.', floats, (x) => {
+    const [a, b] = e.pair(x);
+    return a / b;
+  }),
+  idiv: binary('Integer quotient toward 0; division by 0 and -2^31 / -1 trap.', ints, e.integerDivide),
+  rem: binary('Remainder of the quotient toward 0 (floats: fmod); integers trap as idiv.', numbers, e.remainder),
+  max: binary('The larger; if one is NaN, the other.', numbers, (x) => e.maxNumber(...e.pair(x))),
+  min: binary('The smaller; if one is NaN, the other.', numbers, (x) => e.minNumber(...e.pair(x))),
+  and: binary(
+    'Bitwise and; logical on masks.',
+    bits,
+    bitOp((a, b) => a & b),
+  ),
+  or: binary(
+    'Bitwise or; logical on masks.',
+    bits,
+    bitOp((a, b) => a | b),
+  ),
+  xor: binary(
+    'Bitwise exclusive or; logical on masks.',
+    bits,
+    bitOp((a, b) => a ^ b),
+  ),
+  shl: binary('a << (b mod 32).', ints, e.shiftLeft),
+  shr: binary('a >> (b mod 32); i32 keeps its sign, u32 fills with 0.', ints, e.shiftRight),
+  ushr: binary('a >>> (b mod 32): fills with 0, keeps the dtype.', ints, e.shiftRightLogical),
+  mulhi: binary(
+    'High 32 bits of the 64-bit product of two u32.',
+    r.elementwise(2, (t) => t.dtype === 'u32', 'u32 tiles'),
+    (x) => e.mulHigh(x),
+  ),
+  not: {
+    meaning: 'Bitwise complement; logical on masks.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.elementwise(1, r.intOrMask, 'an integer or mask tile'),
+    evaluate: (x, d) => (d === 'i1' ? 1 - e.one(x) : e.wrapInt(~e.one(x), d)),
+  },
+  neg: {
+    meaning: '-x; integers wrap.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.elementwise(1, r.numberTile, 'a number tile'),
+    evaluate: (x, d) => (d === 'i32' || d === 'u32' ? e.wrapInt(-e.one(x), d) : -e.one(x)),
+  },
+  abs: {
+    meaning: '|x|; -2^31 stays.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.elementwise(1, r.numberTile, 'a number tile'),
+    evaluate: (x, d) => (d === 'i32' ? e.wrapInt(Math.abs(e.one(x)), d) : Math.abs(e.one(x))),
+  },
+  exp: unary('e^x.', Math.exp),
+  exp2: unary('2^x.', (a) => 2 ** a),
+  log: unary('Natural logarithm.', Math.log),
+  log2: unary('Logarithm to base 2.', Math.log2),
+  log1p: unary('log(1 + x).', Math.log1p),
+  sqrt: unary('Square root.', Math.sqrt),
+  rsqrt: unary('1 / sqrt(x).', (a) => 1 / Math.sqrt(a)),
+  sigmoid: unary('1 / (1 + e^-x).', (a) => 1 / (1 + Math.exp(-a))),
+  tanh: unary('Hyperbolic tangent.', Math.tanh),
+  erf: unary('Error function.', e.erf),
+  sin: unary('Sine, x in radians.', Math.sin),
+  cos: unary('Cosine, x in radians.', Math.cos),
+  floor: unary('Largest integer <= x.', Math.floor),
+  ceil: unary('Smallest integer >= x.', Math.ceil),
+  round: unary('Nearest integer, half to even.', e.roundHalfEven),
+  cmp: {
+    meaning: 'Mask of `a pred b`; pred is lt, le, gt, ge, eq or ne. NaN: only ne holds.',
+    operands: ['a', 'b'],
+    attrs: { pred: 'str' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.compareRule,
+    evaluate: (x, _d, attrs) => e.compare(x, attrs.pred),
+  },
+  select: {
+    meaning: 'Lane of a where the mask holds, else of b; the lane not chosen contributes nothing.',
+    operands: ['mask', 'a', 'b'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.selectRule,
+    evaluate: (x) => (x[0] ? x[1] : x[2]) as number,
+  },
+  cast: {
+    meaning:
+      'Value in another dtype: float to float rounds to nearest even, float to int truncates and saturates (NaN: 0), a mask gives 1 or 0.',
+    operands: ['x'],
+    attrs: { to: 'dtype' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.castRule,
+    evaluate: (x, d, attrs) =>
+      attrs.to === 'i32' || attrs.to === 'u32' ? e.toInt(e.one(x), d, attrs.to as DType) : e.one(x),
+  },
+  bitcast: {
+    meaning: 'The same bits read as another dtype of 32 bits.',
+    operands: ['x'],
+    attrs: { to: 'dtype' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.bitcastRule,
+    evaluate: (x, d, attrs) => e.bitcast(e.one(x), d, attrs.to as DType),
+  },
+
+  // ---- shape
+  splat: {
+    meaning: 'A scalar in every lane.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.splatRule,
+  },
+  broadcast: {
+    meaning: 'Axes of extent 1 repeated to the result extent.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.broadcastRule,
+  },
+  expand: {
+    meaning: 'An axis of extent 1 inserted before `axis`.',
+    operands: ['x'],
+    attrs: { axis: 'int' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.expandRule,
+  },
+  reshape: {
+    meaning: 'The same elements in row-major order under another shape.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.reshapeRule,
+  },
+  trans: {
+    meaning: 'Rows and columns exchanged.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.transRule,
+  },
+  convert: {
+    meaning: 'The same tile in another layout.',
+    operands: ['x'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.sameTypeRule,
+  },
+
+  // ---- matrix, reductions, scans
+  dot: {
+    meaning: 'Matrix product a b, plus acc where given; exact products of 16-bit operands, f32 sums in any order.',
+    operands: ['a', 'b', 'acc?'],
+    attrs: { precision: 'str?' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.dotRule,
+  },
+  reduce: {
+    meaning:
+      'One axis folded by `op` (sum, max, min, argmax, argmin), in any order; 16-bit floats accumulate in f32; NaN loses in max and min.',
+    operands: ['x'],
+    attrs: { op: 'str', axis: 'int' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.reduceRule,
+  },
+  scan: {
+    meaning: 'Inclusive scan along an axis by `op` (sum); `reverse` runs from the end.',
+    operands: ['x'],
+    attrs: { op: 'str', axis: 'int', reverse: 'bool?' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.scanRule,
+  },
+
+  // ---- memory
+  view_at: {
+    meaning:
+      'Axes that are not kept are fixed at the given indices, one operand each; an index outside gives an empty view.',
+    operands: ['view', 'index*'],
+    attrs: { keep: 'bools' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.viewAtRule,
+  },
+  view_slice: {
+    meaning:
+      'begin <= index < end of the first axis, renumbered from 0 and cut to the bounds of the view; coordinate 0 stays at begin.',
+    operands: ['view', 'begin', 'end'],
+    attrs: {},
+    effect: 'pure',
+    regions: 0,
+    rule: r.viewSliceRule,
+  },
+  load: {
+    meaning:
+      'Tile whose lane 0 is at the origin (one operand an axis, then the mask if `masked`). Lanes outside the view, masked off, or at positions >= `valid` are `pad`. `guard[i]` false: axis i is proven inside. `in_bounds`: the author promises it for all.',
+    operands: ['view', 'origin*'],
+    attrs: { pad: 'num', cache: 'str?', ...access },
+    effect: 'read',
+    regions: 0,
+    rule: r.loadRule,
+  },
+  get: {
+    meaning: 'One element as a scalar; outside the view: 0.',
+    operands: ['view', 'index*'],
+    attrs: { offset_bits: 'int?' },
+    effect: 'read',
+    regions: 0,
+    rule: r.getRule,
+  },
+  store: {
+    meaning:
+      'Writes the tile with lane 0 at the origin (then the mask if `masked`). Lanes outside the view, masked off, or at positions >= `valid` are dropped.',
+    operands: ['view', 'value', 'origin*'],
+    attrs: { ...access },
+    effect: 'write',
+    regions: 0,
+    rule: r.storeRule,
+  },
+
+  // ---- control
+  for: {
+    meaning:
+      'Runs the region for begin, begin+step, ... < end with the carried values; `reverse` takes the same indices last first. step > 0.',
+    operands: ['begin', 'end', 'step', 'init*'],
+    attrs: { reverse: 'bool?', stages: 'int?' },
+    effect: 'control',
+    regions: 1,
+    rule: r.forRule,
+  },
+  if: {
+    meaning: 'Runs the first region if the condition holds, else the second; both yield the results.',
+    operands: ['condition'],
+    attrs: {},
+    effect: 'control',
+    regions: 2,
+    rule: r.ifRule,
+  },
+  inline: {
+    meaning: 'The body of a called function, at its call; removed by the pass of the same name.',
+    operands: [],
+    attrs: { callee: 'str' },
+    effect: 'control',
+    regions: 1,
+    rule: r.declaredResults,
+  },
+  yield: {
+    meaning: 'Ends a region with its results.',
+    operands: ['value*'],
+    attrs: {},
+    effect: 'control',
+    regions: 0,
+    rule: r.noResults,
+  },
+} as const satisfies Record<string, OpRow>;
+
+export type OpName = keyof typeof OPS;
+export type AttrsOf<N extends OpName> = AttrTypes<(typeof OPS)[N]['attrs']>;
+export const OP_NAMES = Object.keys(OPS) as readonly OpName[];
+export const opRow = (name: OpName): OpRow => OPS[name];
+export const isOpName = (name: string): name is OpName => Object.hasOwn(OPS, name);
+export const isElementwise = (name: OpName): boolean => opRow(name).evaluate !== undefined;
