@@ -1,0 +1,105 @@
+import {
+  bf16,
+  cast,
+  cdiv,
+  col,
+  dot,
+  dtypes,
+  exp2,
+  f16,
+  f32,
+  full,
+  input,
+  iota,
+  kernel,
+  log2,
+  max,
+  maximum,
+  minimum,
+  output,
+  range,
+  row,
+  type Scalar,
+  scalar,
+  sum,
+  type Tile,
+  trans,
+  where,
+  zeros,
+} from '../../dsl/index.js';
+
+const T = dtypes('T', f32, f16, bf16);
+const LOG2E = Math.LOG2E;
+
+type Scores = Tile<'f32', ['BM', 'BN']>;
+type ScoreMod = (s: Scores, head: Scalar<'i32'>, i: Tile<'i32', ['BM', 1]>, j: Tile<'i32', [1, 'BN']>) => Scores;
+const identity: ScoreMod = (s) => s;
+
+/**
+ * FlashAttention-2, forward, with a score function: o_i = softmax over j of scoreMod(scale q_i . k_j) times v.
+ *
+ * One program computes BM queries of one head and walks over the keys in blocks of BN with a running maximum and sum.
+ * `causal`: key j is seen by queries i >= j, counted from the first token of both; keys after the block of queries are
+ * not read at all. A query whose scores are all -Infinity gets o = 0 and lse = -Infinity.
+ *
+ * q, o [B, H, M, D]; k, v [B, H, N, D]; scale multiplies the products (usually D^-1/2); lse [B, H, M], natural log of
+ * the sum of exp(scores).
+ * Source: Dao 2023, "FlashAttention-2", arXiv 2307.08691, algorithm 1; score functions as in FlexAttention (Dong et al.
+ * 2024, arXiv 2412.05496).
+ */
+export const flashFwd = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'M', 'D']),
+      k: input(T, ['B', 'H', 'N', 'D']),
+      v: input(T, ['B', 'H', 'N', 'D']),
+      scale: scalar(f32),
+      o: output(T, ['B', 'H', 'M', 'D']),
+      lse: output(f32, ['B', 'H', 'M']),
+    },
+    comptime: ['D'],
+    options: { causal: false, scoreMod: identity },
+    tune: { BM: [32, 64, 128, 16, 8], BN: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3, 4] },
+    prune: ({ BM, BN, D }) => (BM + 2 * BN) * D * 2 <= 160 * 1024,
+    tuneKey: ({ M, N }) => [M, N],
+    grid: ({ B, H, M, BM }) => ({ m: cdiv(M, BM), h: H, b: B }),
+  },
+  ({ q, k, v, scale, o, lse }, { N, D, BM, BN, causal, scoreMod }, { b, h, m }) => {
+    const m0 = m * BM;
+    const end = causal ? minimum(N, m0 + BM) : N;
+    const K = k.at(b, h).slice(0, end); // keys from `end` on read 0, whatever memory holds
+    const V = v.at(b, h).slice(0, end);
+    const qi = q.at(b, h).load([m0, 0], [BM, D]);
+    const i = col(m0 + iota(BM));
+
+    let mi = full([BM], -Infinity, f32);
+    let li = zeros([BM], f32);
+    let acc = zeros([BM, D], f32);
+
+    for (const n of range(0, end, BN)) {
+      const kj = K.load([n, 0], [BN, D]);
+      const vj = V.load([n, 0], [BN, D]);
+      const j = row(n + iota(BN));
+
+      let s: Scores = dot(qi, trans(kj)) * scale;
+      s = scoreMod(s, h, i, j) * LOG2E;
+      s = where(j < N && (!causal || i >= j), s, -Infinity);
+
+      const mNew = maximum(mi, max(s, 1));
+      const shift = where(mNew === -Infinity, 0, mNew); // a row that has seen no score yet
+      const p = exp2(s - col(shift));
+      const alpha = exp2(mi - shift);
+      li = li * alpha + sum(p, 1);
+      acc = dot(cast(p, T), vj, acc * col(alpha));
+      mi = mNew;
+    }
+    o.at(b, h).store([m0, 0], where(col(li) > 0, acc / col(li), 0));
+    lse.at(b, h).store([m0], where(li > 0, (mi + log2(li)) / LOG2E, -Infinity));
+  },
+);
+
+/** Slope 2^(-(head + 1) / 2): sixteen heads. Source: Press et al. 2022, "Train Short, Test Long", arXiv 2108.12409. */
+const alibi: ScoreMod = (s, head, i, j) => s - exp2(cast(head + 1, f32) * -0.5) * (i - j);
+
+/** Causal attention with linear biases: a variant is one function and one line. */
+export const alibiFwd = flashFwd.with({ causal: true, scoreMod: alibi });

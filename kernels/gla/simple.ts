@@ -1,0 +1,97 @@
+import {
+  bf16,
+  cast,
+  cdiv,
+  col,
+  cumsum,
+  dot,
+  dtypes,
+  exp,
+  f16,
+  f32,
+  input,
+  iota,
+  kernel,
+  output,
+  range,
+  row,
+  sum,
+  type Tile,
+  trans,
+  where,
+  zeros,
+} from '../../dsl/index.js';
+
+const T = dtypes('T', f32, f16, bf16);
+
+/** [i, j] -> the log-decays of the tokens after j, up to and including `i`, as terms of a sum over i: 0 for i <= j. */
+function laterTerms<A>(g: Tile<'f32', [A]>, i: Tile<'i32', [A]>): Tile<'f32', [A, A]> {
+  return where(col(i) <= row(i), 0, col(g));
+}
+
+/**
+ * Simple gated linear attention with one data-dependent log-decay a token and head, forward:
+ * S_t = exp(g_t) S_{t-1} + k_t^T v_t;  o_t = D^-1/2 q_t S_t. RetNet is g = const per head.
+ *
+ * Chunks of C tokens with a running D x BE state. The decay between two tokens is summed from the tokens between them,
+ * never as a difference of two prefix sums: that would cancel where a steep decay precedes a mild one.
+ *
+ * q, k [B, H, N, D]; v, o [B, H, N, E]; g [B, H, N] <= 0, the natural log of the decay; h0, hT [B, H, D, E] the states
+ * before the first and after the last token. Options: `initialState` reads h0 (else it may be null and counts as 0),
+ * `finalState` writes hT (else it may be null).
+ * Source: Yang et al. 2024, "Gated Linear Attention Transformers", arXiv 2312.06635, section 4; scalar gate as in
+ * Mamba-2 (Dao and Gu 2024, arXiv 2405.21060).
+ */
+export const simpleGlaFwd = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'H', 'N', 'D']),
+      v: input(T, ['B', 'H', 'N', 'E']),
+      g: input(f32, ['B', 'H', 'N']),
+      h0: input(f32, ['B', 'H', 'D', 'E']),
+      o: output(T, ['B', 'H', 'N', 'E']),
+      hT: output(f32, ['B', 'H', 'D', 'E']),
+    },
+    comptime: ['D', 'E'],
+    options: { initialState: false, finalState: false },
+    tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
+    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
+  },
+  ({ q, k, v, g, h0, o, hT }, { N, D, C, BE, initialState, finalState }, { b, h, e }) => {
+    const Q = q.at(b, h);
+    const K = k.at(b, h);
+    const V = v.at(b, h);
+    const G = g.at(b, h);
+    const O = o.at(b, h);
+    const i = iota(C);
+    const scale = 1 / Math.sqrt(D); // folded at compile time
+
+    let state = zeros([D, BE], f32);
+    if (initialState) state = h0.at(b, h).load([0, e * BE], [D, BE]);
+
+    for (const n of range(0, N, C)) {
+      const qi = Q.load([n, 0], [C, D]);
+      const ki = K.load([n, 0], [C, D]);
+      const vi = V.load([n, e * BE], [C, BE]);
+      const gi = G.load([n], [C]); // tail tokens read 0: no decay, and their k is 0
+      const terms = laterTerms(gi, i); // [C, C]
+      const decay = exp(where(col(i) >= row(i), cumsum(terms, 0), -Infinity)); // of k_j as q_i sees it
+      const fromStart = exp(cumsum(gi, 0)); // [C], of the state as q_i sees it
+      const toEnd = exp(sum(terms, 0)); // [C], of k_j as the next chunk sees it
+
+      const p = dot(qi, trans(ki)) * decay;
+      const intra = dot(cast(p, T), vi);
+      const inter = dot(qi, cast(state, T)) * col(fromStart);
+      O.store([n, e * BE], (intra + inter) * scale);
+
+      const kScaled = cast(ki * col(toEnd), T);
+      state = state * exp(sum(gi, 0)) + dot(trans(kScaled), vi);
+    }
+    if (finalState) hT.at(b, h).store([0, e * BE], state);
+  },
+);
+
+/** The same between two segments of one sequence: reads h0, writes hT. */
+export const simpleGlaSegment = simpleGlaFwd.with({ initialState: true, finalState: true });
