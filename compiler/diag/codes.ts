@@ -20,6 +20,162 @@ export const CODES = {
   },
 
   // ---- 08xx run-time traps
+  LAC0601: {
+    title: 'unknown argument',
+    explain: 'A launch names an argument that the kernel does not have. Names are those of `args` in the declaration.',
+  },
+  LAC0602: {
+    title: 'argument missing',
+    explain:
+      'A launch gives no value for an argument of the kernel. Every argument needs one; a tensor that the options in force never touch may be null.',
+  },
+  LAC0603: {
+    title: 'wrong rank',
+    explain: 'A tensor has another number of axes than the kernel declares for that argument.',
+  },
+  LAC0604: {
+    title: 'wrong dtype',
+    explain:
+      'A tensor has another dtype than the kernel declares, or than this variant was compiled for. Arguments that share one dtype parameter have one dtype.',
+  },
+  LAC0605: {
+    title: 'dimensions disagree',
+    explain: 'One dimension name, used in two arguments or twice in one, means equal extents.',
+  },
+  LAC0606: {
+    title: 'comptime dimension differs from the variant',
+    explain:
+      'A variant is compiled for fixed sizes of its comptime dimensions. Other sizes need another variant; calls from TypeScript compile it by themselves.',
+  },
+  LAC0607: {
+    title: 'elements of an output share an address',
+    explain:
+      'Distinct elements of an output or inout tensor need distinct addresses, otherwise two lanes store one element. Stride 0 and overlapping strides are for inputs only.',
+  },
+  LAC0608: {
+    title: 'output overlaps another argument',
+    explain:
+      'The bytes of an output or inout tensor, from its first to its last element, may not overlap those of any other argument. Work in place is one inout argument.',
+  },
+  LAC0609: {
+    title: 'tensor was freed',
+    explain: 'The memory of this tensor was given back with free(); other views of it are gone too.',
+  },
+  LAC0610: {
+    title: 'tensor lives on another device',
+    explain: 'All tensors of a launch have to be allocated on the device that runs it.',
+  },
+  LAC0611: {
+    title: 'null for an argument that is used',
+    explain: 'Only an argument that the options in force never touch may be null.',
+  },
+  LAC0612: {
+    title: 'wrong value for a scalar argument',
+    explain: 'A scalar argument takes a number that its dtype holds: a whole number in range for i32 and u32.',
+  },
+  LAC0613: {
+    title: 'device too small for this variant',
+    explain:
+      'The variant needs more workgroup memory, invocations or bindings than the device has, or a feature that it lacks. Another configuration of the tune knobs may fit.',
+  },
+  LAC0614: {
+    title: 'tensor larger than the device binds',
+    explain: 'A device binds buffers up to a limit. Split the tensor, or use a device with a higher limit.',
+  },
+  LAC0615: {
+    title: 'tensor too large for 32-bit offsets',
+    explain: 'WGSL computes element offsets in 32 bits. A launch in which one could reach 2^31 is refused: it would wrap.',
+  },
+  LAC0616: {
+    title: 'grid too large',
+    explain:
+      'A launch has at most 65535 x 65535 programs on WebGPU. Give each program more work: larger blocks, or a loop in the kernel.',
+  },
+  LAC0617: {
+    title: 'tensor is not laid out as the variant assumes',
+    explain:
+      'A variant may assume that the last axis is contiguous and that offsets and strides are multiples of some number of elements, so that it can use wide accesses. This tensor breaks the assumption: it needs the generic variant.',
+  },
+  LAC0618: {
+    title: 'output shares an allocation with another argument',
+    explain:
+      'WebGPU does not let one launch write to a buffer and use it through another argument too, even where the bytes are disjoint. Allocate the output separately.',
+  },
+  LAC0619: {
+    title: 'dimension has no known extent',
+    explain: 'A dimension that only null arguments have cannot be told from the arguments of the launch.',
+  },
+  LAC0620: {
+    title: 'tensor cannot be made so',
+    explain:
+      'Shape, strides or offset of a tensor are not usable: extents and strides are whole numbers >= 0, and every element lies inside the allocation. Masks (i1) are not stored in tensors.',
+  },
+  LAC0621: {
+    title: 'data does not fit the tensor',
+    explain:
+      'write() takes as many values as the tensor has elements, in row-major order: a Float64Array or array of values for every dtype, or the typed array of the dtype (Uint16Array holds the bits of f16 and bf16).',
+  },
+  LAC0622: {
+    title: 'half of a 32-bit word cannot be written from the host',
+    explain:
+      'Buffers are written in words of four bytes, so that a 16-bit element of a view with gaps cannot be written alone. Write through the tensor that owns the allocation.',
+  },
+  LAC0623: {
+    title: 'argument is not a tensor of this runtime',
+    explain: 'Tensor arguments are made with empty(device, dtype, shape), or are views of such a tensor.',
+  },
+  LAC0701: {
+    title: 'unknown device',
+    explain:
+      "Devices are 'webgpu' (the best GPU, else the software driver), 'webgpu:software', 'webgpu:N' (adapter N of `lac devices`), 'interpret' (f64), 'interpret:round' (rounds to each dtype), and '' for the best one found.",
+  },
+  LAC0702: {
+    title: 'device kind not built yet',
+    explain: 'CUDA is planned and not built. NVIDIA GPUs work through WebGPU: use the device webgpu.',
+  },
+  LAC0703: {
+    title: 'no WebGPU device',
+    explain:
+      'No Vulkan driver gave a usable adapter, and the software driver could not be used either. `lac doctor` lists what is missing. The device interpret needs no driver.',
+  },
+  LAC0704: {
+    title: 'software driver cannot be unpacked',
+    explain:
+      'The software Vulkan driver comes with the npm package @sparticuz/chromium and is unpacked once into a cache folder: LAC_CACHE, else XDG_CACHE_HOME/lac, else ~/.cache/lac, else the folder for temporary files. None of them could be used. It takes 7 MB and must allow loading libraries (no noexec).',
+  },
+  LAC0705: {
+    title: 'device lost',
+    explain:
+      'The driver gave the device up: it was reset, removed, or a kernel ran past the watchdog. Everything on it is gone; open a new device with openDevice().',
+  },
+  LAC0706: {
+    title: 'device is out of memory',
+    explain: 'The device could not allocate a buffer. Free tensors that are no longer needed, or use smaller ones.',
+  },
+  LAC0707: {
+    title: 'device was destroyed',
+    explain: 'destroy() was called on this device. Open a new one with openDevice().',
+  },
+  LAC0708: {
+    title: 'device reported an error',
+    explain:
+      'The device refused an operation that passed our checks. Results since the last synchronisation are not reliable. Please report it with the text of the message.',
+  },
+  LAC0709: {
+    title: 'driver failed to compile a kernel',
+    explain:
+      "The WGSL is valid, but the device's own compiler gave up. Another configuration or a newer driver may work.",
+  },
+  LAC0710: {
+    title: 'Vulkan driver file cannot be used',
+    explain:
+      'LAC_ICD, VK_DRIVER_FILES or VK_ICD_FILENAMES names a Vulkan driver manifest (JSON with ICD.library_path) that is missing, broken, or names a library that does not load. Correct the variable, or unset it.',
+  },
+  LAC0711: {
+    title: 'WebGPU library does not load',
+    explain:
+      'The npm package webgpu (Dawn) has no build for this platform, or its build does not load here. It needs glibc on Linux. The device interpret works everywhere.',
+  },
   LAC0801: {
     title: 'broken inBounds promise',
     explain:
