@@ -1,0 +1,5 @@
+export * from './algebra.js';
+export * from './axes.js';
+export * from './blocked.js';
+export * from './holders.js';
+export * from './layout.js';
