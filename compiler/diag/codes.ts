@@ -84,7 +84,8 @@ export const CODES = {
   },
   LAC0615: {
     title: 'tensor too large for 32-bit offsets',
-    explain: 'WGSL computes element offsets in 32 bits. A launch in which one could reach 2^31 is refused: it would wrap.',
+    explain:
+      'WGSL computes element offsets in 32 bits. A launch in which one could reach 2^31 is refused: it would wrap.',
   },
   LAC0616: {
     title: 'grid too large',
@@ -226,6 +227,93 @@ export const CODES = {
     title: 'step limit reached',
     explain:
       'The interpreter stopped after a fixed number of operations, so that a loop that never ends does not hang it. Use smaller sizes, or raise the limit.',
+  },
+
+  // ---- 09xx command line and driver
+  LAC0901: {
+    title: 'command line not understood',
+    explain:
+      'An option, a verb or a value on the command line is unknown or malformed. `lac VERB --help` lists what a verb takes.',
+    wrong: 'lac run forward.ts --shape N:100',
+    right: 'lac run forward.ts --shape N=100,H=2',
+  },
+  LAC0902: {
+    title: 'no reference for this kernel',
+    explain:
+      'lac run compares with a reference and found none. Beside `x.ts` it looks for `x.ref.ts`, exporting a constant of type Reference with the name of the kernel. `--check FILE` names another file; `--no-check` runs without comparing.',
+    right:
+      'export const scale: Reference = { shape: { N: 1000 }, run: ({ inputs: { x } }) => ({ y: x.map((a) => 2 * a) }) };',
+  },
+  LAC0903: {
+    title: 'reference cannot be loaded',
+    explain:
+      'The file of the reference does not parse, throws while it is loaded, or exports something that is no Reference.',
+  },
+  LAC0904: {
+    title: 'no such kernel in the file',
+    explain:
+      'Kernels are the exported constants made by kernel(...) or .with(...). `--kernel NAME` chooses one of several.',
+  },
+  LAC0905: {
+    title: 'reference and kernel disagree about an output',
+    explain:
+      'The reference returned no values for an output that the kernel writes, values for an argument that is no output, or the wrong number of them.',
+  },
+  LAC0906: {
+    title: 'no configuration fits',
+    explain:
+      'Every combination of the tune knobs was rejected: by `prune` for these sizes, or by a limit of the device. Add smaller blocks to `tune`, loosen `prune`, or choose a configuration with --config to see its own error.',
+  },
+  LAC0907: {
+    title: 'not a name of this kernel',
+    explain:
+      'A dimension, dtype parameter, option or tune knob given on the command line, or to the driver, is not declared by the kernel; or its value is not one of the declared choices.',
+    wrong: 'lac run forward.ts --config BLOCK=64',
+    right: 'lac run forward.ts --config C=64',
+  },
+  LAC0908: {
+    title: 'output cannot be written',
+    explain:
+      'The folder cannot be created, or a file in it cannot be written: no permission, or no space. Files are written beside their name and renamed when whole, so nothing half-written is left.',
+  },
+  LAC0909: {
+    title: 'target is not built yet',
+    explain: 'This version of lac compiles to `webgpu` (WGSL). CUDA PTX (sm_80, sm_90) is planned.',
+    right: 'lac compile forward.ts --target webgpu',
+  },
+  LAC0910: {
+    title: 'dimension without a size',
+    explain:
+      'Every dimension of the arguments needs a size: from --shape, from `shape` of the reference, or, for a call from TypeScript, from the tensors.',
+    right: 'lac run forward.ts --shape B=1,H=4,N=1000,D=64,E=64',
+  },
+  LAC0911: {
+    title: 'generated input has the wrong size',
+    explain:
+      'A generator in `inputs` of the reference returns as many values as the product of `shape`, in row-major order.',
+  },
+  LAC0912: {
+    title: 'scalar argument without a value',
+    explain:
+      '`scalars` of the reference gives every scalar argument its value: a number, or a function of the dimensions.',
+    right: 'scalars: { scale: ({ D = 1 }) => 1 / Math.sqrt(D) }',
+  },
+  LAC0913: {
+    title: 'no such pass',
+    explain: 'The passes, in order, are printed by `lac ir --list`.',
+  },
+  LAC0914: {
+    title: 'no such diagnostic code',
+    explain: 'Codes have the form LAC0202. `lac explain` without a code lists all of them.',
+  },
+  LAC0915: {
+    title: 'source of a called kernel cannot be found',
+    explain:
+      'A kernel called from TypeScript is compiled from its source, found through the place where kernel(...) ran (and its source map). The source has to be readable when the kernel is called.',
+  },
+  LAC0916: {
+    title: 'kernel was not compiled',
+    explain: 'The kernel has errors; they are listed with their places in the source.',
   },
 } as const satisfies Record<string, CodeInfo>;
 

@@ -1,0 +1,91 @@
+import type { ArgSpec } from '../compiler/artifact.js';
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { type DType, isFloat, sizeOf } from '../compiler/ir/types.js';
+import { roundTo } from '../compiler/ops/round.js';
+import { randomStream } from './random.js';
+import type { Dims, InputContext, Reference } from './reference.js';
+
+export type TensorArg = Extract<ArgSpec, { dims: readonly string[] }>;
+export const isTensorArg = (arg: ArgSpec): arg is TensorArg => arg.dir !== 'scalar';
+
+/** Dtype of an argument once the dtype parameters have their choices. */
+export const dtypeOf = (arg: ArgSpec, dtypes: Readonly<Record<string, DType>>): DType =>
+  dtypes[arg.dtype] ?? (arg.dtype as DType);
+
+export function shapeOf(arg: TensorArg, dims: Dims): readonly number[] {
+  return arg.dims.map((name) => {
+    const extent = dims[name];
+    if (extent === undefined) throw new LacError(missingDim(name, arg.name));
+    return extent;
+  });
+}
+
+const missingDim = (name: string, arg: string) =>
+  diagnostic('LAC0910', `dimension ${name} of argument ${arg} has no size`, null, {
+    help: [`give it one: --shape ${name}=64, or \`shape\` in the reference`],
+  });
+
+/** Values of an argument that its reference does not generate: standard normal; whole numbers 0..15 for integers. */
+function defaultValues(dtype: DType, { shape, random, uniform }: InputContext): Float64Array {
+  const draw = isFloat(dtype) ? random : () => Math.floor(uniform() * 16);
+  return Float64Array.from({ length: sizeOf(shape) }, draw);
+}
+
+/** Values for every tensor that the kernel reads (`in` and `inout`), rounded to the argument's dtype. */
+export function makeInputs(
+  args: readonly ArgSpec[],
+  dtypes: Readonly<Record<string, DType>>,
+  dims: Dims,
+  reference: Pick<Reference, 'inputs'>,
+  seed: number,
+): Record<string, Float64Array> {
+  const made: Record<string, Float64Array> = {};
+  for (const arg of args) {
+    if (!isTensorArg(arg) || arg.dir === 'out') continue;
+    made[arg.name] = makeInput(arg, dtypeOf(arg, dtypes), dims, reference, seed);
+  }
+  return made;
+}
+
+function makeInput(
+  arg: TensorArg,
+  dtype: DType,
+  dims: Dims,
+  reference: Pick<Reference, 'inputs'>,
+  seed: number,
+): Float64Array {
+  const shape = shapeOf(arg, dims);
+  const stream = randomStream(seed, arg.name);
+  const context: InputContext = { dims, shape, random: stream.normal, uniform: stream.uniform };
+  const generate = reference.inputs?.[arg.name];
+  const values = generate ? generate(context) : defaultValues(dtype, context);
+  if (values.length !== sizeOf(shape)) {
+    const need = `${shape.join(' x ')} = ${sizeOf(shape)}`;
+    throw new LacError(
+      diagnostic('LAC0911', `the reference generates ${values.length} values for ${arg.name}, which has ${need}`),
+    );
+  }
+  return values.map((x) => roundTo(dtype, x));
+}
+
+/** Values of the scalar arguments, rounded to their dtype; a scalar that nobody sets is an error. */
+export function scalarValues(
+  args: readonly ArgSpec[],
+  dims: Dims,
+  reference: Pick<Reference, 'scalars'>,
+): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const arg of args) {
+    if (isTensorArg(arg)) continue;
+    const given = reference.scalars?.[arg.name];
+    if (given === undefined) {
+      throw new LacError(
+        diagnostic('LAC0912', `scalar argument ${arg.name} has no value`, null, {
+          help: [`add it to \`scalars\` of the reference: scalars: { ${arg.name}: 1 }`],
+        }),
+      );
+    }
+    values[arg.name] = roundTo(arg.dtype as DType, typeof given === 'function' ? given(dims) : given);
+  }
+  return values;
+}
