@@ -3,3 +3,4 @@ export * from './axes.js';
 export * from './blocked.js';
 export * from './holders.js';
 export * from './layout.js';
+export * from './shape.js';

@@ -278,6 +278,37 @@ test('dot layouts of the usual tiles', () => {
   expect(block(8, 8, 256)).toBe('1x1 in 8x8');
 });
 
+test('duplicate registers are dropped, and each thread keeps its elements', () => {
+  fc.assert(
+    fc.property(anyLayout, (l) => {
+      const d = lay.dropDuplicateRegisters(l);
+      expect(lay.isInjective(lay.sublayout(d, ['register']))).toBe(true);
+      const heldBy = (m: Layout, invocation: number) =>
+        new Set([...everywhere(m, ['register'])].map((at) => lay.apply(m, { ...at, invocation })));
+      for (let t = 0; t < lay.threadCount(l); t++) expect(heldBy(d, t)).toEqual(heldBy(l, t));
+    }),
+  );
+});
+
+test('collapseBroadcast and reshape keep holders', () => {
+  const l = lay.blockedLayout({ shape: [4, 8], vector: 2, threads: 8 });
+  expect(lay.equalLayouts(lay.collapseBroadcast(l, [1, 8]), lay.collapseAxis(l, 0))).toBe(true);
+  expect(lay.equalLayouts(lay.collapseBroadcast(l, [4, 8]), l)).toBe(true);
+  expect(lay.reshapeLayout(l, [32]).ins).toEqual(l.ins);
+  expect(() => lay.reshapeLayout(l, [16])).toThrow(/reshape 4x8 to 16/);
+});
+
+test('layoutKey tells layouts apart exactly as equalLayouts does', () => {
+  fc.assert(
+    fc.property(anyLayout, anyLayout, (a, b) => {
+      expect(lay.layoutKey(a) === lay.layoutKey(b)).toBe(lay.equalLayouts(a, b));
+      expect(lay.layoutKey(a)).toBe(lay.layoutKey(lay.makeLayout(a.shape, { ...a.ins })));
+    }),
+  );
+  const empty = lay.makeLayout([2], { register: [1], lane: [] });
+  expect(lay.layoutKey(empty)).toBe(lay.layoutKey(lay.makeLayout([2], { register: [1] })));
+});
+
 test('hardware indices print in one order', () => {
   expect(hardwareText({ invocation: 3, register: 1 })).toBe('1,0,0,3,0');
 });
