@@ -93,7 +93,3 @@ export function equalLayouts(a: Layout, b: Layout): boolean {
 
 const sameList = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((x, i) => x === b[i]);
-
-/** Text that two layouts share iff they are equal: a key for maps. */
-export const layoutKey = (l: Layout): string =>
-  `${l.shape.join('x')}:${IN_DIMS.map((d) => (l.ins[d] ?? []).join(',')).join(';')}`;
