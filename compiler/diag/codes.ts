@@ -19,6 +19,74 @@ export const CODES = {
     explain: 'The file named on the command line, or imported by a kernel, does not exist or cannot be opened.',
   },
 
+  // ---- 04xx IR text and verifier
+  LAC0401: {
+    title: 'IR text cannot be read',
+    explain:
+      'Textual IR is `%r = op %a, %b {attr = value} : type`, with regions in braces; this text breaks that form. ' +
+      'The printed output of `lac ir` always reads back.',
+    wrong: '%s = add %a %b : f32',
+    right: '%s = add %a, %b : f32',
+  },
+  LAC0402: {
+    title: 'IR over a limit',
+    explain:
+      'Text, nesting, number of ops, rank, extents and sizes of tiles are limited, so that IR from anywhere ends in a ' +
+      'message instead of a crash. The limits stand in compiler/ir/limits.ts, far above what a kernel needs.',
+  },
+  LAC0403: {
+    title: 'unknown op or type in IR',
+    explain: 'The op table (compiler/ops/table.ts) has no op of this name, or the text of a type is not one.',
+    wrong: '%s = plus %a, %b : f32',
+    right: '%s = add %a, %b : f32',
+  },
+  LAC0404: {
+    title: 'value not defined where it is used',
+    explain:
+      'A value is defined once, and used after that in the same region or in regions inside. Results of a region leave it through `yield` only.',
+    wrong: 'if %c { %x = const {value = 1} : f32 yield } { yield }\n%y = neg %x : f32',
+    right:
+      '%x = if %c : f32 { %a = const {value = 1} : f32 yield %a } { %b = const {value = 2} : f32 yield %b }\n%y = neg %x : f32',
+  },
+  LAC0405: {
+    title: 'op with operands or results of wrong type',
+    explain: 'Operands and results break the type rule of the op (compiler/ops/table.ts).',
+    wrong: '%s = add %x, %i : f32 // %i is i32',
+    right: '%f = cast %i {to = f32} : f32\n%s = add %x, %f : f32',
+  },
+  LAC0406: {
+    title: 'region does not fit its op',
+    explain:
+      'A region of `for`, `if` and `inline` ends with the one `yield` it has, which yields the results of the op; ' +
+      'a loop body takes the index and the carried values as arguments. The body of a kernel has no `yield`.',
+    wrong: '%r = for %a, %b, %c, %x : f32 (%i: i32, %y: f32) { }',
+    right: '%r = for %a, %b, %c, %x : f32 (%i: i32, %y: f32) { yield %y }',
+  },
+  LAC0407: {
+    title: 'attribute missing, unknown or of wrong kind',
+    explain: 'The attributes of an op, and their kinds, are those of its row in the op table (compiler/ops/table.ts).',
+    wrong: '%e = expand %x {axis = "0"} : tile<1x16xf32>',
+    right: '%e = expand %x {axis = 0} : tile<1x16xf32>',
+  },
+  LAC0408: {
+    title: 'layout does not fit its tile',
+    explain:
+      'A layout maps hardware bits to the bits of a tile: the extents are powers of two, each entry lies inside of the tile, and together they reach every element.',
+    wrong: '%x = iota : tile<8xi32> @ inv[c1 c2]',
+    right: '%x = iota : tile<8xi32> @ reg[c4] inv[c1 c2]',
+  },
+  LAC0409: {
+    title: 'kernel header contradicts itself or its body',
+    explain:
+      'Parameters, axes of the grid and dimensions are named in the header of a kernel; names are distinct, views have one dimension name an axis, and the body uses no other.',
+    wrong: 'kernel f(%x: view<in ?xf32> [N]) axes [n] { %p = program_id {axis = "m"} : i32 }',
+    right: 'kernel f(%x: view<in ?xf32> [N]) axes [n] { %p = program_id {axis = "n"} : i32 }',
+  },
+  LAC0410: {
+    title: 'unknown pass',
+    explain: 'No pass of the pipeline has this name; compiler/passes/pipeline.ts lists them.',
+  },
+
   // ---- 08xx run-time traps
   LAC0601: {
     title: 'unknown argument',
