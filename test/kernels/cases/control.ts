@@ -61,8 +61,8 @@ export const branches = kernel(
     } else if (mode === 2) {
       for (const _ of range(3)) t = t * 0.5 + 1;
     }
-    const sign = m % 2 === 0 ? 1 : -1;
-    if (m > 0) y.at(m).store([n * BN], t * sign);
+    const signed = m % 2 === 0 ? t : -t;
+    if (m > 0) y.at(m).store([n * BN], signed);
     else y.at(m).store([n * BN], t + 10);
   },
 );
