@@ -1,0 +1,95 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: `any` is the hole of gradual typing: a shape that arithmetic erased (see types.ts)
+// biome-ignore-all lint/complexity/noBannedTypes: `{}` is the empty set of knobs or options
+// biome-ignore-all lint/correctness/noUnusedFunctionParameters: parameters are the declaration; bodies are never run
+import type { Const, DType, InOutView, InView, OutView, Scalar } from './types.js';
+
+// ---------------------------------------------------------------- kernel declaration
+/** dims name the axes: one name used twice, in one argument or several, means equal extents, checked at launch. */
+export interface Arg<
+  D extends string = string,
+  H extends string = string,
+  S extends readonly string[] = readonly string[],
+  Dir extends string = string,
+> {
+  readonly dtype: DType<D, H>;
+  readonly dims: S;
+  readonly dir: Dir;
+}
+export interface ScalarArg<D extends string = string> {
+  readonly scalar: DType<D>;
+}
+
+export type AnyArg = Arg<any, any, any, any> | ScalarArg<any>;
+export type DimName<A> = { [K in keyof A]: A[K] extends Arg<any, any, infer S, any> ? S[number] : never }[keyof A] &
+  string;
+export type Params<A> = {
+  readonly [K in keyof A]: A[K] extends Arg<infer D, any, infer S, infer Dir>
+    ? Dir extends 'in'
+      ? InView<D, S>
+      : Dir extends 'out'
+        ? OutView<D, S>
+        : InOutView<D, S>
+    : A[K] extends ScalarArg<infer D>
+      ? Scalar<D>
+      : never;
+};
+export type Env<A, CT extends readonly unknown[], TN, O> = {
+  readonly [K in DimName<A>]: K extends CT[number] ? Const<K> : Scalar<'i32'>;
+} & { readonly [K in keyof TN & string]: Const<K> } & {
+  readonly [K in keyof O]: O[K] extends boolean ? boolean : O[K];
+};
+export type Pick1<TN> = { readonly [K in keyof TN]: TN[K] extends readonly (infer V)[] ? V : never };
+export type GridEnv<A, TN> = { readonly [K in DimName<A>]: number } & { readonly [K in keyof TN]: number };
+export type AnyFn = (...a: any[]) => any;
+
+export interface KernelSpec<A, CT, TN, O, G> {
+  args: A;
+  /** Argument dimensions to specialise on; they become Const and part of the cache key. */
+  comptime?: CT;
+  /** Semantic compile-time options (flags and inlined functions); set per variant with `.with`. */
+  options?: O;
+  /** Performance knobs: the autotuner's space. Never changes results. */
+  tune?: TN;
+  /** Reject a configuration before compiling it. Must be arithmetic on the names given. */
+  prune?: (p: GridEnv<A, TN>) => boolean;
+  /** Which sizes re-tune: e.g. bucketed sequence length. Default: comptime dims + dtypes. */
+  tuneKey?: (p: GridEnv<A, TN>) => readonly number[];
+  /** Named program axes, fastest first; folded onto the hardware's three by the compiler. */
+  grid: (p: GridEnv<A, TN>) => G;
+}
+
+// ---------------------------------------------------------------- host side
+export interface Tensor<D extends string = string, S extends readonly number[] = readonly number[]> {
+  readonly dtype: D;
+  readonly shape: S;
+  readonly strides: { readonly [I in keyof S]: number };
+}
+export interface Device {
+  readonly backend: 'cuda' | 'webgpu' | 'interpret';
+  readonly name: string;
+}
+/** null: for an argument that the options in force never touch (an absent initial state). */
+export type HostArgs<A> = {
+  readonly [K in keyof A]: A[K] extends Arg<any, infer H, infer S, any>
+    ? Tensor<H, { readonly [I in keyof S]: number }> | null
+    : number;
+};
+export interface Kernel<A, TN, O> {
+  /** Launch: picks the tuned configuration for this device and key, or the pruned default. */
+  (dev: Device, args: HostArgs<A>, opts?: { config?: Partial<Pick1<TN>> }): Promise<void>;
+  with(options: Partial<{ [K in keyof O]: O[K] extends boolean ? boolean : O[K] }>): Kernel<A, TN, O>;
+  tune(dev: Device, args: HostArgs<A>, opts?: { budgetMs?: number }): Promise<Pick1<TN>>;
+}
+
+// ---------------------------------------------------------------- plans: several launches as one kernel
+
+export type PlanEnv<A, TN> = { readonly [K in DimName<A>]: number } & Pick1<TN>;
+/** Append a launch: it starts after all earlier ones ended and sees what they stored. */
+export type Run = <A, TN, O>(k: Kernel<A, TN, O>, args: HostArgs<A>, opts?: { config?: Partial<Pick1<TN>> }) => void;
+export interface PlanSpec<A, TN, TM> {
+  args: A;
+  tune?: TN;
+  prune?: (p: GridEnv<A, TN>) => boolean;
+  tuneKey?: (p: GridEnv<A, TN>) => readonly number[];
+  temps?: (p: PlanEnv<A, TN>) => TM;
+}
