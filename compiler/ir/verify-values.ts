@@ -1,0 +1,60 @@
+import type { Code } from '../diag/codes.js';
+import { LIMITS } from './limits.js';
+import type { Value } from './module.js';
+import { sizeOf, type Type, typeText } from './types.js';
+
+export interface Fault {
+  readonly code: Code;
+  readonly message: string;
+}
+
+/** Ranks, extents and sizes. */
+export function typeFault(t: Type): Fault | null {
+  const limit = (message: string): Fault => ({ code: 'LAC0402', message });
+  if (t.kind === 'view') {
+    if (t.dtype === 'i1') return { code: 'LAC0405', message: 'masks are not stored in tensors' };
+    if (t.extents.length > LIMITS.viewRank) return limit(`${typeText(t)} has a rank over ${LIMITS.viewRank}`);
+    const bad = t.extents.some((e) => e !== null && !(Number.isInteger(e) && e >= 0 && e < 2 ** 31));
+    return bad ? limit(`${typeText(t)} has an extent that is no i32`) : null;
+  }
+  if (t.shape.length > LIMITS.tileRank) return limit(`${typeText(t)} has a rank over ${LIMITS.tileRank}`);
+  if (t.shape.some((e) => !Number.isInteger(e) || e < 1 || e > LIMITS.tileExtent))
+    return limit(`${typeText(t)} has an extent outside of 1..${LIMITS.tileExtent}`);
+  if (sizeOf(t.shape) > LIMITS.tileElements) return limit(`${typeText(t)} has over ${LIMITS.tileElements} elements`);
+  return null;
+}
+
+/** A layout has the shape of its tile, bases inside of it, and reaches every element (its bases have full rank). */
+export function layoutFault(v: Value): string | null {
+  if (v.layout === undefined) return null;
+  if (v.type.kind === 'view') return 'a view has no layout';
+  const { shape, ins } = v.layout;
+  if (
+    shape.length !== v.type.shape.length ||
+    shape.some((e, i) => e !== (v.type as { shape: readonly number[] }).shape[i])
+  )
+    return `the layout is for [${shape.join(', ')}], the tile ${typeText(v.type)}`;
+  if (shape.some((e) => Math.log2(e) % 1 !== 0))
+    return `${typeText(v.type)} has a layout, but extents that are no powers of two`;
+  const size = sizeOf(shape);
+  const bases = Object.values(ins).flat();
+  if (bases.some((b) => !Number.isInteger(b) || b < 0 || b >= size)) return 'a layout basis lies outside of the tile';
+  return 2 ** rankOf(bases) === size ? null : 'the layout does not reach every element of the tile';
+}
+
+/** Dimension of the space over GF(2) that the vectors span. */
+function rankOf(vectors: readonly number[]): number {
+  const byTopBit = new Map<number, number>();
+  for (let v of vectors) {
+    while (v !== 0) {
+      const top = 31 - Math.clz32(v);
+      const pivot = byTopBit.get(top);
+      if (pivot === undefined) {
+        byTopBit.set(top, v);
+        break;
+      }
+      v ^= pivot;
+    }
+  }
+  return byTopBit.size;
+}
