@@ -96,8 +96,9 @@ export function compileBlock(block: Block, m: Machine): Step {
 function programId(op: Op<'program_id'>, m: Machine): Step {
   const out = m.tile(op.results[0]);
   const axis = op.attrs.axis;
+  if (m.grid[axis] === undefined) throw new Bug(`interpreter: the grid has no axis ${axis}`);
   return () => {
-    out[0] = m.pid[axis] ?? NaN;
+    out[0] = m.pid[axis] as number;
   };
 }
 

@@ -21,6 +21,7 @@ export function viewAt(op: Op<'view_at'>, m: Machine): Step {
       }
       const index = indices[next++]?.[0] as number;
       if (index >= lo && index < hi) out.base += index * stride;
+      else if (op.attrs.inside === true) throw new Bug(`view_at: index ${index} was proven inside, but is not`);
       else out.empty = true;
     }
   };
@@ -110,7 +111,8 @@ class Box {
       this.#m.trap('LAC0801', this.#op as unknown as Op, `inBounds promises what does not hold: ${text}`, [
         'drop inBounds: lanes outside then read `pad`, and stores drop them',
       ]);
-    if (!empty && guard?.[bad] === false) throw new Bug(`axis ${bad} was proven inside, but is not: ${text}`);
+    if (empty || guard?.[bad] === false)
+      throw new Bug(`${empty ? 'the view' : `axis ${bad}`} was proven inside, but is not: ${text}`);
   }
 }
 
@@ -152,6 +154,7 @@ export function get(op: Op<'get'>, m: Machine): Step {
       inside &&= i >= (view.lo[axis] as number) && i < (view.hi[axis] as number);
       address += i * (view.strides[axis] as number);
     }
+    if (!inside && op.attrs.inside === true) throw new Bug('get: the element was proven inside, but is not');
     out[0] = inside ? read(view.memory, address, op as unknown as Op, m) : 0;
   };
 }

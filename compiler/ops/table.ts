@@ -277,9 +277,9 @@ export const OPS = {
   // ---- memory
   view_at: {
     meaning:
-      'Axes that are not kept are fixed at the given indices, one operand each; an index outside gives an empty view.',
+      'Axes that are not kept are fixed at the given indices, one operand each; an index outside gives an empty view. `inside`: no index is, proven.',
     operands: ['view', 'index*'],
-    attrs: { keep: 'bools' },
+    attrs: { keep: 'bools', inside: 'bool?' },
     effect: 'pure',
     regions: 0,
     rule: r.viewAtRule,
@@ -303,9 +303,9 @@ export const OPS = {
     rule: r.loadRule,
   },
   get: {
-    meaning: 'One element as a scalar; outside the view: 0.',
+    meaning: 'One element as a scalar; outside the view: 0. `inside`: it is inside, proven.',
     operands: ['view', 'index*'],
-    attrs: { offset_bits: 'int?' },
+    attrs: { inside: 'bool?', offset_bits: 'int?' },
     effect: 'read',
     regions: 0,
     rule: r.getRule,
