@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from 'commander';
+
+export type Assignments = Readonly<Record<string, string>>;
+
+const NAME = /^[A-Za-z_$][\w$]*$/;
+
+/** `B=1,H=2`, collected over repeated options; a name given twice keeps the last value. */
+export function assignments(text: string, previous: Assignments = {}): Assignments {
+  const result: Record<string, string> = { ...previous };
+  for (const part of text.split(',')) {
+    const at = part.indexOf('=');
+    const name = part.slice(0, at).trim();
+    const value = part.slice(at + 1).trim();
+    if (at < 0 || !NAME.test(name) || value === '')
+      throw new InvalidArgumentError(`${JSON.stringify(part)} is not of the form NAME=VALUE.`);
+    Object.defineProperty(result, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return result;
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2 };
+
+/** A size: `1000`, `64k` (65,536). Whole, from 0 to 2^53. */
+export function size(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,16})([km]?)$/i.exec(text) ?? [];
+  const value = Number(digits) * (UNITS[unit.toLowerCase()] ?? Number.NaN);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole size.`);
+  return value;
+}
+
+export function sizes(text: string, previous: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
+  const given = Object.entries(assignments(text)).map(([name, value]) => [name, size(value)] as const);
+  return { ...previous, ...Object.fromEntries(given) };
+}
+
+/** `T=bf16,U=f32`, or a dtype alone for every dtype parameter (kept under `*`). */
+export function dtypeChoices(text: string, previous: Assignments = {}): Assignments {
+  return /^\w+$/.test(text) ? { ...previous, '*': text } : assignments(text, previous);
+}
+
+/** Value of an option: true, false, a number, or a name. */
+export function optionValue(text: string): boolean | number | string {
+  if (text === 'true' || text === 'false') return text === 'true';
+  const value = Number(text);
+  return text.trim() !== '' && Number.isFinite(value) ? value : text;
+}
+
+export function seed(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number >= 0.`);
+  return value;
+}

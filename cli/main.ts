@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+import { type Command, CommanderError } from 'commander';
+import { LacError } from '../compiler/diag/diagnostic.js';
+import { bugText, EXIT, type ExitCode, exitCodeOfError } from './exit.js';
+import { Output, type OutputOptions } from './output.js';
+import { buildProgram } from './program.js';
+
+/** Runs one command line and returns its exit code. Throws nothing. */
+export async function main(argv: readonly string[]): Promise<ExitCode> {
+  const interrupt = new AbortController();
+  let exitCode: ExitCode = EXIT.ok;
+  // Errors before a verb is known are printed in the format that was asked for, as far as it can be told.
+  let output = new Output(fallbackOptions(argv));
+  const program = buildProgram(async (command, verb) => {
+    output = new Output(outputOptions(command));
+    exitCode = await verb({ output, signal: interrupt.signal });
+  });
+  quietCommander(program, output);
+  const onInterrupt = (): void => stopAfterInterrupt(interrupt);
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    exitCode = report(error, output);
+  } finally {
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+  }
+  if (interrupt.signal.aborted) exitCode = EXIT.interrupted;
+  output.event('done', { exitCode });
+  return exitCode;
+}
+
+const outputOptions = (command: Command): OutputOptions => {
+  const { format, color, quiet = false, verbose = false } = command.optsWithGlobals<Partial<OutputOptions>>();
+  return { format: format ?? 'pretty', color: color ?? 'auto', quiet, verbose };
+};
+
+function fallbackOptions(argv: readonly string[]): OutputOptions {
+  const json = argv.some((a, i) => a === '--format=json' || (a === 'json' && argv[i - 1] === '--format'));
+  return { format: json ? 'json' : 'pretty', color: 'auto', quiet: false, verbose: false };
+}
+
+/** As JSON, stdout belongs to events: commander's own words become one. */
+function quietCommander(program: Command, output: Output): void {
+  if (output.options.format !== 'json') return;
+  const writeErr = (text: string): void => {
+    const line = text.trim();
+    if (line.startsWith('error:')) output.error(line.slice('error:'.length).trim());
+  };
+  for (const command of [program, ...program.commands]) command.configureOutput({ writeErr });
+}
+
+/** The first Ctrl-C lets the verb end what it holds; a second, or two seconds without an end, is the end. */
+function stopAfterInterrupt(interrupt: AbortController): void {
+  if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+  interrupt.abort();
+  setTimeout(() => process.exit(EXIT.interrupted), 2000).unref();
+}
+
+function report(error: unknown, output: Output): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof LacError) output.diagnostics(error.diagnostics);
+  else output.error(bugText(error, output.options.verbose));
+  return exitCodeOfError(error);
+}
+
+/** A reader that closes the pipe early (`lac ir ... | head`) is no error. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { Argument, Command, Option } from 'commander';
+import { assignments, dtypeChoices, seed, sizes } from './arguments.js';
+import type { Context, Verb } from './context.js';
+import type { ExitCode } from './exit.js';
+
+/** Makes the context of one call from the global options, runs the verb and keeps its exit code. */
+export type Runner = (command: Command, verb: (context: Context) => Promise<ExitCode>) => Promise<void>;
+
+const EXAMPLES = `
+Examples:
+  lac run kernels/lightning/forward.ts --shape B=1,H=2,N=500 --dtype bf16
+  lac check kernels --watch
+  lac compile kernels/lightning/forward.ts -o artifacts --set D=64,E=64
+  lac ir kernels/lightning/forward.ts --after hoist-invariants --diff
+  lac explain LAC0202
+
+Exit codes: 0 ok, 1 errors or a wrong result, 2 usage, 3 no suitable device, 4 a bug in lac, 130 interrupted.`;
+
+/** Version from package.json, which lies one folder above the source and two above the compiled file. */
+export function version(): string {
+  for (const up of ['../package.json', '../../package.json']) {
+    try {
+      const found = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as {
+        name?: string;
+        version?: string;
+      };
+      if (found.name === 'lac' && found.version !== undefined) return found.version;
+    } catch {}
+  }
+  return 'unknown';
+}
+
+/** The command line: names, options and help. Each verb's own file is loaded when it is called, so that --help is quick. */
+export function buildProgram(run: Runner): Command {
+  const program = new Command('lac')
+    .description('Lightning Attention Compiler: tiled kernels written in TypeScript, compiled to WGSL')
+    .version(version(), '-V, --version')
+    .addOption(new Option('--format <how>', 'how results are printed').choices(['pretty', 'json']).default('pretty'))
+    .addOption(new Option('--color <when>', 'colours').choices(['auto', 'always', 'never']).default('auto'))
+    .option('-q, --quiet', 'results only')
+    .option('-v, --verbose', 'say more, on stderr')
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(lac --help lists verbs and options)')
+    .exitOverride();
+  sourceVerbs(program, run);
+  irVerbs(program, run);
+  machineVerbs(program, run);
+  for (const command of program.commands) command.exitOverride().showHelpAfterError(`(lac ${command.name()} --help)`);
+  return program;
+}
+
+/** Registers a verb whose module exports a function of type Verb; `load` imports it at the call. */
+function action<A, O>(
+  run: Runner,
+  command: Command,
+  load: () => Promise<Verb<A, O>>,
+  args: (given: unknown[]) => A,
+): void {
+  command.action(async (...given: unknown[]) => {
+    await run(command, async (context) => (await load())(args(given), command.opts() as O, context));
+  });
+}
+
+const first = (given: unknown[]): string => String(given[0]);
+const none = (): undefined => undefined;
+
+const kernelOption = () => new Option('--kernel <name>', 'which kernel of the file');
+const configOption = () =>
+  new Option('--config <knobs>', 'tune knobs, C=64,warps=4; others keep their default').argParser(sizes);
+const dtypeOption = () =>
+  new Option('--dtype <choice>', 'dtype parameters: T=bf16, or bf16 for all').argParser(dtypeChoices);
+const setOption = (what: string) => new Option('--set <values>', what).argParser(assignments);
+
+function sourceVerbs(program: Command, run: Runner): void {
+  const check = program
+    .command('check [files...]')
+    .description('shapes, dtypes and unsupported syntax of kernels; no code is generated')
+    .option('-w, --watch', 'check again when a file changes');
+  action(
+    run,
+    check,
+    async () => (await import('./check.js')).check,
+    (given) => given[0] as string[],
+  );
+
+  const compile = program
+    .command('compile <file>')
+    .description('manifest and one program per variant')
+    .option('-o, --output <dir>', 'folder for the artifacts', 'artifacts')
+    .addOption(kernelOption())
+    .addOption(new Option('--target <names>', 'targets, separated by commas').default('webgpu'))
+    .addOption(setOption('comptime dimensions and options: D=64,E=64,causal=true'))
+    .addOption(dtypeOption())
+    .addOption(configOption())
+    .option('-w, --watch', 'compile again when a file changes');
+  action(run, compile, async () => (await import('./compile.js')).compile, first);
+
+  const runVerb = program
+    .command('run <file>')
+    .description('run on random inputs and compare with the reference beside the kernel')
+    .addOption(
+      new Option('--device <which>', 'webgpu, webgpu:software, webgpu:N, interpret; default: the best').default(''),
+    )
+    .addOption(
+      new Option('--shape <sizes>', 'B=1,H=2,N=1000; others keep the default of the reference').argParser(sizes),
+    )
+    .addOption(dtypeOption())
+    .addOption(setOption('options of the kernel: causal=true'))
+    .addOption(configOption())
+    .addOption(new Option('--seed <number>', 'of the random inputs').argParser(seed).default(0))
+    .addOption(new Option('--check <file>', 'reference to compare with'))
+    .option('--no-check', 'do not compare')
+    .addOption(kernelOption());
+  action(run, runVerb, async () => (await import('./run.js')).run, first);
+}
+
+function irVerbs(program: Command, run: Runner): void {
+  const ir = program
+    .command('ir <file>')
+    .description('tile IR after a pass')
+    .option('--after <pass>', 'last pass to run; `lower` is before the first; default: all')
+    .option('--diff', 'what that pass changed')
+    .option('--locations', 'print source locations')
+    .option('--list', 'list the passes')
+    .addOption(kernelOption())
+    .addOption(setOption('comptime dimensions and options'))
+    .addOption(dtypeOption())
+    .addOption(configOption());
+  action(run, ir, async () => (await import('./ir.js')).ir, first);
+
+  const opt = program
+    .command('opt <file>')
+    .description('run passes on textual IR (- reads stdin)')
+    .addOption(new Option('--pass <names>', 'passes in order, separated by commas; default: all'))
+    .option('--diff', 'print what changed');
+  action(run, opt, async () => (await import('./opt.js')).opt, first);
+
+  const explain = program
+    .command('explain [code]')
+    .description('long form of a diagnostic code, with wrong and right code');
+  action(
+    run,
+    explain,
+    async () => (await import('./explain.js')).explain,
+    (given) => given[0] as string | undefined,
+  );
+}
+
+function machineVerbs(program: Command, run: Runner): void {
+  const devices = program.command('devices').description('devices that kernels can run on');
+  action(run, devices, async () => (await import('./devices.js')).devices, none);
+
+  const doctor = program
+    .command('doctor')
+    .description('what is missing on this machine, and the command that fixes it');
+  action(run, doctor, async () => (await import('./doctor.js')).doctor, none);
+
+  const completion = program
+    .command('completion')
+    .description('completion script of a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']));
+  const load = async () => (await import('./completion.js')).completionOf(program);
+  action(run, completion, load, (given) => given[0] as 'bash' | 'zsh' | 'fish');
+}
