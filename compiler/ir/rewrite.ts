@@ -1,0 +1,50 @@
+import { type Block, type Kernel, type Op, type Value, walk } from './module.js';
+
+/** Values that have been replaced by others; chains are followed. */
+export class Substitution {
+  readonly #to = new Map<Value, Value>();
+
+  set(from: Value, to: Value): void {
+    if (from !== to) this.#to.set(from, to);
+  }
+
+  of(v: Value): Value {
+    let to = v;
+    for (let next = this.#to.get(to); next !== undefined; next = this.#to.get(to)) to = next;
+    if (to !== v) this.#to.set(v, to);
+    return to;
+  }
+
+  /** Rewrites the operands of every op of the kernel. */
+  apply(kernel: Kernel): void {
+    for (const op of walk(kernel.body)) this.operands(op);
+  }
+
+  operands(op: Op): void {
+    op.operands = op.operands.map((v) => this.of(v));
+  }
+}
+
+/** How often each value is an operand; yields count. */
+export function useCounts(kernel: Kernel): Map<Value, number> {
+  const counts = new Map<Value, number>();
+  for (const op of walk(kernel.body)) for (const v of op.operands) counts.set(v, (counts.get(v) ?? 0) + 1);
+  return counts;
+}
+
+/** The op that defines `v`, if it is one with this name. */
+export function definedBy(v: Value, name: Op['name']): Op | null {
+  return v.def.kind === 'op' && v.def.name === name ? v.def : null;
+}
+
+/** The number that every lane of `v` has, if it is a constant. */
+export function constantOf(v: Value): number | null {
+  const op = definedBy(v, 'const');
+  return op === null ? null : (op.attrs as { value: number }).value;
+}
+
+/** The last op of a region, which the verifier has found to be a yield. */
+export function yieldOf(region: Block): Op | null {
+  const last = region.ops.at(-1);
+  return last?.name === 'yield' ? last : null;
+}
