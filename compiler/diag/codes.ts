@@ -383,6 +383,14 @@ export const CODES = {
     title: 'kernel was not compiled',
     explain: 'The kernel has errors; they are listed with their places in the source.',
   },
+
+  LAC0550: {
+    title: 'reshape of extents that are not powers of two',
+    explain:
+      'Hardware tiles have power-of-two extents, and the padding must stay behind the elements. Merging or splitting axes keeps that only where all axes of a group but the leading one are powers of two: [3, 8] to [24] works, [8, 3] to [24] is not built yet.',
+    wrong: 'reshape(x, [24])   // x is [8, 3]',
+    right: 'reshape(x, [24])   // x is [3, 8]',
+  },
 } as const satisfies Record<string, CodeInfo>;
 
 export type Code = keyof typeof CODES;

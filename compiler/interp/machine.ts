@@ -1,6 +1,7 @@
+import { callLabels } from '../diag/call-labels.js';
 import type { Code } from '../diag/codes.js';
-import { Bug, diagnostic, type Label, LacError } from '../diag/diagnostic.js';
-import type { Loc, Op, Value } from '../ir/module.js';
+import { Bug, diagnostic, LacError } from '../diag/diagnostic.js';
+import type { Op, Value } from '../ir/module.js';
 import { type DType, sizeOf } from '../ir/types.js';
 
 /** f64: float casts are the identity, the reference. round: every value is rounded to its dtype, as devices do. */
@@ -108,12 +109,4 @@ export class Machine {
       diagnostic(code, `${message}, in ${this.where()}`, op.loc?.span ?? null, { labels: callLabels(op.loc), help }),
     );
   }
-}
-
-/** The calls through which an inlined op came. */
-export function callLabels(loc: Loc | null): Label[] {
-  const labels: Label[] = [];
-  for (let l = loc; l?.caller !== undefined; l = l.caller)
-    labels.push({ span: l.caller.span, text: `called from here${l.callee === undefined ? '' : `: ${l.callee}`}` });
-  return labels;
 }
