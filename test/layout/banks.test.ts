@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { spanInOrder } from '../../compiler/layout/axes.js';
+import type { Access, Layout, Storage } from '../../compiler/layout/index.js';
+import * as lay from '../../compiler/layout/index.js';
+
+const widths = fc.constantFrom(2, 4, 8, 16);
+
+test('ways from the rank are the ways by counting', () => {
+  const access = widths.chain((bytes) =>
+    fc.tuple(
+      fc.constant(bytes),
+      fc.array(
+        fc.nat({ max: 255 }).map((x) => x * bytes),
+        { minLength: 5, maxLength: 5 },
+      ),
+    ),
+  );
+  fc.assert(
+    fc.property(access, fc.nat({ max: 255 }), ([bytes, bases], start) => {
+      const phase = spanInOrder(bases.slice(0, Math.log2(Math.min(32, 128 / bytes))));
+      expect(lay.ways(bases, bytes)).toBe(
+        lay.countWays(
+          phase.map((x) => x ^ (start * bytes)),
+          bytes,
+        ),
+      );
+    }),
+  );
+});
+
+const swizzled = (a: number, m: number): Storage => ({ kind: 'swizzle', chunkBytes: 16, a, m, s: 0 });
+
+/** Ways of eight row addresses of a 16-bit matrix, and of 16-byte accesses along a row, at 16-bit elements. */
+function waysOf(rowBytes: number, storage: Storage): string {
+  const columns = rowBytes / 2;
+  const bases = lay.offsetBases([64, columns], 2, storage) ?? [];
+  const c = (i: number) => bases[i] ?? 0;
+  const r = (i: number) => bases[Math.log2(columns) + i] ?? 0;
+  const along = [...Array(Math.log2(columns) - 3).keys()].map((i) => c(i + 3));
+  return `${lay.ways([r(0), r(1), r(2)], 16)} ${lay.ways([...along, r(0), r(1), r(2)].slice(0, 3), 16)}`;
+}
+
+test('swizzles of the PTX notes: one way for matrix rows and for rows of 16-byte chunks', () => {
+  const table = [512, 256, 128, 64, 32].map((rowBytes) => {
+    const chunkBits = Math.log2(rowBytes / 16);
+    const best = swizzled(Math.max(0, 3 - chunkBits), Math.min(7, 2 ** chunkBits - 1));
+    return `${rowBytes}: ${waysOf(rowBytes, { kind: 'plain' })} / ${waysOf(rowBytes, best)}`;
+  });
+  expect(table).toEqual(['512: 8 1 / 1 1', '256: 8 1 / 1 1', '128: 8 1 / 1 1', '64: 4 1 / 1 1', '32: 2 1 / 1 1']);
+});
+
+test('the search finds those swizzles', () => {
+  const found = [512, 256, 128, 64, 32].map((rowBytes) => {
+    const columns = rowBytes / 2;
+    const shape = [64, columns];
+    const c = [1, 2, 4];
+    const rest = [...Array(Math.log2(columns) - 3).keys()].map((i) => 8 << i);
+    const rows = [...Array(6).keys()].map((i) => columns << i);
+    const across: Access = {
+      layout: lay.makeLayout(shape, { register: [...c, ...rest], lane: rows.slice(0, 5) }),
+      vector: 8,
+    };
+    const along: Access = {
+      layout: lay.makeLayout(shape, { register: c, lane: [...rest, ...rows].slice(0, 5) }),
+      vector: 8,
+    };
+    const choice = lay.chooseStorage({ shape, elementBytes: 2, accesses: [across, along], kinds: ['swizzle'] });
+    return choice.storage;
+  });
+  expect(found).toEqual([swizzled(0, 7), swizzled(0, 7), swizzled(0, 7), swizzled(1, 3), swizzled(2, 1)]);
+});
+
+const tile = fc.record({
+  rowBits: fc.integer({ min: 0, max: 5 }),
+  columnBits: fc.integer({ min: 0, max: 6 }),
+  vector: fc.constantFrom(1, 2, 4),
+  threads: fc.integer({ min: 0, max: 7 }),
+});
+
+test('every storage maps elements one to one, inside its bytes', () => {
+  fc.assert(
+    fc.property(tile, ({ rowBits, columnBits }) => {
+      const shape = [2 ** rowBits, 2 ** columnBits];
+      const storages: Storage[] = [{ kind: 'plain' }, { kind: 'padded', padBytes: 4 }];
+      storages.push(...lay.swizzles((shape[1] as number) * 4, shape[0] as number, 4));
+      storages.push(...lay.swizzles((shape[1] as number) * 4, shape[0] as number, 16));
+      for (const storage of storages) {
+        const size = 2 ** (rowBits + columnBits);
+        const offsets = [...Array(size).keys()].map((i) => lay.byteOffset(shape, 4, storage, i));
+        expect(new Set(offsets).size).toBe(size);
+        expect(Math.max(...offsets) + 4).toBeLessThanOrEqual(lay.storageBytes(shape, 4, storage));
+      }
+    }),
+  );
+});
+
+/** Wavefronts of warp 0 by counting every instruction and phase. */
+function byCounting(l: Layout, vector: number, storage: Storage): number {
+  const run = lay.registerRun(l, l.shape.length - 1, vector);
+  const inVector = run.bits.reduce((m, b) => m | (1 << b), 0);
+  const lanes = Math.min(32, 2 ** (l.ins.invocation?.length ?? 0));
+  const phase = Math.min(32, 128 / (4 * vector));
+  let total = 0;
+  for (let register = 0; register < lay.registerCount(l); register++) {
+    if ((register & inVector) !== 0) continue;
+    for (let first = 0; first < 32; first += phase) {
+      const offsets = Array.from({ length: phase }, (_, i) =>
+        lay.byteOffset(l.shape, 4, storage, lay.apply(l, { register, invocation: (first + i) % lanes })),
+      );
+      total += lay.countWays(offsets, vector * 4);
+    }
+  }
+  return total;
+}
+
+test('wavefronts of a whole access agree with counting; the choice is no worse than row-major', () => {
+  fc.assert(
+    fc.property(tile, fc.boolean(), ({ rowBits, columnBits, vector, threads }, down) => {
+      const shape = [2 ** rowBits, 2 ** columnBits];
+      const width = Math.min(vector, shape[1] as number);
+      const row = lay.blockedLayout({ shape, vector: width, threads: 2 ** threads });
+      const column = lay.blockedLayout({ shape, vector: 1, threads: 2 ** threads, order: [0, 1] });
+      const accesses: Access[] = [{ layout: row, vector: width }, ...(down ? [{ layout: column, vector: 1 }] : [])];
+      const plain = accesses.map((a) => lay.wavefronts(a, 4, { kind: 'plain' }));
+      const choice = lay.chooseStorage({ shape, elementBytes: 4, accesses });
+      expect(choice.cost).toBeLessThanOrEqual(plain.reduce((x, y) => x + y, 0));
+      accesses.forEach((a, i) => {
+        expect(choice.wavefronts[i]).toBe(byCounting(a.layout, a.vector, choice.storage));
+        expect(plain[i]).toBe(byCounting(a.layout, a.vector, { kind: 'plain' }));
+      });
+    }),
+  );
+});
+
+test('a transpose of 32x32 words is free with one word of padding, or with a swizzle of words', () => {
+  const shape = [32, 32];
+  const row = lay.blockedLayout({ shape, vector: 1, threads: 256 });
+  const column = lay.blockedLayout({ shape, vector: 1, threads: 256, order: [0, 1] });
+  const accesses = [row, column].map((layout) => ({ layout, vector: 1 }));
+  const padded = lay.chooseStorage({ shape, elementBytes: 4, accesses, kinds: ['padded'] });
+  expect(padded).toMatchObject({ storage: { kind: 'padded', padBytes: 4 }, wavefronts: [4, 4], bytes: 4096 + 31 * 4 });
+  const either = lay.chooseStorage({ shape, elementBytes: 4, accesses });
+  expect(either).toMatchObject({ storage: { kind: 'swizzle', chunkBytes: 4, a: 0, m: 31, s: 0 }, bytes: 4096 });
+  expect(lay.wavefronts({ layout: column, vector: 1 }, 4, { kind: 'plain' })).toBe(4 * 32);
+});
+
+test('vectors that the registers do not form are a bug', () => {
+  const layout = lay.blockedLayout({ shape: [8, 8], vector: 1, threads: 64 });
+  expect(() => lay.wavefronts({ layout, vector: 4 }, 4, { kind: 'plain' })).toThrow(/no vectors of 4/);
+});
