@@ -1,0 +1,75 @@
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { type Expr, evaluateExpr, namesOf } from '../compiler/expr.js';
+import type { Dims } from './reference.js';
+
+export type Config = Readonly<Record<string, number>>;
+
+/** What a kernel declares about its knobs. */
+export interface KnobSpace {
+  readonly name: string;
+  readonly tune: Readonly<Record<string, readonly number[]>>;
+  readonly prune: Expr | null;
+}
+
+/** Invocations that the knob `warps` counts in units of. */
+const WARP = 32;
+
+/** Every combination of the knobs, in order of declaration: the first knob changes slowest. One of none: {}. */
+export function* combinations(tune: KnobSpace['tune']): Generator<Config> {
+  const knobs = Object.entries(tune);
+  const total = knobs.reduce((n, [, values]) => n * values.length, 1);
+  for (let i = 0; i < total; i++) {
+    let rest = i;
+    const config: Record<string, number> = {};
+    for (const [name, values] of [...knobs].reverse()) {
+      config[name] = values[rest % values.length] as number;
+      rest = Math.floor(rest / values.length);
+    }
+    yield Object.fromEntries(knobs.map(([name]) => [name, config[name] as number]));
+  }
+}
+
+/** Whether `prune` keeps a configuration. A prune that names a size not known yet keeps everything: the launch decides. */
+export function keeps({ prune }: Pick<KnobSpace, 'prune'>, config: Config, dims: Dims): boolean {
+  if (prune === null) return true;
+  const names = { ...dims, ...config };
+  for (const name of namesOf(prune)) if (names[name] === undefined) return true;
+  return evaluateExpr(prune, names) !== 0;
+}
+
+/** Checks that the knobs given exist and have declared values (LAC0907). */
+export function checkConfig(space: KnobSpace, given: Config): void {
+  for (const [name, value] of Object.entries(given)) {
+    const values = space.tune[name];
+    if (values === undefined) {
+      const known = Object.keys(space.tune);
+      const help = known.length > 0 ? `its knobs are ${known.join(', ')}` : 'it declares no knobs';
+      throw new LacError(diagnostic('LAC0907', `${space.name} has no knob ${name}`, null, { help: [help] }));
+    }
+    if (!values.includes(value)) {
+      const help = [`declared values: ${values.join(', ')}`];
+      throw new LacError(
+        diagnostic('LAC0907', `${name} = ${value} is not in the tune space of ${space.name}`, null, { help }),
+      );
+    }
+  }
+}
+
+/**
+ * Configurations worth compiling, best guess first: those that agree with `given`, survive `prune` and whose `warps` fit
+ * the device. Where every knob is given, `prune` is not asked: the caller wants exactly that one.
+ */
+export function* candidates(space: KnobSpace, dims: Dims, given: Config, maxInvocations: number): Generator<Config> {
+  checkConfig(space, given);
+  const chosen = Object.keys(space.tune).every((name) => name in given);
+  for (const config of combinations(space.tune)) {
+    if (Object.entries(given).some(([name, value]) => config[name] !== value)) continue;
+    if (!chosen && (config.warps ?? 0) * WARP > maxInvocations) continue;
+    if (chosen || keeps(space, config, dims)) yield config;
+  }
+}
+
+/** Knobs that change the program on this target: two configurations that differ elsewhere fail or fit alike. */
+export function programKey(config: Config, ignored: ReadonlySet<string>): string {
+  return JSON.stringify(Object.entries(config).filter(([name]) => !ignored.has(name)));
+}

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest';
+import { LacError } from '../../compiler/diag/diagnostic.js';
+import { candidates, combinations, keeps } from '../../driver/configurations.js';
+
+const space = {
+  name: 'k',
+  tune: { C: [64, 32], warps: [8, 4] },
+  prune: ['<=', ['*', 'C', 'D'], 2048] as const,
+};
+const codeOf = (f: () => unknown): string => {
+  try {
+    f();
+  } catch (error) {
+    if (error instanceof LacError) return error.diagnostics.map((d) => d.code).join();
+    throw error;
+  }
+  return 'nothing';
+};
+
+describe('configurations', () => {
+  test('first knob slowest, values in order of declaration', () => {
+    expect([...combinations(space.tune)]).toEqual([
+      { C: 64, warps: 8 },
+      { C: 64, warps: 4 },
+      { C: 32, warps: 8 },
+      { C: 32, warps: 4 },
+    ]);
+    expect([...combinations({})]).toEqual([{}]);
+  });
+
+  test('prune decides when its names are known', () => {
+    expect(keeps(space, { C: 64, warps: 4 }, { D: 64 })).toBe(false);
+    expect(keeps(space, { C: 64, warps: 4 }, {})).toBe(true);
+    expect([...candidates(space, { D: 64 }, {}, 1024)]).toEqual([
+      { C: 32, warps: 8 },
+      { C: 32, warps: 4 },
+    ]);
+  });
+
+  test('warps fit the device; a configuration given in full is taken as it is', () => {
+    expect([...candidates(space, { D: 64 }, {}, 128)]).toEqual([{ C: 32, warps: 4 }]);
+    expect([...candidates(space, { D: 64 }, { C: 64, warps: 8 }, 128)]).toEqual([{ C: 64, warps: 8 }]);
+    expect([...candidates(space, { D: 16 }, { warps: 4 }, 128)][0]).toEqual({ C: 64, warps: 4 });
+  });
+
+  test('knobs and values that are not declared', () => {
+    expect(codeOf(() => [...candidates(space, {}, { BLOCK: 1 }, 128)])).toBe('LAC0907');
+    expect(codeOf(() => [...candidates(space, {}, { C: 48 }, 128)])).toBe('LAC0907');
+  });
+});

@@ -1,0 +1,83 @@
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readable, repositoryFiles } from './sources.js';
+
+/** Who may import what: the first row whose `from` begins the path of the importing file. */
+const RULES: readonly { readonly from: string; readonly may: readonly string[]; readonly types?: readonly string[] }[] =
+  [
+    { from: 'compiler/', may: ['compiler/'] },
+    { from: 'dsl/', may: ['dsl/', 'compiler/'] },
+    { from: 'backends/wgsl/', may: ['backends/wgsl/', 'compiler/'] },
+    { from: 'runtime/interpret/', may: ['runtime/', 'compiler/'] },
+    {
+      from: 'runtime/',
+      may: [
+        'runtime/',
+        'compiler/artifact',
+        'compiler/expr',
+        'compiler/diag/',
+        'compiler/ir/types',
+        'compiler/ops/round',
+      ],
+    },
+    { from: 'kernels/', may: ['kernels/', 'dsl/index'], types: ['driver/reference'] },
+    { from: 'driver/', may: ['driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
+    { from: 'index.ts', may: ['driver/', 'runtime/', 'dsl/', 'compiler/'] },
+    { from: 'cli/', may: ['cli/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
+  ];
+
+interface Import {
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+const STATEMENT =
+  /^(?:import|export)\s+(type\s)?[^;'"]*?from\s*['"]([^'"]+)['"]|^import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+
+function importsOf(text: string): Import[] {
+  return [...text.matchAll(STATEMENT)].map(([, type, from, bare, dynamic]) => ({
+    specifier: from ?? bare ?? dynamic ?? '',
+    typeOnly: type !== undefined,
+  }));
+}
+
+/** What breaks the rules in one file. */
+function violations(path: string, text: string): string[] {
+  const rule = RULES.find((r) => path.startsWith(r.from));
+  if (rule === undefined) return [];
+  return importsOf(text).flatMap(({ specifier, typeOnly }) => {
+    if (!specifier.startsWith('.')) return [];
+    const target = normalize(join(dirname(path), specifier));
+    const allowed = typeOnly ? [...rule.may, ...(rule.types ?? [])] : rule.may;
+    const fine = allowed.some((prefix) =>
+      prefix.endsWith('/') ? target.startsWith(prefix) : target === `${prefix}.js`,
+    );
+    return fine ? [] : [`${path} imports ${target}${typeOnly ? '' : ' (as a value)'}`];
+  });
+}
+
+const sources = repositoryFiles().filter(
+  (f) => f.endsWith('.ts') && !/^(test|bench)\//.test(f) && f !== 'vitest.config.ts',
+);
+
+describe('imports point one way', () => {
+  test('every source is under a rule and keeps it', () => {
+    expect(sources.filter((f) => !RULES.some((r) => f.startsWith(r.from)))).toEqual([]);
+    expect(sources.flatMap((f) => violations(f, readable(f) ?? ''))).toEqual([]);
+  });
+
+  test('the check sees what it should', () => {
+    const text = `import a from '../dsl/index.js';\nimport type { B } from '../driver/reference.js';\nexport * from "./x.js";\nconst c = await import('../cli/main.js');\nimport './side.js';\nimport {\n  d,\n} from '../runtime/d.js';`;
+    expect(importsOf(text).map((i) => i.specifier)).toEqual([
+      '../dsl/index.js',
+      '../driver/reference.js',
+      './x.js',
+      '../cli/main.js',
+      './side.js',
+      '../runtime/d.js',
+    ]);
+    expect(violations('compiler/x.ts', text)).toHaveLength(4);
+    expect(violations('kernels/x.ts', "import type { R } from '../driver/reference.js';")).toEqual([]);
+    expect(violations('kernels/x.ts', "import { R } from '../driver/reference.js';")).toHaveLength(1);
+  });
+});
