@@ -1,0 +1,226 @@
+import type { Op, Value } from '../../compiler/ir/module.js';
+import { dotLayout } from '../../compiler/layout/blocked.js';
+import { type Layout, makeLayout, registerCount } from '../../compiler/layout/layout.js';
+import { type AxisIndex, axisIndexOf, type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
+import { readElement, type Staged, swizzle, swizzleText, xor } from './memory.js';
+import { pack, type RegTile, typeOfGroup, widthOf } from './registers.js';
+import { offsetMark } from './statement.js';
+
+const isTransposed = (v: Value): boolean => v.def.kind === 'op' && v.def.name === 'trans' && v.layout === undefined;
+
+/**
+ * Accumulator layout of a dot on a register-blocked workgroup. Columns come in runs of four (one vec4 store, one vec4 of
+ * the right operand); rows lie a thread grid apart, unless the left operand is stored with rows contiguous.
+ */
+export function dotAnchor(op: Op<'dot'>, threads: number): Layout {
+  const [M = 1, N = 1] = tileOf(op.results[0] as Value).shape;
+  const left = op.operands[0] as Value;
+  const transposed = left.def.kind === 'op' && left.def.name === 'trans';
+  const runN = Math.min(4, N);
+  // Fewer threads than there are: the others repeat. A run of four columns is worth more than a busy lane.
+  const used = Math.max(1, Math.min(threads, (M * N) / runN));
+  const block = (M * N) / used;
+  const rows = block < 16 ? Math.max(1, block / runN) : 2 ** Math.floor(Math.log2(block) / 2);
+  const { layout } = dotLayout({
+    M,
+    N,
+    threads: used,
+    maxRegsM: rows,
+    maxRegsN: block / rows,
+    runM: transposed ? 4 : 1,
+    runN,
+  });
+  const missing = Math.log2(threads / used);
+  const invocation = [...(layout.ins.invocation ?? []), ...Array.from({ length: missing }, () => 0)];
+  return makeLayout(layout.shape, { ...layout.ins, invocation });
+}
+
+interface Operand {
+  readonly staged: Staged;
+  /** True: stored with rows and columns exchanged. */
+  readonly flipped: boolean;
+}
+
+function operandOf(e: Emitter, v: Value): Operand {
+  const flipped = isTransposed(v);
+  const source = flipped && v.def.kind === 'op' ? (v.def.operands[0] as Value) : v;
+  const staged = e.staged.get(source);
+  if (staged === undefined) throw new Error('dot operand is not staged');
+  return { staged, flipped };
+}
+
+/** acc += a b, both operands in workgroup memory, the accumulator in registers. */
+export function emitDot(e: Emitter, op: Op<'dot'>): void {
+  const result = op.results[0] as Value;
+  const layout = layoutOf(result);
+  const [a, b] = [operandOf(e, op.operands[0] as Value), operandOf(e, op.operands[1] as Value)];
+  const K = tileOf(op.operands[0] as Value).shape[1] ?? 1;
+  const acc = accumulator(e, result, layout, op.operands[2]);
+  const wide = a.staged.buffer.memory === 'vec4' && b.staged.buffer.memory === 'vec4' && K % 4 === 0;
+  const gen = new DotText(e, layout, a, b, acc);
+  const step = wide ? 4 : 1;
+  const body = wide ? gen.wideStep() : gen.plainStep();
+  const reads = [a.staged.buffer, b.staged.buffer];
+  if (K === step) e.line(`{\nlet k = 0i;\n${body}\n}`, reads);
+  else e.line(`for (var k = 0i; k < ${K / step}i; k++) {\n${body}\n}`, reads);
+  e.tiles.set(result, acc);
+}
+
+function accumulator(e: Emitter, result: Value, layout: Layout, init: Value | undefined): RegTile {
+  const registers = registerCount(layout);
+  const from = init === undefined ? null : e.tile(init);
+  const count = registers / widthOf(registers);
+  const blank: RegTile = { dtype: 'f32', registers, groups: [], rounded: true };
+  const type = typeOfGroup(blank);
+  const groups = Array.from({ length: count }, (_, g) => {
+    const name = e.name('acc');
+    e.line(`var ${name}: ${type} = ${from === null ? `${type}()` : from.groups[g]};`);
+    return name;
+  });
+  e.tiles.set(result, { ...blank, groups });
+  return { ...blank, groups };
+}
+
+const distinct = (list: readonly number[]): number[] => [...new Set(list)];
+
+/** Text of the inner loop: one step along k of a register block. */
+class DotText {
+  readonly e: Emitter;
+  readonly layout: Layout;
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly acc: RegTile;
+  readonly row: AxisIndex;
+  readonly col: AxisIndex;
+
+  constructor(e: Emitter, layout: Layout, a: Operand, b: Operand, acc: RegTile) {
+    this.e = e;
+    this.layout = layout;
+    this.a = a;
+    this.b = b;
+    this.acc = acc;
+    this.row = axisIndexOf(e, layout, 0);
+    this.col = axisIndexOf(e, layout, 1);
+  }
+
+  /** Lines of an operand's chunk reads, then the text of element (position, k + j) for the positions of this thread. */
+  chunks(
+    o: Operand,
+    alongK: boolean,
+    axis: AxisIndex,
+    letter: string,
+  ): {
+    lines: string[];
+    element: (position: number, j: number) => string;
+    vector: (position: number, j: number) => string | null;
+  } {
+    const s = o.staged;
+    const chunksPerRow = s.columns / 4;
+    const positions = distinct(axis.register);
+    const lines: string[] = [];
+    if (alongK) {
+      const sw = this.e.hoisted(swizzleText(s, axis.invocation), 's');
+      const line = this.e.hoisted(product(axis.invocation, chunksPerRow), 'l');
+      lines.push(`let ${letter}k = ${xor('k', sw)};`);
+      for (const p of positions)
+        lines.push(
+          `let ${letter}${p} = mem4[${sum(offsetMark(s.buffer), line, p * chunksPerRow, xor(`${letter}k`, swizzle(s, p)))}];`,
+        );
+      return { lines, element: (p, j) => `${letter}${p}.${'xyzw'[j]}`, vector: () => null };
+    }
+    // Rows of the operand run along k, and runs of four positions lie in one chunk.
+    const chunk = this.e.hoisted(`(${axis.invocation} >> 2u)`, 'c');
+    const starts = distinct(positions.map((p) => p & ~3));
+    const mask = Math.min(8, chunksPerRow) - 1;
+    if (mask !== 0) lines.push(`let ${letter}s = ((k << 2u) ^ k) & ${mask}i;`);
+    for (let j = 0; j < 4; j++) {
+      for (const p of starts) {
+        const sw = mask === 0 ? '0i' : `${letter}s`;
+        const at = xor(xor(chunk, p >> 2), xor(sw, swizzle(s, j)));
+        lines.push(
+          `let ${letter}${p}_${j} = mem4[${sum(offsetMark(s.buffer), product('k', 4 * chunksPerRow), j * chunksPerRow, at)}];`,
+        );
+      }
+    }
+    const inRuns = axis.invocation === '0i' || this.runsOfFour(axis);
+    return {
+      lines,
+      element: (p, j) =>
+        inRuns
+          ? `${letter}${p & ~3}_${j}.${'xyzw'[p & 3]}`
+          : `${letter}${p & ~3}_${j}[(${axis.invocation} + ${p & 3}i) & 3i]`,
+      vector: (p, j) => (inRuns && (p & 3) === 0 ? `${letter}${p}_${j}` : null),
+    };
+  }
+
+  /** The invocation part of the axis is a multiple of four. */
+  runsOfFour(axis: AxisIndex): boolean {
+    return [1, 2, 3].every((i) => axis.register.includes(i));
+  }
+
+  wideStep(): string {
+    const a = this.chunks(this.a, !this.a.flipped, this.row, 'a');
+    const b = this.chunks(this.b, this.b.flipped, this.col, 'b');
+    const lines = [...a.lines, ...b.lines];
+    const width = widthOf(this.acc.registers);
+    const made = new Map<string, string>();
+    const once = (expr: string): string => {
+      if (/^\w+$/.test(expr)) return expr;
+      const name = made.get(expr) ?? `t${made.size}`;
+      if (!made.has(expr)) lines.push(`let ${name} = ${expr};`);
+      made.set(expr, name);
+      return name;
+    };
+    for (let j = 0; j < 4; j++) {
+      this.acc.groups.forEach((acc, g) => {
+        const registers = Array.from({ length: width }, (_, i) => g * width + i);
+        const rows = registers.map((r) => this.row.register[r] ?? 0);
+        const cols = registers.map((r) => this.col.register[r] ?? 0);
+        const whole = width === 4 && rows.every((p) => p === rows[0]) && cols.every((p, i) => p === (cols[0] ?? 0) + i);
+        const left = pack(
+          'f32',
+          rows.map((p) => a.element(p, j)),
+        );
+        const right =
+          (whole ? b.vector(cols[0] ?? 0, j) : null) ??
+          once(
+            pack(
+              'f32',
+              cols.map((p) => b.element(p, j)),
+            ),
+          );
+        lines.push(`${acc} = fma(${left}, ${right}, ${acc});`);
+      });
+    }
+    return lines.join('\n');
+  }
+
+  /** Any memory, any extent: one k at a time, element by element. */
+  plainStep(): string {
+    const lines: string[] = [];
+    const at = (axis: AxisIndex, p: number): string =>
+      axis.disjoint ? sum(axis.invocation, p) : `(${axis.invocation} ^ ${p}i)`;
+    for (const p of distinct(this.row.register))
+      lines.push(
+        `let a${p} = ${this.a.flipped ? readElement(this.a.staged, 'k', at(this.row, p)) : readElement(this.a.staged, at(this.row, p), 'k')};`,
+      );
+    for (const p of distinct(this.col.register))
+      lines.push(
+        `let b${p} = ${this.b.flipped ? readElement(this.b.staged, at(this.col, p), 'k') : readElement(this.b.staged, 'k', at(this.col, p))};`,
+      );
+    const width = widthOf(this.acc.registers);
+    this.acc.groups.forEach((acc, g) => {
+      const registers = Array.from({ length: width }, (_, i) => g * width + i);
+      const left = pack(
+        'f32',
+        registers.map((r) => `a${this.row.register[r] ?? 0}`),
+      );
+      const right = pack(
+        'f32',
+        registers.map((r) => `b${this.col.register[r] ?? 0}`),
+      );
+      lines.push(`${acc} = fma(${left}, ${right}, ${acc});`);
+    });
+    return lines.join('\n');
+  }
+}

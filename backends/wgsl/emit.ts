@@ -1,0 +1,176 @@
+import type { BindingSpec, ParamSlot } from '../../compiler/artifact.js';
+import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import { type AnyOp, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
+import { blockedLayout } from '../../compiler/layout/blocked.js';
+import { inferLayouts } from '../../compiler/passes/infer-layouts.js';
+import { bindParam, declarationOf, refuseInout, rootOf } from './access.js';
+import { placeBarriers } from './barriers.js';
+import { dotAnchor } from './dot.js';
+import { Emitter, layoutOf, type WgslContext } from './emitter.js';
+import { libraryFunction } from './library.js';
+import { emitBlock, isRename } from './lower.js';
+import { checkWorkgroupBytes, planBuffers } from './memory.js';
+import { recordLoop } from './multiple.js';
+import { print } from './statement.js';
+import { WARP } from './target.js';
+
+export type { WgslContext } from './emitter.js';
+
+/** What a launch must know of a compiled kernel. */
+export interface WgslProgram {
+  readonly text: string;
+  readonly entry: string;
+  readonly params: readonly ParamSlot[];
+  readonly bindings: readonly BindingSpec[];
+  readonly paramsBinding: number;
+  readonly block: readonly [number, number, number];
+  /** Bytes of workgroup memory. */
+  readonly sharedBytes: number;
+  readonly features: readonly string[];
+  /** Tensor arguments that the kernel never touches. */
+  readonly unused: readonly string[];
+}
+
+const DEFAULT_WARPS = 4;
+
+/** Invocations of a workgroup: the knob `warps` times 32. */
+export const invocationsOf = (kernel: Kernel): number => (kernel.config.warps ?? DEFAULT_WARPS) * WARP;
+
+/** Gives every tile of the kernel its layout on workgroups of the kernel's size. Changes the kernel. */
+export function layOut(kernel: Kernel): void {
+  const threads = invocationsOf(kernel);
+  inferLayouts(kernel, {
+    dot: (op) => dotAnchor(op, threads),
+    blocked: (type) => blockedLayout({ shape: type.shape, vector: 4, threads }),
+  });
+}
+
+/**
+ * A kernel after the pipeline, as WGSL for any WebGPU device that has the given limits. Throws LacError LAC05xx where the
+ * kernel needs more than they allow.
+ */
+export function emitWgsl(kernel: Kernel, ctx: WgslContext): WgslProgram {
+  const threads = invocationsOf(kernel);
+  checkInvocations(threads, ctx.limits.invocations);
+  const used = usedParams(kernel);
+  layOut(kernel);
+  const e = new Emitter(kernel, ctx, threads);
+  prepare(e);
+  const unused: string[] = [];
+  for (const p of kernel.params) {
+    if (p.kind === 'scalar') e.scalars.set(p.value, e.param({ scalar: p.name, dtype: p.dtype }));
+    else if (used.has(p.value)) {
+      refuseInout(p);
+      bindParam(e, p);
+    } else unused.push(p.name);
+  }
+  checkBindings(e.bindings.length, ctx.limits.storageBuffers);
+  emitBlock(e, kernel.body);
+  return assemble(e, unused);
+}
+
+function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
+  const { kernel, threads } = e;
+  const plan = planBuffers(e.statements, e.buffers);
+  const sharedBytes = plan.vec4s * 16 + plan.words * 4;
+  checkWorkgroupBytes(sharedBytes, e.ctx.limits.workgroupBytes);
+  const statements = placeBarriers(e.statements, plan.overlap);
+  const programs = programIds(e);
+  const paramsBinding = e.bindings.length;
+  const views = [...e.views.values()];
+  const storage = e.bindings.map((b) => {
+    const arg = views.find((v) => v.arg.name === b.arg)?.arg;
+    return `@group(0) @binding(${b.index}) var<storage, ${b.access}> b_${b.arg}: ${arg === undefined ? 'array<u32>' : declarationOf(arg)};`;
+  });
+  const lines = [
+    `// ${kernel.name}: compiled by lac`,
+    ...storage,
+    `@group(0) @binding(${paramsBinding}) var<uniform> params: array<vec4<u32>, ${Math.max(1, Math.ceil(e.params.length / 4))}>;`,
+    ...(plan.vec4s > 0 ? [`var<workgroup> mem4: array<vec4<f32>, ${plan.vec4s}>;`] : []),
+    ...(plan.words > 0 ? [`var<workgroup> mem1: array<u32, ${plan.words}>;`] : []),
+    ...[...e.library].sort().map(libraryFunction),
+    `@compute @workgroup_size(${threads}, 1, 1)`,
+    'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) inv: u32) {',
+    ...e.prologue.map((s) => `  ${s}`),
+    ...programs.map((s) => `  ${s}`),
+    ...print(statements, plan.offsets),
+    '}',
+    '',
+  ];
+  return {
+    text: lines.join('\n'),
+    entry: 'main',
+    params: e.params,
+    bindings: e.bindings,
+    paramsBinding,
+    block: [threads, 1, 1],
+    sharedBytes,
+    features: [],
+    unused,
+  };
+}
+
+/** The grid is a line of programs, the first axis fastest, folded at 65,535 workgroups: WebGPU's limit along one axis. */
+function programIds(e: Emitter): string[] {
+  const axes = e.kernel.axes;
+  const before = e.prologue.length;
+  const extents = axes.map((axis) => e.param({ grid: axis }));
+  const reads = e.prologue.splice(before);
+  const total = extents.length === 0 ? '1i' : extents.join(' * ');
+  const lines = [...reads, 'let program = i32(group.x + group.y * 65535u);', `if (program >= ${total}) { return; }`];
+  let rest = 'program';
+  axes.forEach((axis, i) => {
+    const last = i === axes.length - 1;
+    lines.push(`let pid_${axis} = ${last ? rest : `${rest} % ${extents[i]}`};`);
+    if (!last) {
+      lines.push(`let rest_${axis} = ${rest} / ${extents[i]};`);
+      rest = `rest_${axis}`;
+    }
+  });
+  return lines;
+}
+
+/** Finds loops, and the values that dots and conversions read from workgroup memory. */
+function prepare(e: Emitter): void {
+  for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
+    if (op.name === 'for') recordLoop(op);
+    if (op.name === 'dot') for (const v of op.operands.slice(0, 2)) e.needsStage.add(stagedSource(v));
+    if (op.name === 'convert') {
+      const [from, to] = [op.operands[0] as Value, op.results[0] as Value];
+      if (!isRename(layoutOf(from), layoutOf(to))) e.needsStage.add(from);
+    }
+  }
+}
+
+const stagedSource = (v: Value): Value =>
+  v.def.kind === 'op' && v.def.name === 'trans' && v.layout === undefined ? (v.def.operands[0] as Value) : v;
+
+function usedParams(kernel: Kernel): Set<Value> {
+  const used = new Set<Value>();
+  for (const op of walk(kernel.body) as Generator<AnyOp>)
+    if (op.name === 'load' || op.name === 'store' || op.name === 'get') used.add(rootOf(op.operands[0] as Value).root);
+  return used;
+}
+
+function checkInvocations(need: number, limit: number): void {
+  if (need <= limit && (need & (need - 1)) === 0) return;
+  const message =
+    need > limit
+      ? `a workgroup of ${need} invocations, the device allows ${limit}`
+      : `a workgroup of ${need} invocations, which is no power of two`;
+  throw new LacError(diagnostic('LAC0502', message, null, { help: ['choose fewer warps (--config warps=...)'] }));
+}
+
+function checkBindings(need: number, limit: number): void {
+  if (need <= limit) return;
+  throw new LacError(
+    diagnostic(
+      'LAC0506',
+      `the kernel binds ${need} tensors, the device allows ${limit} storage buffers a stage`,
+      null,
+      {
+        help: ['pass fewer tensors, or pack several into one'],
+      },
+    ),
+  );
+}

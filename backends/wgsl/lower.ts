@@ -1,0 +1,331 @@
+import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
+import { coordinates, flatten } from '../../compiler/layout/axes.js';
+import { apply, type Layout, registerCount } from '../../compiler/layout/layout.js';
+import type { OpName } from '../../compiler/ops/table.js';
+import { emitGet, emitLoad, emitStore, emitViewAt, emitViewSlice } from './access.js';
+import { emitDot } from './dot.js';
+import { ELEMENTWISE, type ElementwiseName, isElementwiseName } from './elementwise.js';
+import { axisIndexOf, checkRegisters, type Emitter, layoutOf, position, rankOf, tileOf } from './emitter.js';
+import { literal } from './literal.js';
+import { fromWord, stage, toWord, unstage } from './memory.js';
+import { emitReduce } from './reduce.js';
+import { component, laneType, pack, type RegTile, vectorType, widthOf } from './registers.js';
+import { emitScan } from './scan.js';
+import { offsetMark, type Statement } from './statement.js';
+
+type Rules = { readonly [N in Exclude<OpName, ElementwiseName>]: (e: Emitter, op: Op<N>) => void };
+
+const result = (op: { results: Value[] }): Value => {
+  const v = op.results[0];
+  if (v === undefined) throw new Bug('op without result');
+  return v;
+};
+const operand = (op: { operands: Value[] }, i: number): Value => {
+  const v = op.operands[i];
+  if (v === undefined) throw new Bug(`operand ${i} is missing`);
+  return v;
+};
+
+/** Arithmetic on 16-bit floats keeps f32 precision; these give values that the dtype holds exactly. */
+const EXACT: ReadonlySet<OpName> = new Set<OpName>(['cast', 'select', 'max', 'min', 'neg', 'abs', 'bitcast']);
+
+export function emitBlock(e: Emitter, block: Block): void {
+  for (const op of block.ops as AnyOp[]) emitOp(e, op);
+}
+
+function emitOp(e: Emitter, op: AnyOp): void {
+  checkRegisters(op as unknown as Op);
+  if (isElementwiseName(op.name)) emitElementwise(e, op);
+  else (RULES[op.name] as (e: Emitter, op: AnyOp) => void)(e, op);
+  for (const v of op.results) stageIfNeeded(e, v);
+}
+
+function stageIfNeeded(e: Emitter, v: Value): void {
+  if (!e.needsStage.has(v) || e.staged.has(v)) return;
+  stage(e, v, e.tile(v));
+}
+
+function emitElementwise(e: Emitter, op: AnyOp): void {
+  const v = result(op);
+  const rule = ELEMENTWISE[op.name as ElementwiseName];
+  const from = tileOf(operand(op, op.name === 'select' ? 1 : 0)).dtype;
+  const to = tileOf(v).dtype;
+  const use = (name: string): string => e.use(name);
+  if (rankOf(v) === 0) {
+    const x = op.operands.map((o) => e.scalar(o));
+    const made = rule({ x, from, to, width: 1, use, op });
+    const is16 = to === 'f16' || to === 'bf16';
+    e.scalars.set(v, e.let(is16 ? e.roundedScalar(made, to) : made));
+    if (op.operands.some((o) => e.nonUniform.has(o))) e.nonUniform.add(v);
+    return;
+  }
+  const width = widthOf(registerCount(layoutOf(v)));
+  const tiles = op.operands.map((o) => e.tile(o));
+  const count = registerCount(layoutOf(v)) / width;
+  const exprs = Array.from({ length: count }, (_, g) =>
+    rule({ x: tiles.map((t) => t.groups[g] ?? ''), from, to, width, use, op }),
+  );
+  const exact = EXACT.has(op.name) && (op.name !== 'cast' || from === to) && tiles.every((t) => t.rounded);
+  const tile = e.define(v, exprs, exact || (to !== 'f16' && to !== 'bf16'));
+  if (op.name === 'cast') e.tiles.set(v, e.rounded(tile));
+}
+
+/** The same literal in every group: constants and splats cost no registers. */
+function uniformTile(v: Value, text: string): RegTile {
+  const { dtype } = tileOf(v);
+  const registers = registerCount(layoutOf(v));
+  const width = widthOf(registers);
+  const group = pack(
+    laneType(dtype),
+    Array.from({ length: width }, () => text),
+  );
+  return { dtype, registers, groups: Array.from({ length: registers / width }, () => group), rounded: true };
+}
+
+/** For each register of `layout`, the register of `from` with element `element(r)`. */
+function renamed(e: Emitter, v: Value, from: Value, element: (index: number) => number): void {
+  const source = e.tile(from);
+  const table = new Map<number, number>();
+  const fromLayout = layoutOf(from);
+  for (let r = registerCount(fromLayout) - 1; r >= 0; r--) table.set(apply(fromLayout, { register: r }), r);
+  const layout = layoutOf(v);
+  const registers = registerCount(layout);
+  const width = widthOf(registers);
+  const groups: string[] = [];
+  for (let r = 0; r < registers; r += width) {
+    const parts = Array.from({ length: width }, (_, i) => {
+      const at = table.get(element(apply(layout, { register: r + i })));
+      if (at === undefined) throw new Bug(`no register of %${from.hint ?? from.id} has the element`);
+      return component(source, at);
+    });
+    groups.push(pack(laneType(source.dtype), parts));
+  }
+  const tile = e.define(v, groups, source.rounded);
+  e.tiles.set(v, tile);
+}
+
+function emitBroadcast(e: Emitter, op: Op<'broadcast'>): void {
+  const from = operand(op, 0);
+  const small = tileOf(from).shape;
+  const big = tileOf(result(op)).shape;
+  renamed(e, result(op), from, (index) =>
+    flatten(
+      small,
+      coordinates(big, index).map((c, i) => (small[i] === 1 ? 0 : c)),
+    ),
+  );
+}
+
+/** The same hardware holds the same elements: registers are renamed; else the tile goes through workgroup memory. */
+function emitConvert(e: Emitter, op: Op<'convert'>): void {
+  const from = operand(op, 0);
+  if (isRename(layoutOf(from), layoutOf(result(op)))) {
+    renamed(e, result(op), from, (index) => index);
+    return;
+  }
+  const staged = e.staged.get(from) ?? stage(e, from, e.tile(from));
+  unstage(e, staged, result(op));
+}
+
+export function isRename(a: Layout, b: Layout): boolean {
+  const has = new Set(Array.from({ length: registerCount(a) }, (_, r) => apply(a, { register: r })));
+  const same = (a.ins.invocation ?? []).every((x, i) => x === (b.ins.invocation ?? [])[i]);
+  return same && Array.from({ length: registerCount(b) }, (_, r) => apply(b, { register: r })).every((x) => has.has(x));
+}
+
+function emitIota(e: Emitter, op: Op<'iota'>): void {
+  const layout = layoutOf(result(op));
+  const index = axisIndexOf(e, layout, 0);
+  const registers = registerCount(layout);
+  const width = widthOf(registers);
+  const groups: string[] = [];
+  for (let r = 0; r < registers; r += width)
+    groups.push(
+      pack(
+        'i32',
+        Array.from({ length: width }, (_, i) => position(index.invocation, index, r + i)),
+      ),
+    );
+  e.define(result(op), groups, true);
+}
+
+// ---------------------------------------------------------------------------------------------- control flow
+
+/** Mutable variables that hold a value across a region. */
+interface Slot {
+  readonly v: Value;
+  readonly names: readonly string[];
+}
+
+const declare = (type: string, name: string, init: string): string => `var ${name}: ${type} = ${init};`;
+
+/** Variables for `v`, initialised from `init` where there is one. Carried values of a 16-bit dtype are rounded. */
+function slotFor(e: Emitter, v: Value, init: Value | null): Slot {
+  if (rankOf(v) === 0) {
+    const name = e.name('s');
+    const type = laneType(tileOf(v).dtype);
+    e.line(declare(type, name, init === null ? `${type}()` : e.scalar(init)));
+    return { v, names: [name] };
+  }
+  const registers = registerCount(layoutOf(v));
+  const type = vectorType(laneType(tileOf(v).dtype), widthOf(registers));
+  const from = init === null ? null : e.rounded(e.tile(init));
+  const names = Array.from({ length: registers / widthOf(registers) }, (_, g) => {
+    const name = e.name('c');
+    e.line(declare(type, name, from === null ? `${type}()` : (from.groups[g] ?? '')));
+    return name;
+  });
+  return { v, names };
+}
+
+/** Makes `v` stand for what the variables hold now. */
+function readSlot(e: Emitter, slot: Slot, v: Value): void {
+  if (rankOf(v) === 0) {
+    e.scalars.set(v, slot.names[0] ?? '');
+    return;
+  }
+  e.tiles.set(v, { dtype: tileOf(v).dtype, registers: registerCount(layoutOf(v)), groups: slot.names, rounded: true });
+}
+
+function assign(e: Emitter, slots: readonly Slot[], values: readonly Value[]): void {
+  // All right-hand sides first: a yield may permute the carried values.
+  const texts = slots.map((slot, i) => {
+    const x = values[i] as Value;
+    if (rankOf(slot.v) === 0) return [e.scalar(x)];
+    return e.rounded(e.tile(x)).groups;
+  });
+  const moves = slots
+    .flatMap((slot, i) => slot.names.map((name, g) => [name, texts[i]?.[g] ?? ''] as const))
+    .filter(([a, b]) => a !== b);
+  const targets = new Set(moves.map(([a]) => a));
+  const readsTarget = (text: string): boolean => (text.match(/\w+/g) ?? []).some((word) => targets.has(word));
+  const safe = moves.map(([a, b]) => [a, readsTarget(b) ? e.let(`(${b})`) : b] as const);
+  for (const [a, b] of safe) e.line(`${a} = ${b};`);
+}
+
+function inside(e: Emitter, run: () => void): Statement[] {
+  const outer = e.statements;
+  e.statements = [];
+  run();
+  const made = e.statements;
+  e.statements = outer;
+  return made;
+}
+
+/** A scalar that steers control flow around barriers must be uniform in the eyes of WGSL's analysis. */
+function uniform(e: Emitter, v: Value): string {
+  const s = e.scalar(v);
+  if (!e.nonUniform.has(v)) return s;
+  const b = e.buffer('word', 1);
+  const { dtype } = tileOf(v);
+  e.line(`if (inv == 0u) {\nmem1[${offsetMark(b)}] = ${toWord(s, dtype)};\n}`, [], [b]);
+  const name = e.name('u');
+  e.line(`let ${name} = ${fromWord(`workgroupUniformLoad(&mem1[${offsetMark(b)}])`, dtype)};`, [b]);
+  return name;
+}
+
+function emitFor(e: Emitter, op: Op<'for'>): void {
+  const body = op.regions[0] as Block;
+  const [iv, ...carried] = body.args;
+  const [begin, end, step] = [0, 1, 2].map((i) => uniform(e, operand(op, i)));
+  const slots = carried.map((arg, i) => slotFor(e, arg, operand(op, i + 3)));
+  const name = e.name('n');
+  const statements = inside(e, () => {
+    e.scalars.set(iv as Value, name);
+    if (op.attrs.reverse) {
+      e.scalars.set(
+        iv as Value,
+        e.let(`${begin} + ((max(${end} - ${begin}, 0i) - 1i) / ${step}) * ${step} - (${name} - ${begin})`),
+      );
+    }
+    carried.forEach((arg, i) => {
+      readSlot(e, slots[i] as Slot, arg);
+      if (rankOf(arg) > 0) stageIfNeeded(e, arg);
+    });
+    emitBlock(e, body);
+    assign(e, slots, yieldOf(body));
+  });
+  e.statements.push({
+    kind: 'loop',
+    head: `for (var ${name}: i32 = ${begin}; ${name} < ${end}; ${name} += ${step})`,
+    body: statements,
+  });
+  op.results.forEach((r, i) => {
+    readSlot(e, slots[i] as Slot, r);
+  });
+}
+
+function emitIf(e: Emitter, op: Op<'if'>): void {
+  const condition = uniform(e, operand(op, 0));
+  const slots = op.results.map((r) => slotFor(e, r, null));
+  const [yes, no] = op.regions.map((region) =>
+    inside(e, () => {
+      emitBlock(e, region);
+      assign(e, slots, yieldOf(region));
+    }),
+  );
+  e.statements.push({ kind: 'branch', head: condition, then: yes ?? [], else: no ?? [] });
+  op.results.forEach((r, i) => {
+    readSlot(e, slots[i] as Slot, r);
+    if (rankOf(r) === 0 && op.regions.some((region) => e.nonUniform.has(yieldOf(region)[i] as Value)))
+      e.nonUniform.add(r);
+  });
+}
+
+function yieldOf(region: Block): Value[] {
+  const end = region.ops[region.ops.length - 1];
+  if (end?.name !== 'yield') throw new Bug('a region without yield');
+  return end.operands;
+}
+
+const nothing = (): void => {};
+
+/** The lowering of every op that is not elementwise: total, so a missing rule is a type error. */
+const RULES: Rules = {
+  const: (e, op) => {
+    const v = result(op);
+    const s = literal(op.attrs.value, tileOf(v).dtype);
+    if (rankOf(v) === 0) e.scalars.set(v, s);
+    else e.tiles.set(v, uniformTile(v, s));
+  },
+  splat: (e, op) => {
+    e.tiles.set(result(op), uniformTile(result(op), e.scalar(operand(op, 0))));
+  },
+  iota: emitIota,
+  program_id: (e, op) => {
+    e.scalars.set(result(op), `pid_${op.attrs.axis}`);
+  },
+  dim: (e, op) => {
+    e.scalars.set(result(op), e.param({ dim: op.attrs.name }));
+  },
+  broadcast: emitBroadcast,
+  expand: (e, op) => {
+    renamed(e, result(op), operand(op, 0), (index) => index);
+  },
+  reshape: (e, op) => {
+    if (result(op).layout === undefined) return;
+    renamed(e, result(op), operand(op, 0), (index) => index);
+  },
+  trans: (e, op) => {
+    const v = result(op);
+    if (v.layout === undefined) return;
+    const [m = 1, n = 1] = tileOf(v).shape;
+    renamed(e, v, operand(op, 0), (index) => (index % n) * m + Math.floor(index / n));
+  },
+  convert: emitConvert,
+  dot: emitDot,
+  reduce: emitReduce,
+  scan: emitScan,
+  view_at: emitViewAt,
+  view_slice: emitViewSlice,
+  load: emitLoad,
+  get: emitGet,
+  store: emitStore,
+  for: emitFor,
+  if: emitIf,
+  inline: () => {
+    throw new LacError(diagnostic('LAC0504', 'inline regions must be spliced before code generation', null));
+  },
+  yield: nothing,
+};

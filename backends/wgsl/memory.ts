@@ -1,0 +1,249 @@
+import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import type { Value } from '../../compiler/ir/module.js';
+import type { DType } from '../../compiler/ir/types.js';
+import { sizeOf } from '../../compiler/ir/types.js';
+import { planMemory } from '../../compiler/layout/allocate.js';
+import { freeBits } from '../../compiler/layout/holders.js';
+import { type Layout, registerCount } from '../../compiler/layout/layout.js';
+import { holdsRunsOfFour } from '../../compiler/layout/shape.js';
+import { axisIndexOf, type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
+import { component, laneType, pack, type RegTile, vectorType, widthOf } from './registers.js';
+import { type Buffer, offsetMark, type Statement } from './statement.js';
+
+/**
+ * A tile in workgroup memory, row-major as rows x columns (the last axis). In `vec4` memory a row is a line of 16-byte
+ * chunks, and chunk c of row r lies at c XOR swizzle(r): then eight neighbouring rows, or eight rows four apart, hit
+ * different banks when invocations read one column of chunks.
+ */
+export interface Staged {
+  readonly buffer: Buffer;
+  readonly dtype: DType;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+const chunksOf = (s: Staged): number => s.columns / 4;
+
+/** Linear over GF(2) in r, so it can be applied to the parts of a row index one by one. */
+export const swizzle = (s: Staged, row: number): number => (row ^ (row >> 2)) & (Math.min(8, chunksOf(s)) - 1);
+
+/** The swizzle of a row that is known at run time only, as an i32 expression. */
+export function swizzleText(s: Staged, row: string): string {
+  const mask = Math.min(8, chunksOf(s)) - 1;
+  return mask === 0 || row === '0i' ? '0i' : `((${row} ^ (${row} >> 2u)) & ${mask}i)`;
+}
+
+const xor = (a: string, b: string | number): string =>
+  b === 0 || b === '0i'
+    ? a
+    : a === '0i'
+      ? typeof b === 'number'
+        ? `${b}i`
+        : b
+      : `(${a} ^ ${typeof b === 'number' ? `${b}i` : b})`;
+
+/** Index of a chunk in the vec4 array. `row` = rowInv + rowReg, `chunk` = chunkInv XOR chunkReg (bit-disjoint parts). */
+export function chunkIndex(s: Staged, row: { text: string; constant: number }, chunk: string, sw: string): string {
+  const line = product(sum(row.text, row.constant), chunksOf(s));
+  return sum(offsetMark(s.buffer), line, xor(xor(chunk, sw), swizzle(s, row.constant)));
+}
+
+export { xor };
+
+/** Element (row, column) as a scalar of its lane type; any indices, no alignment. */
+export function readElement(s: Staged, row: string, column: string): string {
+  if (s.buffer.memory === 'vec4') {
+    const chunk = `((${column}) >> 2u)`;
+    return `mem4[${sum(offsetMark(s.buffer), product(row, chunksOf(s)), xor(chunk, swizzleText(s, row)))}][(${column}) & 3i]`;
+  }
+  return fromWord(`mem1[${sum(offsetMark(s.buffer), product(row, s.columns), column)}]`, s.dtype);
+}
+
+export function fromWord(word: string, d: DType): string {
+  const lane = laneType(d);
+  return lane === 'u32' ? word : lane === 'bool' ? `(${word} != 0u)` : `bitcast<${lane}>(${word})`;
+}
+
+export function toWord(value: string, d: DType): string {
+  const lane = laneType(d);
+  return lane === 'u32' ? value : lane === 'bool' ? `select(0u, 1u, ${value})` : `bitcast<u32>(${value})`;
+}
+
+const columnsOf = (shape: readonly number[]): number => shape[shape.length - 1] ?? 1;
+
+/** A place for a tile of this shape; vec4 memory only if all its writers hold runs of four. */
+export function stagedFor(e: Emitter, shape: readonly number[], dtype: DType, wide: boolean): Staged {
+  const columns = columnsOf(shape);
+  const rows = sizeOf(shape) / columns;
+  const vec4 = wide && laneType(dtype) === 'f32' && columns >= 4;
+  const buffer = e.buffer(vec4 ? 'vec4' : 'word', vec4 ? (rows * columns) / 4 : rows * columns);
+  return { buffer, dtype, rows, columns };
+}
+
+/** The tile as rows x columns: layouts see the flat index, which does not change. */
+export const asMatrix = (l: Layout): Layout => {
+  const columns = columnsOf(l.shape);
+  return { shape: [l.shape.reduce((n, x) => n * x, 1) / columns, columns], ins: l.ins };
+};
+
+/** Text that only one holder of each element runs. */
+export function elected(e: Emitter, l: Layout, body: string): string {
+  const mask = freeBits(l).invocation;
+  if (mask === 0) return body;
+  const holder = e.hoisted(`(inv & ${mask}u) == 0u`, 'h');
+  return `if (${holder}) {\n${body}\n}`;
+}
+
+/** Writes a tile to workgroup memory, once for all its readers. */
+export function stage(e: Emitter, v: Value, tile: RegTile): Staged {
+  const l = layoutOf(v);
+  const s = stagedFor(e, l.shape, tile.dtype, holdsRunsOfFour(l));
+  writeStaged(e, s, l, e.rounded(tile));
+  e.staged.set(v, s);
+  return s;
+}
+
+export function writeStaged(e: Emitter, s: Staged, layout: Layout, tile: RegTile): void {
+  const l = asMatrix(layout);
+  const [row, col] = [axisIndexOf(e, l, 0), axisIndexOf(e, l, 1)];
+  const free = freeBits(l).register;
+  const lines: string[] = [];
+  if (s.buffer.memory === 'vec4') {
+    const sw = e.hoisted(swizzleText(s, row.invocation), 's');
+    const chunk = e.hoisted(`(${col.invocation} >> 2u)`, 'c');
+    for (let r = 0; r < registerCount(l); r += 4) {
+      if ((r & free) !== 0) continue;
+      const at = chunkIndex(
+        s,
+        { text: row.invocation, constant: row.register[r] ?? 0 },
+        xor(chunk, (col.register[r] ?? 0) >> 2),
+        sw,
+      );
+      lines.push(`mem4[${at}] = ${tile.groups[r / 4]};`);
+    }
+  } else {
+    for (let r = 0; r < registerCount(l); r++) {
+      if ((r & free) !== 0) continue;
+      const at = sum(offsetMark(s.buffer), product(combine(row, r), s.columns), combine(col, r));
+      lines.push(`mem1[${at}] = ${toWord(component(tile, r), s.dtype)};`);
+    }
+  }
+  e.line(elected(e, l, lines.join('\n')), [], [s.buffer]);
+}
+
+const combine = (a: ReturnType<typeof axisIndexOf>, r: number): string =>
+  a.disjoint ? sum(a.invocation, a.register[r] ?? 0) : `(${a.invocation} ^ ${a.register[r] ?? 0}i)`;
+
+/** Reads a staged tile in a layout: one expression a register group. */
+export function readStaged(e: Emitter, s: Staged, layout: Layout): string[] {
+  const l = asMatrix(layout);
+  const [row, col] = [axisIndexOf(e, l, 0), axisIndexOf(e, l, 1)];
+  const width = widthOf(registerCount(l));
+  const wide = s.buffer.memory === 'vec4' && holdsRunsOfFour(l);
+  const out: string[] = [];
+  for (let r = 0; r < registerCount(l); r += width) {
+    if (wide) {
+      const sw = e.hoisted(swizzleText(s, row.invocation), 's');
+      const chunk = e.hoisted(`(${col.invocation} >> 2u)`, 'c');
+      out.push(
+        `mem4[${chunkIndex(s, { text: row.invocation, constant: row.register[r] ?? 0 }, xor(chunk, (col.register[r] ?? 0) >> 2), sw)}]`,
+      );
+    } else {
+      const parts = Array.from({ length: width }, (_, i) => readElement(s, combine(row, r + i), combine(col, r + i)));
+      out.push(pack(laneType(s.dtype), parts));
+    }
+  }
+  return out;
+}
+
+/** Loads a staged tile into registers of `v`, as one statement that reads the buffer. */
+export function unstage(e: Emitter, s: Staged, v: Value): void {
+  const l = layoutOf(v);
+  const type = vectorType(laneType(s.dtype), widthOf(registerCount(l)));
+  const groups = readStaged(e, s, l).map((x) => {
+    const name = e.name();
+    e.line(`let ${name}: ${type} = ${x};`, [s.buffer]);
+    return name;
+  });
+  e.tiles.set(v, { dtype: tileOf(v).dtype, registers: registerCount(l), groups, rounded: true });
+}
+
+export interface MemoryPlan {
+  readonly offsets: ReadonlyMap<number, number>;
+  /** Elements of the two arrays. */
+  readonly vec4s: number;
+  readonly words: number;
+  readonly overlap: (a: Buffer, b: Buffer) => boolean;
+}
+
+interface Lifetime {
+  start: number;
+  end: number;
+}
+
+/** Offsets for all buffers, by the times between first write and last use on the line of statements. */
+export function planBuffers(list: readonly Statement[], buffers: readonly Buffer[]): MemoryPlan {
+  const lives = lifetimes(list);
+  const offsets = new Map<number, number>();
+  const total = { vec4: 0, word: 0 };
+  for (const memory of ['vec4', 'word'] as const) {
+    const mine = buffers.filter((b) => b.memory === memory && lives.has(b));
+    const plan = planMemory(
+      mine.map((b) => {
+        const life = lives.get(b) as Lifetime;
+        return { id: b.id, bytes: b.size, align: 1, start: life.start, end: life.end };
+      }),
+      Number.MAX_SAFE_INTEGER,
+    );
+    mine.forEach((b, i) => {
+      offsets.set(b.id, plan.offsets[i] ?? 0);
+    });
+    total[memory] = plan.total;
+  }
+  const overlap = (a: Buffer, b: Buffer): boolean => {
+    const [x, y] = [offsets.get(a.id) ?? 0, offsets.get(b.id) ?? 0];
+    return a.memory === b.memory && x < y + b.size && y < x + a.size;
+  };
+  return { offsets, vec4s: total.vec4, words: total.word, overlap };
+}
+
+/** A buffer written before a loop and read in it lives to the loop's end: the next trip reads it again. */
+function lifetimes(list: readonly Statement[]): Map<Buffer, Lifetime> {
+  const lives = new Map<Buffer, Lifetime>();
+  let now = 0;
+  const visit = (block: readonly Statement[], loops: readonly { start: number; touched: Set<Buffer> }[]): void => {
+    for (const s of block) {
+      now++;
+      if (s.kind === 'text') {
+        for (const b of [...s.reads, ...s.writes]) {
+          const life = lives.get(b);
+          if (life === undefined) lives.set(b, { start: now, end: now });
+          else life.end = now;
+          for (const l of loops) l.touched.add(b);
+        }
+      } else if (s.kind === 'loop') {
+        const loop = { start: now, touched: new Set<Buffer>() };
+        visit(s.body, [...loops, loop]);
+        now++;
+        for (const b of loop.touched) {
+          const life = lives.get(b);
+          if (life !== undefined && life.start < loop.start) life.end = Math.max(life.end, now);
+        }
+      } else {
+        visit(s.then, loops);
+        visit(s.else, loops);
+      }
+    }
+  };
+  visit(list, []);
+  return lives;
+}
+
+export function checkWorkgroupBytes(bytes: number, limit: number): void {
+  if (bytes <= limit) return;
+  throw new LacError(
+    diagnostic('LAC0501', `the kernel needs ${bytes} bytes of workgroup memory, the device has ${limit}`, null, {
+      help: ['choose smaller blocks (--config), or leave the configuration to lac'],
+    }),
+  );
+}

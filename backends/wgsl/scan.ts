@@ -1,0 +1,71 @@
+import type { Op, Value } from '../../compiler/ir/module.js';
+import { type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
+import { fromWord, stagedFor, toWord, unstage, writeStaged } from './memory.js';
+import { laneType } from './registers.js';
+import { offsetMark } from './statement.js';
+
+/**
+ * Inclusive sum along an axis, in workgroup memory. An extent n is cut into chunks of about sqrt(n): first each invocation
+ * scans chunks of its own in place, then every element takes the totals of the chunks before its own. Two barriers.
+ */
+export function emitScan(e: Emitter, op: Op<'scan'>): void {
+  const source = op.operands[0] as Value;
+  const result = op.results[0] as Value;
+  const layout = layoutOf(source);
+  const { shape, dtype } = tileOf(source);
+  const n = shape[op.attrs.axis] ?? 1;
+  const inner = shape.slice(op.attrs.axis + 1).reduce((m, x) => m * x, 1);
+  const lines = shape.reduce((m, x) => m * x, 1) / n;
+  const s = stagedFor(e, shape, dtype, false);
+  writeStaged(e, s, layout, e.rounded(e.tile(source)));
+
+  const chunk = Math.min(n, 2 ** Math.ceil(Math.log2(n) / 2));
+  const chunks = n / chunk;
+  const lane = laneType(dtype);
+  const reverse = op.attrs.reverse === true;
+  // Element t of line i, counted from where the scan starts.
+  const at = (line: string, t: string): string => {
+    const position = reverse ? `(${n - 1}i - ${t})` : t;
+    return sum(
+      offsetMark(s.buffer),
+      product(`(${line} / ${inner}i)`, n * inner),
+      inner === 1 ? '0i' : `(${line} % ${inner}i)`,
+      product(position, inner),
+    );
+  };
+  const [i, t, x, first] = [e.name('i'), e.name('t'), e.name('x'), e.name('t')];
+  e.line(
+    `for (var ${i} = i32(inv); ${i} < ${lines * chunks}i; ${i} += ${e.threads}i) {
+let ${first} = (${i} % ${chunks}i) * ${chunk}i;
+var ${x}: ${lane} = ${lane}();
+for (var ${t} = 0i; ${t} < ${chunk}i; ${t}++) {
+${x} = ${x} + ${fromWord(`mem1[${at(`(${i} / ${chunks}i)`, `(${first} + ${t})`)}]`, dtype)};
+mem1[${at(`(${i} / ${chunks}i)`, `(${first} + ${t})`)}] = ${toWord(x, dtype)};
+}
+}`,
+    [s.buffer],
+    [s.buffer],
+  );
+  let done = s;
+  if (chunks > 1) {
+    done = stagedFor(e, shape, dtype, false);
+    const [j, c, y, own] = [e.name('i'), e.name('c'), e.name('y'), e.name('c')];
+    const line = `(${j} / ${n}i)`;
+    const pos = `(${j} % ${n}i)`;
+    const target = at(line, pos).replace(offsetMark(s.buffer), offsetMark(done.buffer));
+    e.line(
+      `for (var ${j} = i32(inv); ${j} < ${lines * n}i; ${j} += ${e.threads}i) {
+let ${own} = ${pos} / ${chunk}i;
+var ${y}: ${lane} = ${fromWord(`mem1[${at(line, pos)}]`, dtype)};
+for (var ${c} = 0i; ${c} < ${own}; ${c}++) {
+${y} = ${y} + ${fromWord(`mem1[${at(line, `(${c} * ${chunk}i + ${chunk - 1}i)`)}]`, dtype)};
+}
+mem1[${target}] = ${toWord(y, dtype)};
+}`,
+      [s.buffer],
+      [done.buffer],
+    );
+  }
+  e.staged.set(result, done);
+  unstage(e, done, result);
+}

@@ -1,0 +1,50 @@
+/** Which workgroup array a buffer lies in: 16-byte vectors of f32, or 32-bit words of any dtype (bits). */
+export type MemoryKind = 'vec4' | 'word';
+
+/** A piece of workgroup memory with a lifetime. Sizes and offsets are in elements of its array. */
+export interface Buffer {
+  readonly id: number;
+  readonly memory: MemoryKind;
+  readonly size: number;
+}
+
+/** Text that stands for the offset of a buffer until memory is planned. */
+export const offsetMark = (b: Buffer): string => `$${b.id}$`;
+
+export interface TextStatement {
+  readonly kind: 'text';
+  readonly text: string;
+  readonly reads: readonly Buffer[];
+  readonly writes: readonly Buffer[];
+}
+
+/** The program as structured statements: what barrier placement and memory planning look at. */
+export type Statement =
+  | TextStatement
+  | { readonly kind: 'loop'; readonly head: string; readonly body: Statement[] }
+  | { readonly kind: 'branch'; readonly head: string; readonly then: Statement[]; readonly else: Statement[] };
+
+export const text = (line: string, reads: readonly Buffer[] = [], writes: readonly Buffer[] = []): TextStatement => ({
+  kind: 'text',
+  text: line,
+  reads,
+  writes,
+});
+
+export const BARRIER = text('workgroupBarrier();');
+
+/** WGSL lines of a statement list; `offsets` resolves the marks of buffers. */
+export function print(list: readonly Statement[], offsets: ReadonlyMap<number, number>, indent = '  '): string[] {
+  const resolve = (s: string): string => s.replace(/\$(\d+)\$/g, (_, id: string) => `${offsets.get(Number(id)) ?? 0}`);
+  return list.flatMap((s) => {
+    if (s.kind === 'text')
+      return resolve(s.text)
+        .split('\n')
+        .map((line) => indent + line);
+    const inner = `${indent}  `;
+    if (s.kind === 'loop') return [`${indent}${resolve(s.head)} {`, ...print(s.body, offsets, inner), `${indent}}`];
+    const end =
+      s.else.length === 0 ? [`${indent}}`] : [`${indent}} else {`, ...print(s.else, offsets, inner), `${indent}}`];
+    return [`${indent}if (${resolve(s.head)}) {`, ...print(s.then, offsets, inner), ...end];
+  });
+}
