@@ -1,0 +1,90 @@
+import type { Variant } from '../compiler/artifact.js';
+import type { TensorDType } from './codec.js';
+import type { InterpretVariant } from './interpret/variant.js';
+import type { LaunchPlan } from './launch.js';
+import type { Storage } from './storage.js';
+import type { AllocationOptions, Tensor } from './tensor.js';
+
+/** What a device allows. `Infinity` where it sets no limit. */
+export interface DeviceLimits {
+  /** Workgroup (shared) memory of one program, bytes. */
+  readonly maxWorkgroupBytes: number;
+  /** Invocations of a workgroup. */
+  readonly maxInvocations: number;
+  /** Storage buffers of a launch. */
+  readonly maxStorageBindings: number;
+  /** Bytes of one storage binding. */
+  readonly maxBindingBytes: number;
+  /** Bytes of one allocation. */
+  readonly maxBufferBytes: number;
+  /** Workgroups along one axis of a dispatch. */
+  readonly maxGridAxis: number;
+}
+
+export interface DeviceInfo {
+  readonly kind: 'gpu' | 'software' | 'interpret';
+  readonly vendor: string;
+  readonly architecture: string;
+  /** Name and version of the driver, as it reports them. */
+  readonly driver: string;
+  /** Lanes of a subgroup: least and most. */
+  readonly subgroup: readonly [number, number];
+}
+
+export interface Timing {
+  /** Milliseconds of one launch. */
+  readonly medianMs: number;
+  readonly p10: number;
+  readonly p90: number;
+  /** Every sample, in order of measurement, milliseconds. */
+  readonly samples: readonly number[];
+  /** `timestamp`: GPU timestamps around the pass. `host`: submit to completion, the queue's latency included. */
+  readonly how: 'timestamp' | 'host';
+}
+
+export interface TimeOptions {
+  /** Launches before the first sample. Default 3. */
+  readonly warmup?: number;
+  /** Milliseconds that the warm-up lasts at least (clocks of a GPU rise for about 250 ms). Default 0. */
+  readonly warmupMs?: number;
+  /** Samples. Default 20. */
+  readonly repeat?: number;
+}
+
+export type AnyVariant = Variant | InterpretVariant;
+
+/**
+ * A device and the memory on it. Methods throw LacError: LAC0705 after the device was lost, LAC0707 after `destroy`,
+ * LAC0706 out of memory, LAC0708 what the driver refused.
+ */
+export interface Device {
+  readonly backend: 'webgpu' | 'interpret';
+  /** What a person calls it: "NVIDIA H100", "SwiftShader Device (Subzero)", "interpreter (f64)". */
+  readonly name: string;
+  readonly info: DeviceInfo;
+  readonly limits: DeviceLimits;
+  /** WebGPU features that kernels may use here. */
+  readonly features: ReadonlySet<string>;
+  /** What the choice of this device left out, and the command that would change it; for people. */
+  readonly notes: readonly string[];
+  readonly state: 'open' | 'lost' | 'destroyed';
+
+  /** Uninitialised memory: what it holds is unspecified. Extents >= 0. */
+  empty<const D extends TensorDType, const S extends readonly number[]>(
+    dtype: D,
+    shape: S,
+    options?: AllocationOptions,
+  ): Tensor<D, S>;
+  /** Memory for so many elements; `empty` is what callers use. */
+  allocate(dtype: TensorDType, elements: number): Storage;
+  /** Compile ahead of the first launch. A WGSL error is a Bug with the text attached. */
+  prepare(variant: AnyVariant): Promise<void>;
+  /** Resolves when the work is submitted; later launches and reads come after it. */
+  launch(plan: LaunchPlan): Promise<void>;
+  /** Waits for everything submitted, and throws what went wrong meanwhile. */
+  synchronize(): Promise<void>;
+  /** Launches the plan many times. Inout arguments change with every launch. */
+  time(plan: LaunchPlan, options?: TimeOptions): Promise<Timing>;
+  /** Gives everything back. Idempotent; every tensor of the device is gone. */
+  destroy(): void;
+}

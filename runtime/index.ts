@@ -1,0 +1,16 @@
+/** The runtime: devices, tensors on them, and launches of compiled kernels. */
+export {
+  type LaunchArgs,
+  type LaunchSpec,
+  readArguments,
+  type Signature,
+} from './arguments.js';
+export { decode, encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
+export type { AnyVariant, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from './device.js';
+export { factsHold, factsOf } from './facts.js';
+export type { InterpretVariant } from './interpret/variant.js';
+export { type DeviceEntry, type DeviceList, type DoctorFact, doctorFacts, listDevices } from './inventory.js';
+export { bindLaunch, GRID_WIDTH, type LaunchPlan } from './launch.js';
+export { type OpenOptions, openDevice } from './open.js';
+export type { AllocationOptions, GuardDamage, HostData } from './tensor.js';
+export { Tensor } from './tensor.js';

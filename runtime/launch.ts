@@ -1,0 +1,193 @@
+/** From checked arguments and a variant to a plan that a device can run. Everything that can be refused is refused here. */
+import type { ParamSlot, Variant } from '../compiler/artifact.js';
+import { Bug } from '../compiler/diag/diagnostic.js';
+import { evaluateExpr, namesOf } from '../compiler/expr.js';
+import { bytesOf } from '../compiler/ir/types.js';
+import {
+  Findings,
+  isTensorSpec,
+  type LaunchArgs,
+  type LaunchSpec,
+  readArguments,
+  type Signature,
+} from './arguments.js';
+import { roundValue } from './codec.js';
+import type { AnyVariant, Device } from './device.js';
+import { factsHold, factsOf } from './facts.js';
+import { hasDistinctAddresses } from './strides.js';
+import type { Tensor } from './tensor.js';
+
+export interface LaunchPlan {
+  readonly device: Device;
+  readonly kernel: string;
+  readonly variant: AnyVariant;
+  readonly tensors: Readonly<Record<string, Tensor | null>>;
+  readonly scalars: Readonly<Record<string, number>>;
+  readonly dims: Readonly<Record<string, number>>;
+  /** Programs on each axis. */
+  readonly grid: Readonly<Record<string, number>>;
+  /** Product of the axes; 0 launches nothing. */
+  readonly programs: number;
+  /** The parameter block, one 32-bit word a slot. Empty for the interpreter. */
+  readonly words: Uint32Array<ArrayBuffer>;
+}
+
+/** Workgroups of a row: program id = x + y * GRID_WIDTH. The least that every WebGPU device allows. */
+export const GRID_WIDTH = 65535;
+
+/** Offsets and indices in a kernel are 32-bit and signed. */
+const MAX_OFFSET = 2 ** 31;
+
+/**
+ * Checks everything that can be known before a launch and computes what it needs. Throws LacError LAC06xx, with one
+ * diagnostic for each thing found.
+ */
+export function bindLaunch(device: Device, spec: LaunchSpec, variant: AnyVariant, args: LaunchArgs): LaunchPlan {
+  const signature = readArguments(spec, args, device);
+  const found = new Findings(spec.kernel);
+  for (const [dim, extent] of Object.entries(signature.dims))
+    if (extent >= MAX_OFFSET) found.add('LAC0615', `${dim} is ${extent}; indices end at 2^31 - 1`);
+  checkVariant(spec, signature, variant, found);
+  checkAliasing(spec, signature, device, found);
+  checkDevice(device, variant, signature, found);
+  found.raise();
+  const dims = { ...variant.when.comptime, ...signature.dims };
+  const grid = gridOf(spec, { ...dims, ...variant.config }, found);
+  found.raise();
+  const programs = Object.values(grid).reduce((n, extent) => n * extent, 1);
+  const { maxGridAxis } = device.limits;
+  if (programs > maxGridAxis ** 2)
+    found.add('LAC0616', `${programs} programs; ${device.name} runs at most ${maxGridAxis ** 2} in one launch`);
+  found.raise();
+  const base = { device, kernel: spec.kernel, variant, dims, grid, programs };
+  const { tensors, scalars } = signature;
+  const words = variant.target === 'webgpu' ? wordsOf(spec, variant, { ...signature, dims }, grid) : new Uint32Array(0);
+  return { ...base, tensors, scalars, words };
+}
+
+function checkVariant(spec: LaunchSpec, s: Signature, variant: AnyVariant, found: Findings): void {
+  const { dtypes, comptime, facts } = variant.when;
+  for (const [param, dtype] of Object.entries(s.dtypes))
+    if (dtypes[param] !== undefined && dtypes[param] !== dtype)
+      found.add('LAC0604', `${param} is ${dtype}, but this variant is compiled for ${dtypes[param]}`);
+  for (const [dim, size] of Object.entries(comptime))
+    if (dim in s.dims && s.dims[dim] !== size)
+      found.add('LAC0606', `${dim} is ${s.dims[dim]}, but this variant is compiled for ${dim} = ${size}`);
+  for (const a of spec.args.filter(isTensorSpec)) {
+    const tensor = s.tensors[a.name];
+    const assumed = facts[a.name];
+    if (!tensor) {
+      if (!variant.unused.includes(a.name)) found.add('LAC0611', `${a.name} is null, but this variant uses it`);
+    } else if (assumed && !factsHold(assumed, factsOf(tensor))) {
+      const is = `offset ${tensor.offset}, strides [${tensor.strides.join(', ')}]`;
+      found.add('LAC0617', `${a.name} (${is}) is not ${describeFacts(assumed)}, as this variant assumes`);
+    }
+  }
+}
+
+const describeFacts = (f: { contiguous: boolean; align: number }): string =>
+  [f.contiguous ? 'contiguous along its last axis' : '', f.align > 1 ? `aligned to ${f.align} elements` : '']
+    .filter((text) => text !== '')
+    .join(' and ');
+
+function checkAliasing(spec: LaunchSpec, s: Signature, device: Device, found: Findings): void {
+  const present = spec.args.filter(isTensorSpec).flatMap((a) => {
+    const tensor = s.tensors[a.name];
+    return tensor ? [{ name: a.name, written: a.dir !== 'in', tensor }] : [];
+  });
+  present.forEach((a, i) => {
+    if (a.written && !hasDistinctAddresses(a.tensor.shape, a.tensor.strides))
+      found.add('LAC0607', `${a.name} has strides [${a.tensor.strides.join(', ')}]: two elements share an address`);
+    for (const b of present.slice(i + 1)) {
+      if (a.tensor.storage !== b.tensor.storage || !(a.written || b.written)) continue;
+      const [out, other] = a.written ? [a.name, b.name] : [b.name, a.name];
+      if (rangesMeet(a.tensor, b.tensor)) found.add('LAC0608', `the bytes of ${out} overlap those of ${other}`);
+      else if (device.backend === 'webgpu')
+        found.add('LAC0618', `${out} lies in the same allocation as ${other}`, `allocate ${out} with its own empty()`);
+    }
+  });
+}
+
+const rangesMeet = (a: Tensor, b: Tensor): boolean =>
+  a.extent > 0 && b.extent > 0 && a.offset < b.offset + b.extent && b.offset < a.offset + a.extent;
+
+function checkDevice(device: Device, variant: AnyVariant, s: Signature, found: Findings): void {
+  if (variant.target !== device.backend)
+    throw new Bug(`a variant for ${variant.target} was given to the ${device.backend} device ${device.name}`);
+  if (variant.target !== 'webgpu') return;
+  checkNeeds(device, variant, found);
+  for (const { arg } of variant.bindings) {
+    const tensor = s.tensors[arg];
+    if (!tensor) continue;
+    const bytes = tensor.storage.elements * bytesOf(tensor.dtype);
+    if (bytes > device.limits.maxBindingBytes)
+      found.add('LAC0614', `${arg} takes ${bytes} bytes; ${device.name} binds ${device.limits.maxBindingBytes}`);
+    if (tensor.offset + tensor.extent > MAX_OFFSET)
+      found.add('LAC0615', `${arg} reaches element ${tensor.offset + tensor.extent - 1}; offsets end at 2^31 - 1`);
+  }
+}
+
+/** Need and limit, for everything that a variant asks of the device. */
+function checkNeeds(device: Device, variant: Variant, found: Findings): void {
+  const { limits } = device;
+  const [x, y, z] = variant.block;
+  const needs = [
+    ['bytes of workgroup memory', variant.sharedBytes, limits.maxWorkgroupBytes],
+    ['invocations in a workgroup', x * y * z, limits.maxInvocations],
+    ['storage buffers', variant.bindings.length, limits.maxStorageBindings],
+  ] as const;
+  for (const [what, need, limit] of needs)
+    if (need > limit)
+      found.add('LAC0613', `needs ${need} ${what}; ${device.name} has ${limit}`, 'choose another configuration');
+  for (const feature of variant.features)
+    if (!device.features.has(feature)) found.add('LAC0613', `needs ${feature}, which ${device.name} does not have`);
+}
+
+function gridOf(spec: LaunchSpec, names: Record<string, number>, found: Findings): Record<string, number> {
+  const grid: Record<string, number> = {};
+  for (const [axis, extent] of spec.grid) {
+    const unknown = [...namesOf(extent)].filter((n) => !(n in names));
+    for (const n of unknown) found.add('LAC0619', `the grid needs ${n}, which no argument that is given has`);
+    if (unknown.length > 0) continue;
+    const count = evaluateExpr(extent, names);
+    if (!Number.isSafeInteger(count) || count < 0 || count >= MAX_OFFSET)
+      found.add(
+        'LAC0616',
+        `axis ${axis} of the grid has ${count} programs; it takes a whole number from 0 to 2^31 - 1`,
+      );
+    grid[axis] = count;
+  }
+  return grid;
+}
+
+type Words = Pick<Signature, 'dims' | 'scalars' | 'tensors'>;
+
+function wordsOf(spec: LaunchSpec, variant: Variant, s: Words, grid: Record<string, number>): Uint32Array<ArrayBuffer> {
+  const found = new Findings(spec.kernel);
+  const words = Uint32Array.from(variant.params, (slot) => wordOf(slot, s, grid, found));
+  found.raise();
+  return words;
+}
+
+/** Null tensors have stride and offset 0: nothing reads them. */
+function wordOf(slot: ParamSlot, s: Words, grid: Record<string, number>, found: Findings): number {
+  if ('dim' in slot) {
+    const extent = s.dims[slot.dim];
+    if (extent === undefined) found.add('LAC0619', `needs ${slot.dim}, which no argument that is given has`);
+    return extent ?? 0;
+  }
+  if ('stride' in slot) return s.tensors[slot.stride[0]]?.strides[slot.stride[1]] ?? 0;
+  if ('offset' in slot) return s.tensors[slot.offset]?.offset ?? 0;
+  if ('scalar' in slot) return scalarWord(slot, s.scalars[slot.scalar]);
+  const count = grid[slot.grid];
+  if (count === undefined) throw new Bug(`parameter block names the grid axis ${slot.grid}, which does not exist`);
+  return count;
+}
+
+/** Integers as they are; every float as the bits of an f32, rounded to its dtype first. */
+function scalarWord(slot: Extract<ParamSlot, { scalar: string }>, value: number | undefined): number {
+  if (value === undefined) throw new Bug(`parameter block names the scalar ${slot.scalar}, which does not exist`);
+  if (slot.dtype === 'i32' || slot.dtype === 'u32' || slot.dtype === 'i1') return value >>> 0;
+  const rounded = roundValue(slot.dtype, value);
+  return new Uint32Array(new Float32Array([rounded]).buffer)[0] as number;
+}

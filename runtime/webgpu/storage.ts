@@ -1,0 +1,67 @@
+import { bytesOf } from '../../compiler/ir/types.js';
+import { decode, encode, type Raw, rawOf, type TensorDType } from '../codec.js';
+import type { Storage } from '../storage.js';
+import type { WebGpuDevice } from './device.js';
+
+/** Bindings are arrays of vec4 at most: a whole number of 16 bytes. */
+const UNIT_BYTES = 16;
+
+/** A GPU buffer of elements, 16-bit ones packed two a word. */
+export class WebGpuStorage implements Storage {
+  readonly dtype: TensorDType;
+  readonly elements: number;
+  /** Bytes that kernels see. The buffer may be larger. */
+  readonly bytes: number;
+  readonly #device: WebGpuDevice;
+  #buffer: GPUBuffer | null;
+
+  constructor(device: WebGpuDevice, dtype: TensorDType, elements: number) {
+    this.#device = device;
+    this.dtype = dtype;
+    this.elements = elements;
+    this.bytes = Math.max(Math.ceil((elements * bytesOf(dtype)) / UNIT_BYTES), 1) * UNIT_BYTES;
+    this.#buffer = device.acquire(this.bytes);
+  }
+
+  get freed(): boolean {
+    return this.#buffer === null;
+  }
+
+  /** Null once it was freed. */
+  get buffer(): GPUBuffer | null {
+    return this.#buffer;
+  }
+
+  writeRaw(begin: number, data: Raw): void {
+    if (this.#buffer && data.length > 0) this.#device.write(this.#buffer, begin * bytesOf(this.dtype), data);
+  }
+
+  writeValues(begin: number, values: Float64Array): void {
+    this.writeRaw(begin, encode(this.dtype, values));
+  }
+
+  async readRaw(begin: number, count: number): Promise<Raw> {
+    if (!this.#buffer || count === 0) return rawOf(this.dtype, 0);
+    const width = bytesOf(this.dtype);
+    const [first, end] = [Math.floor((begin * width) / 4) * 4, Math.ceil(((begin + count) * width) / 4) * 4];
+    const words = rawOf(this.dtype, await this.#device.readBytes(this.#buffer, first, end - first));
+    const skip = begin - first / width;
+    return words.subarray(skip, skip + count);
+  }
+
+  async readValues(begin: number, count: number): Promise<Float64Array> {
+    return decode(this.dtype, await this.readRaw(begin, count));
+  }
+
+  poison(begin: number, count: number): void {
+    const even = bytesOf(this.dtype) === 2 ? count + (count % 2) : count;
+    const raw = rawOf(this.dtype, new Uint8Array(even * bytesOf(this.dtype)).fill(0xa5).buffer);
+    if (this.dtype !== 'i32' && this.dtype !== 'u32') raw.fill(encode(this.dtype, [NaN])[0] as number, 0, count);
+    this.writeRaw(begin, raw);
+  }
+
+  free(): void {
+    if (this.#buffer) this.#device.release(this.#buffer);
+    this.#buffer = null;
+  }
+}
