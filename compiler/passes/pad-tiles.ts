@@ -65,9 +65,9 @@ function checkReshape(op: Op): void {
 /** Rewrites ops in place, inserting selects before those that fold lanes. */
 class Padder {
   readonly #facts: ReadonlyMap<Value, Fact>;
-  readonly #logical: ReadonlyMap<Value, readonly number[]>;
+  readonly #logical: Map<Value, readonly number[]>;
 
-  constructor(facts: ReadonlyMap<Value, Fact>, logical: ReadonlyMap<Value, readonly number[]>) {
+  constructor(facts: ReadonlyMap<Value, Fact>, logical: Map<Value, readonly number[]>) {
     this.#facts = facts;
     this.#logical = logical;
   }
@@ -131,7 +131,9 @@ class Padder {
     if (fact === identity) return;
     const inside = belowExtent(b, type.shape, axis, extent);
     const other = b.value('const', [], { value: identity }, type);
-    op.operands[i] = b.value('select', [inside, x, other], {});
+    const selected = b.value('select', [inside, x, other], {});
+    this.#logical.set(selected, this.#shape(x));
+    op.operands[i] = selected;
   }
 
   #reduce(op: Op<'reduce'>, b: Builder): void {
