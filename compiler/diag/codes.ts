@@ -88,6 +88,31 @@ export const CODES = {
   },
 
   // ---- 08xx run-time traps
+  LAC0501: {
+    title: 'too much workgroup memory',
+    explain:
+      'The tiles that this configuration keeps in workgroup memory at one time take more bytes than the device allows a workgroup. Lifetimes are already shared: two tiles that are never needed together use one place. Smaller blocks need less.',
+  },
+  LAC0502: {
+    title: 'workgroup too large',
+    explain: 'The knob `warps` counts groups of 32 invocations. Their product must be a power of two within the limit of the device.',
+  },
+  LAC0503: {
+    title: 'tile takes too many registers',
+    explain: 'A tile is spread over the invocations of a workgroup. When one invocation would hold more than 256 values of one tile, it would only spill to slow memory, so the configuration is refused.',
+  },
+  LAC0504: {
+    title: 'kernel is not lowered far enough',
+    explain: 'Code generation takes kernels that went through the whole pipeline. `lac opt` prints what a pass leaves behind.',
+  },
+  LAC0505: {
+    title: 'in-place arguments are not supported by this backend yet',
+    explain: 'An `inout` argument is read and written by one program. The WGSL backend does not place the memory barriers for that yet.',
+  },
+  LAC0506: {
+    title: 'too many tensor arguments',
+    explain: 'Each tensor argument that the kernel touches is one storage buffer, and a device limits how many a shader stage may bind.',
+  },
   LAC0601: {
     title: 'unknown argument',
     explain: 'A launch names an argument that the kernel does not have. Names are those of `args` in the declaration.',
@@ -158,7 +183,7 @@ export const CODES = {
   LAC0616: {
     title: 'grid too large',
     explain:
-      'A launch has at most 65535 x 65535 programs on WebGPU. Give each program more work: larger blocks, or a loop in the kernel.',
+      'a launch has at most 2^31 - 65536 programs. Give each program more work: larger blocks, or a loop in the kernel.',
   },
   LAC0617: {
     title: 'tensor is not laid out as the variant assumes',
@@ -365,10 +390,6 @@ export const CODES = {
     explain:
       '`scalars` of the reference gives every scalar argument its value: a number, or a function of the dimensions.',
     right: 'scalars: { scale: ({ D = 1 }) => 1 / Math.sqrt(D) }',
-  },
-  LAC0913: {
-    title: 'no such pass',
-    explain: 'The passes, in order, are printed by `lac ir --list`.',
   },
   LAC0914: {
     title: 'no such diagnostic code',
