@@ -1,7 +1,7 @@
 import { Bug } from '../diag/diagnostic.js';
 import { registerRun } from './algebra.js';
-import type { StorageChoice } from './banks.js';
-import { chooseStorage } from './banks.js';
+import type { StorageChoice } from './choose-storage.js';
+import { chooseStorage } from './choose-storage.js';
 import { bitsOf, combine, complement, kernel, rank, solver, spanContains } from './gf2.js';
 import type { Layout } from './layout.js';
 import { basesOf, isSurjective, registerCount, threadCount } from './layout.js';

@@ -87,7 +87,7 @@ test('every storage maps elements one to one, inside its bytes', () => {
       storages.push(...lay.swizzles((shape[1] as number) * 4, shape[0] as number, 16));
       for (const storage of storages) {
         const size = 2 ** (rowBits + columnBits);
-        const offsets = [...Array(size).keys()].map((i) => lay.byteOffset(shape, 4, storage, i));
+        const offsets = [...Array(size).keys()].map(lay.byteOffsets(shape, 4, storage));
         expect(new Set(offsets).size).toBe(size);
         expect(Math.max(...offsets) + 4).toBeLessThanOrEqual(lay.storageBytes(shape, 4, storage));
       }
@@ -101,12 +101,13 @@ function byCounting(l: Layout, vector: number, storage: Storage): number {
   const inVector = run.bits.reduce((m, b) => m | (1 << b), 0);
   const lanes = Math.min(32, 2 ** (l.ins.invocation?.length ?? 0));
   const phase = Math.min(32, 128 / (4 * vector));
+  const at = lay.byteOffsets(l.shape, 4, storage);
   let total = 0;
   for (let register = 0; register < lay.registerCount(l); register++) {
     if ((register & inVector) !== 0) continue;
     for (let first = 0; first < 32; first += phase) {
       const offsets = Array.from({ length: phase }, (_, i) =>
-        lay.byteOffset(l.shape, 4, storage, lay.apply(l, { register, invocation: (first + i) % lanes })),
+        at(lay.apply(l, { register, invocation: (first + i) % lanes })),
       );
       total += lay.countWays(offsets, vector * 4);
     }
