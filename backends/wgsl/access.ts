@@ -60,7 +60,7 @@ export function bindParam(e: Emitter, p: ViewParam): void {
     dtype: type.dtype,
     access: type.access,
     wide: isWide(e, p),
-    text: `b_${p.name}`,
+    text: `b${e.bindings.length}`,
   };
   e.bindings.push({ arg: p.name, index: e.bindings.length, access: type.access === 'in' ? 'read' : 'read_write' });
   const last = p.dims.length - 1;
@@ -341,7 +341,10 @@ export function emitStore(e: Emitter, op: Op<'store'>): void {
   const value = op.operands[1] as Value;
   const rank = view.axes.length;
   const origins = op.operands.slice(2, 2 + rank).map((v) => e.scalar(v));
-  if (rank === 0) return storeScalar(e, view, value);
+  if (rank === 0) {
+    storeScalar(e, view, value);
+    return;
+  }
   const layout = layoutOf(value);
   const tile = e.rounded(e.tile(value));
   const address = new Address(e, view, origins, layout, op.attrs);

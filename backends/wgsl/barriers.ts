@@ -60,8 +60,8 @@ class Placement {
         out.push({ ...s, body: body.statements });
         pending = union(pending, body.pending);
       } else {
-        const [a, b] = [this.block(s.then, pending), this.block(s.else, pending)];
-        out.push({ ...s, then: a.statements, else: b.statements });
+        const [a, b] = [this.block(s.yes, pending), this.block(s.no, pending)];
+        out.push({ ...s, yes: a.statements, no: b.statements });
         pending = union(a.pending, b.pending);
       }
     }
@@ -82,6 +82,6 @@ class Placement {
 export function countBarriers(list: readonly Statement[]): number {
   return list.reduce((n, s) => {
     if (s.kind === 'text') return n + (s === BARRIER ? 1 : 0);
-    return n + (s.kind === 'loop' ? countBarriers(s.body) : countBarriers(s.then) + countBarriers(s.else));
+    return n + (s.kind === 'loop' ? countBarriers(s.body) : countBarriers(s.yes) + countBarriers(s.no));
   }, 0);
 }

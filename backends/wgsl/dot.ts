@@ -159,8 +159,8 @@ class DotText {
   }
 
   wideStep(): string {
-    const a = this.chunks(this.a, !this.a.flipped, this.row, 'a');
-    const b = this.chunks(this.b, this.b.flipped, this.col, 'b');
+    const a = this.chunks(this.a, !this.a.flipped, this.row, 'x');
+    const b = this.chunks(this.b, this.b.flipped, this.col, 'y');
     const lines = [...a.lines, ...b.lines];
     const width = widthOf(this.acc.registers);
     const made = new Map<string, string>();

@@ -80,10 +80,10 @@ function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
   const views = [...e.views.values()];
   const storage = e.bindings.map((b) => {
     const arg = views.find((v) => v.arg.name === b.arg)?.arg;
-    return `@group(0) @binding(${b.index}) var<storage, ${b.access}> b_${b.arg}: ${arg === undefined ? 'array<u32>' : declarationOf(arg)};`;
+    return `@group(0) @binding(${b.index}) var<storage, ${b.access}> b${b.index}: ${arg === undefined ? 'array<u32>' : declarationOf(arg)};`;
   });
   const lines = [
-    `// ${kernel.name}: compiled by lac`,
+    '// compiled by lac',
     ...storage,
     `@group(0) @binding(${paramsBinding}) var<uniform> params: array<vec4<u32>, ${Math.max(1, Math.ceil(e.params.length / 4))}>;`,
     ...(plan.vec4s > 0 ? [`var<workgroup> mem4: array<vec4<f32>, ${plan.vec4s}>;`] : []),
@@ -121,10 +121,10 @@ function programIds(e: Emitter): string[] {
   let rest = 'program';
   axes.forEach((axis, i) => {
     const last = i === axes.length - 1;
-    lines.push(`let pid_${axis} = ${last ? rest : `${rest} % ${extents[i]}`};`);
+    lines.push(`let ${e.programId(axis)} = ${last ? rest : `${rest} % ${extents[i]}`};`);
     if (!last) {
-      lines.push(`let rest_${axis} = ${rest} / ${extents[i]};`);
-      rest = `rest_${axis}`;
+      lines.push(`let rest${i} = ${rest} / ${extents[i]};`);
+      rest = `rest${i}`;
     }
   });
   return lines;

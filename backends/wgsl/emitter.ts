@@ -90,6 +90,10 @@ export class Emitter {
     return name;
   }
 
+  programId(axis: string): string {
+    return `pid${this.kernel.axes.indexOf(axis)}`;
+  }
+
   use(name: string): string {
     this.library.add(name);
     return name;

@@ -265,7 +265,7 @@ function emitIf(e: Emitter, op: Op<'if'>): void {
       assign(e, slots, yieldOf(region));
     }),
   );
-  e.statements.push({ kind: 'branch', head: condition, then: yes ?? [], else: no ?? [] });
+  e.statements.push({ kind: 'branch', head: condition, yes: yes ?? [], no: no ?? [] });
   op.results.forEach((r, i) => {
     readSlot(e, slots[i] as Slot, r);
     if (rankOf(r) === 0 && op.regions.some((region) => e.nonUniform.has(yieldOf(region)[i] as Value)))
@@ -294,7 +294,7 @@ const RULES: Rules = {
   },
   iota: emitIota,
   program_id: (e, op) => {
-    e.scalars.set(result(op), `pid_${op.attrs.axis}`);
+    e.scalars.set(result(op), e.programId(op.attrs.axis));
   },
   dim: (e, op) => {
     e.scalars.set(result(op), e.param({ dim: op.attrs.name }));

@@ -230,8 +230,8 @@ function lifetimes(list: readonly Statement[]): Map<Buffer, Lifetime> {
           if (life !== undefined && life.start < loop.start) life.end = Math.max(life.end, now);
         }
       } else {
-        visit(s.then, loops);
-        visit(s.else, loops);
+        visit(s.yes, loops);
+        visit(s.no, loops);
       }
     }
   };

@@ -22,7 +22,7 @@ export interface TextStatement {
 export type Statement =
   | TextStatement
   | { readonly kind: 'loop'; readonly head: string; readonly body: Statement[] }
-  | { readonly kind: 'branch'; readonly head: string; readonly then: Statement[]; readonly else: Statement[] };
+  | { readonly kind: 'branch'; readonly head: string; readonly yes: Statement[]; readonly no: Statement[] };
 
 export const text = (line: string, reads: readonly Buffer[] = [], writes: readonly Buffer[] = []): TextStatement => ({
   kind: 'text',
@@ -44,7 +44,7 @@ export function print(list: readonly Statement[], offsets: ReadonlyMap<number, n
     const inner = `${indent}  `;
     if (s.kind === 'loop') return [`${indent}${resolve(s.head)} {`, ...print(s.body, offsets, inner), `${indent}}`];
     const end =
-      s.else.length === 0 ? [`${indent}}`] : [`${indent}} else {`, ...print(s.else, offsets, inner), `${indent}}`];
-    return [`${indent}if (${resolve(s.head)}) {`, ...print(s.then, offsets, inner), ...end];
+      s.no.length === 0 ? [`${indent}}`] : [`${indent}} else {`, ...print(s.no, offsets, inner), `${indent}}`];
+    return [`${indent}if (${resolve(s.head)}) {`, ...print(s.yes, offsets, inner), ...end];
   });
 }

@@ -183,7 +183,7 @@ export const CODES = {
   LAC0616: {
     title: 'grid too large',
     explain:
-      'a launch has at most 2^31 - 65536 programs. Give each program more work: larger blocks, or a loop in the kernel.',
+      'A launch has at most 2^31 - 65536 programs. Give each program more work: larger blocks, or a loop in the kernel.',
   },
   LAC0617: {
     title: 'tensor is not laid out as the variant assumes',

@@ -309,7 +309,10 @@ class Inference {
   /** Layouts in which the operands must be, given the result's. */
   needOperands(typed: AnyOp, layout: Layout): void {
     const op = typed as unknown as Op;
-    if (isElementwise(op.name)) return this.needAll(op, layout);
+    if (isElementwise(op.name)) {
+      this.needAll(op, layout);
+      return;
+    }
     switch (typed.name) {
       case 'dot':
         this.needStaged(op, 0);
