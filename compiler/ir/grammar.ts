@@ -238,7 +238,11 @@ class IrParser extends EmbeddedActionsParser {
     const layout = this.OPTION(() => {
       const dims: LayoutSyntax[] = [];
       this.CONSUME(At);
-      this.MANY(() => dims.push(this.SUBRULE(this.layoutDim)));
+      // A word without `[` is the next op.
+      this.MANY({
+        GATE: () => this.LA(2).tokenType === LeftBracket,
+        DEF: () => dims.push(this.SUBRULE(this.layoutDim)),
+      });
       return dims;
     });
     return { token, layout: layout ?? null };

@@ -2,10 +2,10 @@ import type { IToken } from 'chevrotain';
 import type { Code } from '../diag/codes.js';
 import { type Diagnostic, diagnostic, type Span } from '../diag/diagnostic.js';
 import type { InDim, Layout } from '../layout/layout.js';
+import { inDimOf, parseBasis } from '../layout/text.js';
 import type { AttrKind, AttrValue } from '../ops/schema.js';
 import { type AttrsOf, isOpName, OP_NAMES, type OpName, opRow } from '../ops/table.js';
 import * as g from './grammar.js';
-import { inDimOf, parseBasis } from './layout-text.js';
 import { LIMITS } from './limits.js';
 import {
   type Block,
@@ -214,6 +214,9 @@ class Reader {
   #layout(t: g.TypeSyntax, type: Type): Layout | null {
     if (t.layout === null) return null;
     if (type.kind === 'view') return this.#refuse('LAC0408', 'a view has no layout', t.token);
+    const fits = type.shape.length <= LIMITS.tileRank && type.shape.every((e) => Number.isInteger(Math.log2(e)));
+    if (!fits)
+      return this.#refuse('LAC0408', `${t.token.image} has a layout, but extents that are no powers of two`, t.token);
     const ins: { [D in InDim]?: number[] } = {};
     for (const { dim, bases } of t.layout) {
       const name = inDimOf(dim.image);

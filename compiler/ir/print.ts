@@ -1,7 +1,8 @@
+import type { Layout } from '../layout/layout.js';
+import { layoutText } from '../layout/text.js';
 import type { AttrKind, AttrValue } from '../ops/schema.js';
 import { opRow } from '../ops/table.js';
 import { isKeyword } from './keywords.js';
-import { layoutText } from './layout-text.js';
 import type { Block, Kernel, Loc, Module, Op, Param, Value } from './module.js';
 import { typeText } from './types.js';
 
@@ -74,7 +75,12 @@ export function attrsText(op: Op): string {
   return parts.length === 0 ? '' : ` {${parts.join(', ')}}`;
 }
 
-const typedText = (v: Value): string => typeText(v.type) + (v.layout === undefined ? '' : ` @ ${layoutText(v.layout)}`);
+/** Type and layout. A layout that fits no tile has no notation; the verifier tells what is wrong with it. */
+export const typedText = (v: Value): string =>
+  typeText(v.type) + (v.layout === undefined ? '' : ` @ ${fitText(v.layout)}`);
+const fitText = (l: Layout): string =>
+  l.shape.length <= 3 && l.shape.every((e) => isPowerOfTwo(e)) ? layoutText(l) : '?';
+const isPowerOfTwo = (e: number): boolean => Number.isInteger(Math.log2(e));
 
 /** The op without its regions and location: one line. */
 export function opLine(op: Op, names: ValueNames): string {

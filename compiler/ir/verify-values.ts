@@ -1,4 +1,5 @@
 import type { Code } from '../diag/codes.js';
+import { basesOf, isSurjective } from '../layout/layout.js';
 import { LIMITS } from './limits.js';
 import type { Value } from './module.js';
 import { sizeOf, type Type, typeText } from './types.js';
@@ -28,7 +29,7 @@ export function typeFault(t: Type): Fault | null {
 export function layoutFault(v: Value): string | null {
   if (v.layout === undefined) return null;
   if (v.type.kind === 'view') return 'a view has no layout';
-  const { shape, ins } = v.layout;
+  const { shape } = v.layout;
   if (
     shape.length !== v.type.shape.length ||
     shape.some((e, i) => e !== (v.type as { shape: readonly number[] }).shape[i])
@@ -37,24 +38,8 @@ export function layoutFault(v: Value): string | null {
   if (shape.some((e) => Math.log2(e) % 1 !== 0))
     return `${typeText(v.type)} has a layout, but extents that are no powers of two`;
   const size = sizeOf(shape);
-  const bases = Object.values(ins).flat();
+  const bases = basesOf(v.layout);
+  if (bases.length > 31) return `the layout has ${bases.length} hardware bits; 31 are the most`;
   if (bases.some((b) => !Number.isInteger(b) || b < 0 || b >= size)) return 'a layout basis lies outside of the tile';
-  return 2 ** rankOf(bases) === size ? null : 'the layout does not reach every element of the tile';
-}
-
-/** Dimension of the space over GF(2) that the vectors span. */
-function rankOf(vectors: readonly number[]): number {
-  const byTopBit = new Map<number, number>();
-  for (let v of vectors) {
-    while (v !== 0) {
-      const top = 31 - Math.clz32(v);
-      const pivot = byTopBit.get(top);
-      if (pivot === undefined) {
-        byTopBit.set(top, v);
-        break;
-      }
-      v ^= pivot;
-    }
-  }
-  return byTopBit.size;
+  return isSurjective(v.layout) ? null : 'the layout does not reach every element of the tile';
 }

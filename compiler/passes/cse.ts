@@ -4,18 +4,16 @@
  * loads of inputs too: no argument that a launch writes may overlap an input.
  */
 
-import { layoutText } from '../ir/layout-text.js';
 import type { Block, Op } from '../ir/module.js';
-import { attrsText } from '../ir/print.js';
+import { attrsText, typedText } from '../ir/print.js';
 import { Substitution } from '../ir/rewrite.js';
-import { typeText } from '../ir/types.js';
 import { opRow } from '../ops/table.js';
 import type { Pass } from './pass.js';
 import { commutes } from './simplify/algebra.js';
 
 export const cse: Pass = {
   name: 'cse',
-  summary: 'compute equal values once',
+  summary: 'Computes equal values once.',
   requires: [],
   run(kernel) {
     shareBlock(kernel.body, new Map(), new Substitution());
@@ -66,6 +64,6 @@ function canShare(op: Op): boolean {
 function keyOf(op: Op): string {
   const ids = op.operands.map((v) => v.id);
   if (commutes(op.name)) ids.sort((a, b) => a - b);
-  const results = op.results.map((v) => typeText(v.type) + (v.layout === undefined ? '' : `@${layoutText(v.layout)}`));
+  const results = op.results.map(typedText);
   return `${op.name} ${ids.join(',')}${attrsText(op)}:${results.join(',')}`;
 }

@@ -10,7 +10,7 @@ import type { Pass } from './pass.js';
 
 export const dce: Pass = {
   name: 'dce',
-  summary: 'remove ops and carried values that reach no store',
+  summary: 'Removes ops and carried values that reach no store.',
   requires: [],
   run(kernel) {
     const live = new Liveness(kernel);

@@ -12,7 +12,7 @@ import type { Pass } from './pass.js';
 
 export const fuseAccumulators: Pass = {
   name: 'fuse-accumulators',
-  summary: 'add dot products into their accumulators',
+  summary: 'Adds dot products into their accumulators.',
   requires: [],
   run(kernel) {
     const uses = useCounts(kernel);

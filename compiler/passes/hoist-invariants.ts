@@ -15,7 +15,7 @@ import type { Pass } from './pass.js';
 
 export const hoistInvariants: Pass = {
   name: 'hoist-invariants',
-  summary: 'move computations that do not change out of loops',
+  summary: 'Moves computations that do not change out of loops.',
   requires: [],
   run(kernel) {
     hoistBlock(kernel.body);

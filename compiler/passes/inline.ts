@@ -10,7 +10,7 @@ import type { Pass } from './pass.js';
 
 export const inline: Pass = {
   name: 'inline',
-  summary: 'put the bodies of called functions in the place of their calls',
+  summary: 'Puts the bodies of called functions in the place of their calls.',
   requires: [],
   run(kernel) {
     const replaced = new Substitution();

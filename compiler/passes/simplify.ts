@@ -33,7 +33,7 @@ const SHAPE: readonly Rule[] = [shape.idleShape, shape.uniformShape, shape.merge
 
 export const simplify: Pass = {
   name: 'simplify',
-  summary: 'fold constants, apply exact identities, resolve known branches and loops',
+  summary: 'Folds constants, applies exact identities, resolves known branches and loops.',
   requires: [],
   run(kernel) {
     const simplifier = new Simplifier();
