@@ -55,15 +55,17 @@ export function bindLaunch(device: Device, spec: LaunchSpec, variant: AnyVariant
   const grid = gridOf(spec, { ...dims, ...variant.config }, found);
   found.raise();
   const programs = Object.values(grid).reduce((n, extent) => n * extent, 1);
-  const { maxGridAxis } = device.limits;
-  if (programs > maxGridAxis ** 2)
-    found.add('LAC0616', `${programs} programs; ${device.name} runs at most ${maxGridAxis ** 2} in one launch`);
+  const most = mostPrograms(device);
+  if (programs > most) found.add('LAC0616', `${programs} programs; ${device.name} runs at most ${most} in one launch`);
   found.raise();
   const base = { device, kernel: spec.kernel, variant, dims, grid, programs };
   const { tensors, scalars } = signature;
   const words = variant.target === 'webgpu' ? wordsOf(spec, variant, { ...signature, dims }, grid) : new Uint32Array(0);
   return { ...base, tensors, scalars, words };
 }
+
+/** Program ids are i32, and the last row of workgroups may be incomplete. */
+const mostPrograms = (device: Device): number => Math.min(device.limits.maxGridAxis ** 2, MAX_OFFSET - 1 - GRID_WIDTH);
 
 function checkVariant(spec: LaunchSpec, s: Signature, variant: AnyVariant, found: Findings): void {
   const { dtypes, comptime, facts } = variant.when;

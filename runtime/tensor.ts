@@ -146,12 +146,13 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     this.storage.free();
   }
 
-  /** Fills the bands around a new allocation. */
+  /** Fills the bands around a new allocation, and half a word left over after its last element. */
   #writeGuards(): void {
     const { storage, begin, end } = this.#allocation;
     if (begin > 0) storage.writeRaw(0, guardPattern(this.dtype, begin));
     const from = end - (bytesOf(this.dtype) === 2 ? end % 2 : 0);
     if (storage.elements > from) storage.writeRaw(from, guardPattern(this.dtype, storage.elements - from));
+    if (from < end) storage.poison(from, end - from);
   }
 
   static allocate<const D extends TensorDType, const S extends readonly number[]>(
@@ -168,7 +169,7 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     const end = guard + extentOf(shape, strides);
     const storage = device.allocate(dtype, roundToWord(dtype, end) + guard);
     const tensor = new Tensor(device, dtype, shape, [...strides], guard, { storage, begin: guard, end });
-    if (guard > 0) tensor.#writeGuards();
+    if (storage.elements > extentOf(shape, strides)) tensor.#writeGuards();
     return tensor;
   }
 
@@ -186,15 +187,22 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
   #scatter(data: HostData): void {
     const raw = isStorageType(this.dtype, data);
     const values = raw ? data : data instanceof Float64Array ? data : Float64Array.from(data);
-    if (isDense(this.shape, this.strides)) return this.#writeRun(0, values);
-    if (!hasDistinctAddresses(this.shape, this.strides))
+    if (isDense(this.shape, this.strides)) this.#writeRun(0, values);
+    else if (!hasDistinctAddresses(this.shape, this.strides))
       throw runtimeError(
         'LAC0607',
         'cannot write to a tensor whose elements share addresses',
         'write before expanding',
       );
+    else this.#writeStrided(values, raw);
+  }
+
+  #writeStrided(values: Float64Array | Raw, raw: boolean): void {
     const addresses = addressesOf(this.shape, this.strides);
-    if (this.size < this.extent) return this.#writeRuns(values, addresses);
+    if (this.size < this.extent) {
+      this.#writeRuns(values, addresses);
+      return;
+    }
     const dense = raw ? rawOf(this.dtype, this.size) : new Float64Array(this.size);
     for (let i = 0; i < addresses.length; i++) dense[addresses[i] as number] = values[i] as number;
     this.#writeRun(0, dense);
@@ -214,7 +222,8 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     const begin = this.offset + at;
     if (values instanceof Float64Array && this.device.backend === 'interpret') {
       const rounded = values.map((x) => roundValue(this.dtype, x));
-      return this.storage.writeValues(begin, rounded);
+      this.storage.writeValues(begin, rounded);
+      return;
     }
     const raw = values instanceof Float64Array ? encode(this.dtype, values) : values;
     this.storage.writeRaw(begin, this.#wholeWords(begin, raw));

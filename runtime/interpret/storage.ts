@@ -1,4 +1,5 @@
 import { decode, encode, type Raw, type TensorDType } from '../codec.js';
+import { messageOf, runtimeError } from '../errors.js';
 import type { Storage } from '../storage.js';
 
 /** Elements as f64, with a mark for each that was ever written. In mode f64 they need not be values of the dtype. */
@@ -13,8 +14,12 @@ export class InterpretStorage implements Storage {
   constructor(dtype: TensorDType, elements: number) {
     this.dtype = dtype;
     this.elements = elements;
-    this.data = new Float64Array(elements);
-    this.written = new Uint8Array(elements);
+    try {
+      this.data = new Float64Array(elements);
+      this.written = new Uint8Array(elements);
+    } catch (e) {
+      throw runtimeError('LAC0706', `${elements} elements: ${messageOf(e)}`, 'free tensors, or use smaller ones');
+    }
   }
 
   writeRaw(begin: number, data: Raw): void {
