@@ -2,7 +2,10 @@ import type { BindingSpec, ParamSlot } from '../../compiler/artifact.js';
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { type AnyOp, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
 import { blockedLayout } from '../../compiler/layout/blocked.js';
+import { cloneKernel } from '../../compiler/ir/clone.js';
 import { inferLayouts } from '../../compiler/passes/infer-layouts.js';
+import { prefetchLoads } from '../../compiler/passes/prefetch-loads.js';
+import { raiseOperands } from '../../compiler/passes/raise-operands.js';
 import { bindParam, declarationOf, refuseInout, rootOf } from './access.js';
 import { placeBarriers } from './barriers.js';
 import { dotAnchor } from './dot.js';
@@ -33,6 +36,9 @@ export interface WgslProgram {
 
 const DEFAULT_WARPS = 4;
 
+/** Element offsets are i32: a launch that could pass 2^31 elements is refused. */
+const PASS_CONTEXT = { target: 'webgpu', maxStorageElements: 2 ** 31 - 1 } as const;
+
 /** Invocations of a workgroup: the knob `warps` times 32. */
 export const invocationsOf = (kernel: Kernel): number => (kernel.config.warps ?? DEFAULT_WARPS) * WARP;
 
@@ -47,14 +53,24 @@ export function layOut(kernel: Kernel): void {
 
 /**
  * A kernel after the pipeline, as WGSL for any WebGPU device that has the given limits. Throws LacError LAC05xx where the
- * kernel needs more than they allow.
+ * kernel needs more than they allow. Operands of dots are staged early, for fewer barriers, if workgroup memory suffices.
  */
 export function emitWgsl(kernel: Kernel, ctx: WgslContext): WgslProgram {
-  const threads = invocationsOf(kernel);
-  checkInvocations(threads, ctx.limits.invocations);
+  checkInvocations(invocationsOf(kernel), ctx.limits.invocations);
+  try {
+    return emitOnce(cloneKernel(kernel), ctx, true);
+  } catch (error) {
+    if (!(error instanceof LacError) || error.diagnostics[0]?.code !== 'LAC0501') throw error;
+    return emitOnce(cloneKernel(kernel), ctx, false);
+  }
+}
+
+function emitOnce(kernel: Kernel, ctx: WgslContext, early: boolean): WgslProgram {
   const used = usedParams(kernel);
+  prefetchLoads.run(kernel, PASS_CONTEXT);
+  if (early) raiseOperands.run(kernel, PASS_CONTEXT);
   layOut(kernel);
-  const e = new Emitter(kernel, ctx, threads);
+  const e = new Emitter(kernel, ctx, invocationsOf(kernel));
   prepare(e);
   const unused: string[] = [];
   for (const p of kernel.params) {

@@ -1,0 +1,110 @@
+/**
+ * Enters: loops with loads whose addresses follow the induction variable. Leaves, in loops of two stages or more: the
+ * tile of the next trip is loaded at the place of the old load and carried over the back edge, so that memory latency
+ * overlaps with the arithmetic of this trip. The first tile is loaded before the loop.
+ *
+ * Sound: only loads from inputs move, which no store of the launch may change. A load that runs for a trip that never
+ * comes must not touch memory outside: its checks along axes that follow the induction variable are restored, also where
+ * they had been proven or promised for the trips that do run.
+ */
+import { Builder } from '../ir/builder.js';
+import { cloneOp, type ValueMap } from '../ir/clone.js';
+import { type Block, type Kernel, newValue, type Op, type Value } from '../ir/module.js';
+import { yieldOf } from '../ir/rewrite.js';
+import { opRow } from '../ops/table.js';
+import type { Pass } from './pass.js';
+
+export const prefetchLoads: Pass = {
+  name: 'prefetch-loads',
+  summary: 'Loads the tiles of the next trip of a loop during this one.',
+  requires: [],
+  run(kernel) {
+    prefetchBlock(kernel.body, kernel);
+  },
+};
+
+function prefetchBlock(block: Block, kernel: Kernel): void {
+  block.ops = block.ops.flatMap((op) => {
+    for (const region of op.regions) prefetchBlock(region, kernel);
+    return op.name === 'for' ? [...prefetchLoop(op as unknown as Op<'for'>, kernel), op] : [op];
+  });
+}
+
+/** Rewrites one loop in place and gives the ops that must stand before it. */
+function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
+  const stages = loop.attrs.stages ?? kernel.config['stages'] ?? 1;
+  if (stages < 2 || loop.attrs.reverse) return [];
+  const body = loop.regions[0] as Block;
+  const iv = body.args[0] as Value;
+  const slices = new Map<Op<'load'>, Op[]>();
+  for (const op of body.ops as Op<'load'>[]) {
+    const slice = op.name === 'load' ? addressSlice(op, body, iv) : null;
+    if (slice !== null) slices.set(op, slice);
+  }
+  if (slices.size === 0) return [];
+
+  const before: Op[] = [];
+  const [begin, , step] = loop.operands as [Value, Value, Value];
+  const scratch: Block = { kind: 'block', args: [], ops: [] };
+  const next = new Builder(scratch, loop.loc).value('add', [iv, step], {});
+  const end = yieldOf(body) as Op;
+  const out: Op[] = [...scratch.ops];
+  for (const op of body.ops as Op<'load'>[]) {
+    const slice = slices.get(op);
+    if (slice === undefined) {
+      out.push(op as unknown as Op);
+      continue;
+    }
+    const first = copyLoad(op, slice, new Map([[iv, begin]]));
+    const later = copyLoad(op, slice, new Map([[iv, next]]));
+    before.push(...first);
+    out.push(...later);
+    const tile = op.results[0] as Value;
+    const arg = newValue(tile.type, body, tile.hint);
+    body.args.push(arg);
+    loop.operands.push(resultOf(first));
+    loop.results.push(newValue(tile.type, loop as unknown as Op));
+    end.operands.push(resultOf(later));
+    replaceIn(body, tile, arg);
+  }
+  body.ops = out;
+  return before;
+}
+
+const resultOf = (ops: readonly Op[]): Value => (ops.at(-1) as Op).results[0] as Value;
+
+/** The scalar ops of the body that the load's origins need, in order; null if the load may not move. */
+function addressSlice(load: Op<'load'>, body: Block, iv: Value): Op[] | null {
+  const [view, ...origins] = load.operands;
+  const inBody = new Map(body.ops.flatMap((op) => op.results.map((v) => [v, op] as const)));
+  if (view === undefined || view.type.kind !== 'view' || view.type.access !== 'in' || inBody.has(view)) return null;
+  if (load.attrs.masked || !origins.some((v) => v === iv || inBody.has(v))) return null;
+  const slice = new Set<Op>();
+  const visit = (v: Value): boolean => {
+    const op = inBody.get(v);
+    if (op === undefined) return !body.args.includes(v) || v === iv;
+    if (opRow(op.name).effect !== 'pure' || op.regions.length > 0) return false;
+    if (v.type.kind !== 'tile' || v.type.shape.length > 0 || !op.operands.every(visit)) return false;
+    slice.add(op);
+    return true;
+  };
+  if (!origins.every(visit)) return null;
+  return body.ops.filter((op) => slice.has(op));
+}
+
+/** The load for another induction value, after copies of its address arithmetic. */
+function copyLoad(load: Op<'load'>, slice: readonly Op[], map: ValueMap): Op[] {
+  const copies = slice.map((op) => cloneOp(op, map));
+  const copy = cloneOp(load as unknown as Op, map) as unknown as Op<'load'>;
+  const { in_bounds: promised, ...rest } = load.attrs;
+  const proven = rest.guard ?? load.operands.slice(1).map(() => promised !== true);
+  copy.attrs = { ...rest, guard: proven.map((g, i) => g || copy.operands[i + 1] !== load.operands[i + 1]) };
+  return [...copies, copy as unknown as Op];
+}
+
+function replaceIn(block: Block, from: Value, to: Value): void {
+  for (const op of block.ops) {
+    op.operands = op.operands.map((v) => (v === from ? to : v));
+    for (const region of op.regions) replaceIn(region, from, to);
+  }
+}
