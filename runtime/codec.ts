@@ -31,8 +31,32 @@ export function encode(dtype: TensorDType, values: ArrayLike<number>): Raw {
     raw.set(values);
     return raw;
   }
-  for (let i = 0; i < raw.length; i++) raw[i] = toBits16(dtype, values[i] as number);
+  encode16(dtype, values, raw);
   return raw;
+}
+
+/** Exponent of f32 from which f16 has normal numbers, and from which it overflows; in place, as bits. */
+const F16_NORMAL = 113 << 23;
+const F16_HUGE = 142 << 23;
+
+/**
+ * Values as 16-bit floats, by way of f32 bits. Rounding twice differs from rounding once only where the first step lands
+ * on a tie of the second, so that ties, NaN, and what f16 holds as a denormal or not at all take the slow path.
+ */
+function encode16(dtype: 'f16' | 'bf16', values: ArrayLike<number>, raw: Raw): void {
+  const singles = new Float32Array(values);
+  const words = new Uint32Array(singles.buffer);
+  const drop = dtype === 'bf16' ? 16 : 13;
+  const [mask, tie] = [2 ** drop - 1, 2 ** (drop - 1)];
+  const [least, limit] = dtype === 'bf16' ? [0, 0x7f800000] : [F16_NORMAL, F16_HUGE];
+  const bias = dtype === 'bf16' ? 0 : (127 - 15) << 23;
+  for (let i = 0; i < raw.length; i++) {
+    const word = words[i] as number;
+    const magnitude = word & 0x7fffffff;
+    const rest = magnitude & mask;
+    if (rest === tie || magnitude < least || magnitude >= limit) raw[i] = toBits16(dtype, values[i] as number);
+    else raw[i] = ((word >>> 16) & 0x8000) | (((magnitude - bias) >>> drop) + (rest > tie ? 1 : 0));
+  }
 }
 
 export function decode(dtype: TensorDType, raw: Raw): Float64Array {

@@ -228,6 +228,9 @@ const infoOf = (info: GPUAdapterInfo): DeviceInfo => ({
   subgroup: [info.subgroupMinSize, info.subgroupMaxSize],
 });
 
-/** Dawn gives `device` in small letters with dashes, and often an empty one. */
-const nameOf = (info: GPUAdapterInfo): string =>
-  [info.vendor, info.device.replace(/-+$/, '') || info.architecture].filter((s) => s !== '').join(' ') || 'GPU';
+/** "vendor device"; where a driver leaves the device out, its description or architecture serves. */
+function nameOf(info: GPUAdapterInfo): string {
+  if (info.architecture === 'swiftshader') return 'SwiftShader (CPU)';
+  const device = info.device.replace(/-+$/, '') || info.architecture;
+  return [info.vendor, device].filter((s) => s !== '').join(' ') || 'GPU';
+}
