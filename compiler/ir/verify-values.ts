@@ -1,8 +1,8 @@
 import type { Code } from '../diag/codes.js';
 import { basesOf, isSurjective } from '../layout/layout.js';
 import { LIMITS } from './limits.js';
-import type { Value } from './module.js';
-import { sizeOf, type Type, typeText } from './types.js';
+import type { AnyOp, Op, Value } from './module.js';
+import { type DType, isFloat, sizeOf, type Type, typeText } from './types.js';
 
 export interface Fault {
   readonly code: Code;
@@ -42,4 +42,38 @@ export function layoutFault(v: Value): string | null {
   if (bases.length > 31) return `the layout has ${bases.length} hardware bits; 31 are the most`;
   if (bases.some((b) => !Number.isInteger(b) || b < 0 || b >= size)) return 'a layout basis lies outside of the tile';
   return isSurjective(v.layout) ? null : 'the layout does not reach every element of the tile';
+}
+
+/** What the type rule of an op does not see in its attributes. Attributes are of the right kind already. */
+export function attrFault(op: Op): string | null {
+  const typed = op as unknown as AnyOp;
+  const type = op.results[0]?.type ?? op.operands[0]?.type;
+  switch (typed.name) {
+    case 'const':
+      return type === undefined ? null : literalFault(typed.attrs.value, type.dtype);
+    case 'load':
+      return type === undefined ? null : (literalFault(typed.attrs.pad, type.dtype) ?? accessFault(typed.attrs));
+    case 'store':
+    case 'get':
+      return accessFault(typed.attrs);
+    case 'expand':
+      return typed.attrs.axis >= 0 ? null : `axis ${typed.attrs.axis} is negative`;
+    case 'for':
+      return (typed.attrs.stages ?? 1) >= 1 ? null : `${typed.attrs.stages} stages`;
+    default:
+      return null;
+  }
+}
+
+/** Floats may hold more digits than their dtype: the f64 interpreter keeps them. */
+function literalFault(value: number, dtype: DType): string | null {
+  const [low, high] = dtype === 'i1' ? [0, 1] : dtype === 'u32' ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  const fits = isFloat(dtype) || (Number.isInteger(value) && value >= low && value <= high);
+  return fits ? null : `${value} is no ${dtype}`;
+}
+
+function accessFault(attrs: { valid?: readonly number[]; offset_bits?: number }): string | null {
+  if (attrs.offset_bits !== undefined && attrs.offset_bits !== 32 && attrs.offset_bits !== 64)
+    return `offset_bits is ${attrs.offset_bits}, not 32 or 64`;
+  return attrs.valid?.some((n) => n < 0) ? 'valid has a negative extent' : null;
 }

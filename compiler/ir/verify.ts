@@ -7,7 +7,7 @@ import type { Block, Kernel, Module, Op, Value } from './module.js';
 import { nameText, opLine, ValueNames } from './print.js';
 import { DTYPES, sameType, scalarType, type Type, typeText } from './types.js';
 import { headerFaults } from './verify-header.js';
-import { layoutFault, typeFault } from './verify-values.js';
+import { attrFault, layoutFault, typeFault } from './verify-values.js';
 
 export interface VerifyOptions {
   /** Place of an op, where that is better known than from its location. */
@@ -134,7 +134,9 @@ class Verifier {
       if (!this.#visible.has(v)) this.#fault('LAC0404', op, `operand ${i} is not defined before this op`);
     });
     if (this.#attrs(op)) {
-      this.#rule(op);
+      const fault = attrFault(op);
+      if (fault === null) this.#rule(op);
+      else this.#fault('LAC0405', op, fault);
       this.#namesOf(op);
     }
     if (this.#regionCount(op)) for (const region of op.regions) this.#block(region, op, depth + 1);

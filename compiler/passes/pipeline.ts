@@ -29,7 +29,6 @@ export const PIPELINE: readonly Pass[] = [
   again(hoistInvariants),
   again(dce),
   proveBounds,
-  proveBounds,
   offsetWidths,
 ];
 

@@ -107,8 +107,11 @@ class Simplifier {
       if (a === undefined || b === undefined) throw new Bug('if yields too few values');
       const [x, y] = [this.rewriter.replaced.of(a), this.rewriter.replaced.of(b)];
       const select = newOp('select', [condition, x, y], {}, [v.type], [], op.loc) as unknown as Op;
+      const [result] = select.results;
+      if (result === undefined) throw new Bug('select has no result');
+      if (v.hint !== undefined) result.hint = v.hint;
       this.rewriter.place(select);
-      return this.rewriter.replaced.of(select.results[0] as Value);
+      return this.rewriter.replaced.of(result);
     });
     this.#replace(op, values);
     return true;

@@ -52,7 +52,10 @@ function stepList(maxLength: number, depth: number): fc.Arbitrary<readonly Step[
   const nat = fc.nat({ max: 1000 });
   const value = fc.oneof(fc.integer({ min: -3, max: 4 }), fc.double(), fc.constantFrom(0.1, -0, Infinity, -Infinity));
   const body = depth === 0 ? fc.constant([]) : stepList(6, depth - 1);
-  return fc.array(fc.record({ kind: nat, a: nat, b: nat, c: nat, value, body }), { maxLength });
+  return fc.array(fc.record({ kind: nat, a: nat, b: nat, c: nat, value, body }), {
+    maxLength,
+    size: 'max',
+  });
 }
 
 /** A generated module of one kernel; a counterexample is shown as IR text. */
@@ -122,6 +125,7 @@ class Grower {
     const own = this.#b.value('view_at', [w, pid], { keep: [false, true, true] });
     this.#views = { read: x, write: own, pid, n };
     this.#pool = [pid, n, s, this.#b.value('dim', [], { name: 'K' })];
+    this.#pool.push(this.#b.value('load', [x, pid, n], { pad: 0 }, tileType('f32', [4, 8])));
     this.#steps(list);
     this.#outputs();
     return { name: 'generated', params: this.#params, axes: ['p'], comptime: {}, config: {}, body: this.#body };
@@ -211,6 +215,8 @@ class Grower {
     },
     (s) => this.#b.value('iota', [], {}, tileType('i32', [at(this.#extents, s.a) ?? 4])),
     (s) => this.#unary(s),
+    (s) => this.#unary(s),
+    (s) => this.#binary(s),
     (s) => this.#binary(s),
     (s) => this.#binary(s),
     (s) => this.#divide(s),

@@ -17,7 +17,9 @@ function reparse(text: string): Module {
 describe('textual IR', () => {
   it('generates modules that the verifier accepts', () => {
     fc.assert(
-      fc.property(modules(), (m) => expect(verifyModule(m)).toEqual([])),
+      fc.property(modules(), (m) => {
+        expect(verifyModule(m)).toEqual([]);
+      }),
       { numRuns: 100 },
     );
   });
