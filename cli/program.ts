@@ -117,7 +117,7 @@ function sourceVerbs(program: Command, run: Runner): void {
 
 function irVerbs(program: Command, run: Runner): void {
   const ir = program
-    .command('ir <file>')
+    .command('ir [file]')
     .description('tile IR after a pass')
     .option('--after <pass>', 'last pass to run; `lower` is before the first; default: all')
     .option('--diff', 'what that pass changed')
@@ -127,7 +127,12 @@ function irVerbs(program: Command, run: Runner): void {
     .addOption(setOption('comptime dimensions and options'))
     .addOption(dtypeOption())
     .addOption(configOption());
-  action(run, ir, async () => (await import('./ir.js')).ir, first);
+  action(
+    run,
+    ir,
+    async () => (await import('./ir.js')).ir,
+    (given) => given[0] as string | undefined,
+  );
 
   const opt = program
     .command('opt <file>')

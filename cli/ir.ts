@@ -1,0 +1,56 @@
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { printKernel } from '../compiler/ir/print.js';
+import { PIPELINE, passNamed } from '../compiler/passes/pipeline.js';
+import { chooseDtypes, comptimeOf } from '../driver/choices.js';
+import { passContext } from '../driver/compile.js';
+import { candidates } from '../driver/configurations.js';
+import { type KernelDecl, lowerDecl, SourceProject } from '../driver/source.js';
+import { COMMON_WEBGPU, maxInvocations } from '../driver/target.js';
+import type { Context, Verb } from './context.js';
+import { EXIT } from './exit.js';
+import { listPasses, runPasses, showKernel } from './passes.js';
+import { type Settings, specialised } from './settings.js';
+import { readKernels } from './sources.js';
+
+interface IrOptions extends Settings {
+  readonly after?: string;
+  readonly diff?: boolean;
+  readonly locations?: boolean;
+  readonly list?: boolean;
+  readonly kernel?: string;
+}
+
+/** The state before the first pass. */
+const LOWER = 'lower';
+
+/** `lac ir FILE --after PASS`: the tile IR of a kernel in its default configuration, or what the pass changed. */
+export const ir: Verb<string | undefined, IrOptions> = async (file, options, context) => {
+  if (options.list === true) {
+    listPasses(context);
+    return EXIT.ok;
+  }
+  if (file === undefined) throw new LacError(diagnostic('LAC0901', 'lac ir takes a file, or --list'));
+  const passes = passesUpTo(options.after);
+  const kernels = readKernels(new SourceProject(), file, options.kernel, context.output);
+  for (const kernel of kernels) show(kernel, passes, options, context);
+  return EXIT.ok;
+};
+
+function passesUpTo(after: string | undefined): typeof PIPELINE {
+  if (after === undefined) return PIPELINE;
+  return after === LOWER ? [] : PIPELINE.slice(0, PIPELINE.indexOf(passNamed(after)) + 1);
+}
+
+function show(kernel: KernelDecl, passes: typeof PIPELINE, options: IrOptions, { output }: Context): void {
+  const { decl, dims } = specialised(kernel, options, output);
+  const [config] = candidates(decl, dims, options.config ?? {}, maxInvocations(COMMON_WEBGPU));
+  if (config === undefined)
+    throw new LacError(diagnostic('LAC0906', `prune of ${decl.name} rejects every configuration`, decl.span));
+  const dtypes = chooseDtypes(decl, options.dtype);
+  const lowered = lowerDecl(decl, { dtypes, comptime: comptimeOf(decl, dims), config });
+  output.diagnostics(lowered.diagnostics);
+  const print = (k: typeof lowered.kernel): string => printKernel(k, { locs: options.locations === true });
+  const before = runPasses(lowered.kernel, passes, passContext(decl, COMMON_WEBGPU), print);
+  const fields = { kernel: decl.name, after: passes.at(-1)?.name ?? LOWER, config };
+  showKernel(print(lowered.kernel), options.diff === true ? before : null, output, fields);
+}

@@ -1,0 +1,94 @@
+import type { Colors } from 'picocolors/types.js';
+import type { Comparison } from '../driver/compare.js';
+import type { Report } from '../driver/run.js';
+import type { Device } from '../runtime/index.js';
+import { errorFigure, milliseconds, pairs, quantity } from './figures.js';
+
+const LABEL = 9;
+const line = (label: string, text: string): string => `${label.padEnd(LABEL)} ${text}`;
+
+export function deviceLine(device: Device): string {
+  const kind = { gpu: 'GPU', software: 'on the CPU', interpret: 'interpreter' }[device.info.kind];
+  return line('device', device.info.kind === 'interpret' ? device.name : `${device.name} (WebGPU, ${kind})`);
+}
+
+/** A run in a few readable lines. */
+export function reportText(report: Report, readMs: number, colors: Colors, verbose: boolean): string {
+  const { compile, timing, tokens } = report;
+  const proper = compile.lower + compile.passes + compile.codegen;
+  const compileText = `${milliseconds(readMs + compile.total)} (reading ${milliseconds(readMs)}, compiler ${milliseconds(proper)})`;
+  const runMs = timing?.medianMs ?? report.firstRunMs;
+  const speed = tokens === null || runMs === 0 ? '' : `, ${quantity((tokens * 1000) / runMs)} tokens/s`;
+  const how =
+    timing === null
+      ? 'first launch'
+      : `median of ${timing.samples.length}, ${timing.how === 'timestamp' ? 'GPU time' : 'host time'}`;
+  const lines = [
+    line('kernel', `${report.kernel}  ${pairs(report.dims)}${settings(report)}`),
+    line('config', pairs(report.config)),
+    line(
+      'compile',
+      report.pipelineMs > 0.05 ? `${compileText}, driver ${milliseconds(report.pipelineMs)}` : compileText,
+    ),
+    line('run', `${milliseconds(runMs)} (${how})${speed}`),
+    ...report.outputs.map((o) => line('error', outputText(o))),
+    ...(verbose ? details(report) : []),
+    line('verdict', verdict(report, colors)),
+  ];
+  return lines.filter((l) => l.trim() !== 'config').join('\n');
+}
+
+function settings({ dtypes, options }: Report): string {
+  const plain = Object.entries(options).filter(([, value]) => typeof value !== 'string');
+  const parts = [pairs(dtypes), pairs(Object.fromEntries(plain))].filter((text) => text !== '');
+  return parts.map((text) => `  ${text}`).join('');
+}
+
+/** `o: RMSE 3.1e-7 of 1.0e-5 allowed, worst element 2.0e-6 of 1.0e-4 at [0, 1, 999, 3]`. */
+function outputText(o: Comparison): string {
+  const { tolerance, worst } = o;
+  const rmse = `RMSE ${errorFigure(o.rmse)} (allowed ${errorFigure(tolerance.rmse)})`;
+  const element = `largest element ${errorFigure(o.maxElement)} (allowed ${errorFigure(tolerance.element)}), |difference| ${errorFigure(o.maxAbs)}`;
+  const at = worst === null ? '' : ` at [${worst.index.join(', ')}]`;
+  const wrong = o.ok || worst === null ? '' : `: got ${worst.got}, want ${worst.want}`;
+  const odd = o.nonFinite > 0 ? `; ${o.nonFinite} elements are NaN or infinite where the reference is not` : '';
+  return `${o.output}: relative ${rmse}, ${element}${at}${wrong}${odd}`;
+}
+
+function details({ refused, facts, compile, damaged }: Report): string[] {
+  return [
+    line(
+      'stages',
+      `lower ${milliseconds(compile.lower)}, passes ${milliseconds(compile.passes)}, codegen ${milliseconds(compile.codegen)}`,
+    ),
+    ...refused.map((r) => line('refused', `${pairs(r.config)}: ${r.why.message}`)),
+    ...Object.entries(facts).map(([name, f]) =>
+      line('facts', `${name}: ${f.contiguous ? 'contiguous' : 'strided'}, aligned to ${f.align}`),
+    ),
+    ...damaged.map((d) =>
+      line('damage', `${d.output}: ${d.damage.where} it, element ${d.damage.element}, ${d.damage.changed} bytes`),
+    ),
+  ];
+}
+
+function verdict(report: Report, colors: Colors): string {
+  if (report.damaged.length > 0) {
+    const names = report.damaged.map((d) => d.output).join(', ');
+    return colors.red(`WRONG: wrote outside of ${names}`);
+  }
+  if (!report.checked) return colors.yellow('not checked');
+  if (report.ok) return colors.green('correct');
+  return colors.red(
+    `WRONG: ${report.outputs
+      .filter((o) => !o.ok)
+      .map((o) => o.output)
+      .join(', ')} differs from the reference`,
+  );
+}
+
+/** A run as an event: everything but the values of the outputs. */
+export function reportEvent({ values: _values, warnings: _warnings, ...report }: Report, readMs: number) {
+  const runMs = report.timing?.medianMs ?? report.firstRunMs;
+  const tokensPerSecond = report.tokens === null ? null : (report.tokens * 1000) / runMs;
+  return { ...report, readMs, runMs, tokensPerSecond };
+}

@@ -1,0 +1,123 @@
+import { createColors } from 'picocolors';
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { loadReference, referenceFileOf } from '../driver/load-reference.js';
+import type { Reference } from '../driver/reference.js';
+import { type Report, runKernel } from '../driver/run.js';
+import { type KernelDecl, SourceProject } from '../driver/source.js';
+import { type Device, openDevice } from '../runtime/index.js';
+import { optionValue } from './arguments.js';
+import type { Context, Verb } from './context.js';
+import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
+import { displayName } from './output.js';
+import { deviceLine, reportEvent, reportText } from './report.js';
+import { readKernels } from './sources.js';
+
+interface RunOptions {
+  readonly device: string;
+  readonly shape?: Readonly<Record<string, number>>;
+  readonly dtype?: Readonly<Record<string, string>>;
+  readonly set?: Readonly<Record<string, string>>;
+  readonly config?: Readonly<Record<string, number>>;
+  readonly seed: number;
+  /** A file; true when only the default is meant; false with --no-check. */
+  readonly check?: string | boolean;
+  readonly kernel?: string;
+}
+
+/** `lac run FILE`: every kernel of the file that has a reference, on one device. Exit code 1 if any result is wrong. */
+export const run: Verb<string, RunOptions> = async (file, options, context) => {
+  const { output } = context;
+  const begin = performance.now();
+  const project = new SourceProject();
+  const kernels = readKernels(project, file, options.kernel, output);
+  const readMs = performance.now() - begin;
+  const jobs = await withReferences(file, kernels, options, output);
+  output.progress('opening a device');
+  const device = await openDevice(options.device);
+  const close = (): void => device.destroy();
+  context.signal.addEventListener('abort', close, { once: true });
+  try {
+    output.result(deviceLine(device), { device: { name: device.name, backend: device.backend, ...device.info } });
+    for (const note of device.notes) output.detail(note);
+    return await runAll(jobs, device, options, context, readMs);
+  } finally {
+    device.destroy();
+  }
+};
+
+interface Job {
+  readonly decl: KernelDecl;
+  readonly reference: Reference | null;
+}
+
+async function runAll(
+  jobs: readonly Job[],
+  device: Device,
+  options: RunOptions,
+  { output, signal }: Context,
+  readMs: number,
+): Promise<ExitCode> {
+  let worst: ExitCode = EXIT.ok;
+  const colors = createColors(output.colorOn(output.stdout));
+  for (const job of jobs) {
+    if (signal.aborted) return EXIT.interrupted;
+    try {
+      const report = await runKernel({
+        ...request(options),
+        ...job,
+        device,
+        onProgress: (what) => output.progress(what),
+      });
+      output.diagnostics(report.warnings);
+      output.result(reportText(report, readMs, colors, output.options.verbose), reportEvent(report, readMs));
+      if (!report.ok) worst = EXIT.failed;
+    } catch (error) {
+      // With several kernels in the file, one that cannot run does not silence the others.
+      if (!(error instanceof LacError) || jobs.length === 1) throw error;
+      output.diagnostics(error.diagnostics);
+      worst = exitCodeOfError(error);
+    }
+  }
+  return worst;
+}
+
+const request = ({ shape, dtype, set, config, seed, check }: RunOptions) => ({
+  dims: shape ?? {},
+  dtypes: dtype ?? {},
+  config: config ?? {},
+  options: Object.fromEntries(Object.entries(set ?? {}).map(([name, value]) => [name, optionValue(value)])),
+  seed,
+  check: check !== false,
+  time: true,
+});
+
+/** Kernels that have a reference; all of them, without one, under --no-check. */
+async function withReferences(
+  file: string,
+  kernels: readonly KernelDecl[],
+  { check, kernel }: RunOptions,
+  output: Context['output'],
+): Promise<Job[]> {
+  const path = typeof check === 'string' ? check : referenceFileOf(file);
+  if (path === null) {
+    if (check === false) return kernels.map((decl) => ({ decl, reference: null }));
+    const help = ['write it there, name another file with --check, or run with --no-check'];
+    const expected = displayName(file).replace(/(\.[mc]?ts)?$/, '.ref$1');
+    throw new LacError(diagnostic('LAC0902', `${file} has no reference: ${expected} does not exist`, null, { help }));
+  }
+  const jobs: Job[] = [];
+  for (const decl of kernels) {
+    try {
+      jobs.push({ decl, reference: await loadReference(path, decl.name) });
+    } catch (error) {
+      const missing = error instanceof LacError && error.diagnostics.every((d) => d.code === 'LAC0902');
+      if (!missing || kernel !== undefined || kernels.length === 1) throw error;
+      output.detail(`${decl.name} is left out: ${path} has no reference of that name`);
+    }
+  }
+  if (jobs.length > 0) return jobs;
+  const names = kernels.map((k) => k.name).join(', ');
+  throw new LacError(diagnostic('LAC0902', `${path} has no reference for ${names}`));
+}
+
+export type { Report };

@@ -1,0 +1,180 @@
+import { emitWgsl } from '../backends/wgsl/emit.js';
+import type { ArgFacts, Variant } from '../compiler/artifact.js';
+import type { Code } from '../compiler/diag/codes.js';
+import { type Diagnostic, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import type { Kernel } from '../compiler/ir/module.js';
+import type { DType } from '../compiler/ir/types.js';
+import type { PassContext } from '../compiler/passes/pass.js';
+import { runPipeline } from '../compiler/passes/pipeline.js';
+import type { AnyVariant } from '../runtime/device.js';
+import { usedArguments } from './arguments.js';
+import { chooseDtypes, comptimeOf } from './choices.js';
+import { type Config, candidates, programKey } from './configurations.js';
+import { dtypeOf, isTensorArg } from './inputs.js';
+import type { Dims } from './reference.js';
+import { type KernelDecl, lowerDecl } from './source.js';
+import { maxInvocations, maxStorageElements, type Target } from './target.js';
+
+/** What one variant is compiled for. */
+export interface CompileRequest {
+  /** Choice for each dtype parameter; default: the first declared. */
+  readonly dtypes?: Readonly<Record<string, DType>>;
+  /** Sizes: all comptime dimensions; those of other dimensions help `prune` to choose. */
+  readonly dims: Dims;
+  /** Knobs; those that are missing are searched. */
+  readonly config?: Config;
+  /** What may be assumed of each tensor; nothing where an argument is missing. */
+  readonly facts?: Readonly<Record<string, ArgFacts>>;
+  readonly target: Target;
+  /** Run the passes before the interpreter too; it takes the IR as it comes from the source otherwise. */
+  readonly passes?: boolean;
+  /** Verify the IR between passes. */
+  readonly verify?: boolean;
+}
+
+/** Milliseconds; of the configuration that was chosen, except `total`, which counts the search too. */
+export interface CompileTimings {
+  readonly lower: number;
+  readonly passes: number;
+  readonly codegen: number;
+  readonly total: number;
+}
+
+export interface Compiled {
+  readonly decl: KernelDecl;
+  /** The IR after the passes. */
+  readonly kernel: Kernel;
+  readonly variant: AnyVariant;
+  readonly config: Config;
+  readonly timings: CompileTimings;
+  /** Warnings. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Configurations before the chosen one, and what was against them. */
+  readonly refused: readonly { readonly config: Config; readonly why: Diagnostic }[];
+}
+
+/** What a configuration may exceed where another may fit. */
+const LIMITS: ReadonlySet<Code> = new Set(['LAC0501', 'LAC0502', 'LAC0503']);
+/** Pipeline depth does not change WGSL: workgroup memory is not written asynchronously there. */
+const IGNORED_KNOBS: ReadonlySet<string> = new Set(['stages']);
+
+type Exact = Omit<Compiled, 'refused'>;
+const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
+
+/**
+ * Compiles one variant in the first configuration, in order of declaration, that survives `prune`, fits the limits and
+ * compiles. What was compiled, or did not fit, is remembered as long as the declaration lives. Throws LacError: the
+ * source's own errors; LAC0906 where no configuration is left; LAC05xx where the one that was asked for in full does
+ * not fit.
+ */
+export function compileKernel(decl: KernelDecl, request: CompileRequest): Compiled {
+  const begin = performance.now();
+  const refused: { config: Config; why: Diagnostic }[] = [];
+  const hopeless = new Map<string, Diagnostic>();
+  const ignored = request.target.kind === 'webgpu' ? IGNORED_KNOBS : new Set<string>();
+  const asked = Object.keys(decl.tune).every((name) => name in (request.config ?? {}));
+  for (const config of candidates(decl, request.dims, request.config ?? {}, maxInvocations(request.target))) {
+    const program = programKey(config, ignored);
+    const result = hopeless.get(program) ?? attempt(decl, request, config);
+    if ('variant' in result) {
+      const timings = { ...result.timings, total: performance.now() - begin };
+      return { ...result, refused, timings };
+    }
+    if (asked) throw new LacError(result);
+    hopeless.set(program, result);
+    refused.push({ config, why: result });
+  }
+  throw new LacError(nothingFits(decl, request, refused));
+}
+
+/** One configuration: compiled, or the limit that it exceeds. Other errors are the source's, whatever the configuration. */
+function attempt(decl: KernelDecl, request: CompileRequest, config: Config): Exact | Diagnostic {
+  const known = cache.get(decl) ?? new Map<string, Exact | Diagnostic>();
+  cache.set(decl, known);
+  const { dims, config: _knobs, ...rest } = request;
+  const key = JSON.stringify([rest, comptimeOf(decl, dims), config]);
+  const made = known.get(key) ?? compileOrRefuse(decl, request, config);
+  known.set(key, made);
+  return made;
+}
+
+function compileOrRefuse(decl: KernelDecl, request: CompileRequest, config: Config): Exact | Diagnostic {
+  try {
+    return compileExactly(decl, request, config);
+  } catch (error) {
+    if (!(error instanceof LacError)) throw error;
+    const [first] = error.diagnostics;
+    if (first === undefined || !error.diagnostics.every((d) => LIMITS.has(d.code))) throw error;
+    return first;
+  }
+}
+
+function nothingFits(
+  decl: KernelDecl,
+  { config = {}, dims }: CompileRequest,
+  refused: Compiled['refused'],
+): Diagnostic {
+  const given = Object.entries(config).map(([name, value]) => `${name} = ${value}`);
+  const with_ = given.length > 0 ? ` with ${given.join(', ')}` : '';
+  const last = refused.at(-1);
+  if (last === undefined) {
+    const sizes = Object.entries(dims).map(([name, value]) => `${name} = ${value}`);
+    const message = `prune of ${decl.name} rejects every configuration${with_} for ${sizes.join(', ')}`;
+    return diagnostic('LAC0906', message, decl.span, { help: ['add smaller values to `tune`, or loosen `prune`'] });
+  }
+  const message = `no configuration of ${decl.name}${with_} fits the device; ${refused.length} were tried`;
+  const text = Object.entries(last.config).map(([name, value]) => `${name}=${value}`);
+  return diagnostic('LAC0906', message, decl.span, {
+    help: [`the last one, ${text.join(',')}: ${last.why.message}`, ...last.why.help],
+  });
+}
+
+/** One configuration, and no other. */
+export function compileExactly(decl: KernelDecl, request: CompileRequest, config: Config): Exact {
+  const begin = performance.now();
+  const when = {
+    dtypes: chooseDtypes(decl, request.dtypes),
+    comptime: comptimeOf(decl, request.dims),
+    facts: request.facts ?? {},
+  };
+  const { kernel, diagnostics } = lowerDecl(decl, { ...when, config });
+  const lowered = performance.now();
+  const { target } = request;
+  if (target.kind === 'webgpu' || request.passes === true)
+    runPipeline({ kernels: [kernel] }, passContext(decl, target), { verify: request.verify ?? false });
+  const passed = performance.now();
+  const variant =
+    target.kind === 'webgpu' ? wgslVariant(decl, kernel, when, target.limits, config) : irVariant(kernel, when, config);
+  const end = performance.now();
+  const timings = { lower: lowered - begin, passes: passed - lowered, codegen: end - passed, total: end - begin };
+  return { decl, kernel, variant, config, timings, diagnostics };
+}
+
+export const passContext = (decl: KernelDecl, target: Target): PassContext => ({
+  target: target.kind,
+  maxStorageElements: maxStorageElements(target),
+  grid: Object.fromEntries(decl.grid),
+});
+
+type WgslTarget = Extract<Target, { kind: 'webgpu' }>;
+
+function wgslVariant(
+  decl: KernelDecl,
+  kernel: Kernel,
+  when: Variant['when'],
+  limits: WgslTarget['limits'],
+  config: Config,
+): Variant {
+  const program = emitWgsl(kernel, { facts: when.facts, limits, grid: Object.fromEntries(decl.grid) });
+  return { when, target: 'webgpu', config, ...program };
+}
+
+const irVariant = (kernel: Kernel, when: Variant['when'], config: Config): AnyVariant => {
+  const used = usedArguments(kernel);
+  const tensors = kernel.params.filter((p) => p.kind === 'view').map((p) => p.name);
+  return { target: 'interpret', ir: kernel, when, config, unused: tensors.filter((name) => !used.has(name)) };
+};
+
+/** Dtypes of the tensors that a kernel reads, once its parameters have their choices. */
+export const inputDtypes = (decl: KernelDecl, dtypes: Readonly<Record<string, DType>>): readonly DType[] =>
+  decl.args.filter((a) => isTensorArg(a) && a.dir !== 'out').map((a) => dtypeOf(a, dtypes));

@@ -1,0 +1,61 @@
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { type DType, sizeOf } from '../compiler/ir/types.js';
+import { type Comparison, compare, toleranceFor } from './compare.js';
+import { dtypeOf, isTensorArg, shapeOf } from './inputs.js';
+import type { Reference, ReferenceContext } from './reference.js';
+import type { KernelDecl } from './source.js';
+
+/** Largest finite value of each float dtype: what stands for an infinity on devices that have none. */
+const LARGEST: Readonly<Partial<Record<DType, number>>> = {
+  f32: 2 ** 128 - 2 ** 104,
+  bf16: 2 ** 128 - 2 ** 120,
+  f16: 65504,
+};
+
+/** Runs the reference and compares every output that the kernel wrote. Throws LAC0905 where the two do not speak of the same. */
+export function compareOutputs(
+  decl: KernelDecl,
+  reference: Reference,
+  context: ReferenceContext,
+  dtypes: Readonly<Record<string, DType>>,
+  inputs: readonly DType[],
+  values: Readonly<Record<string, Float64Array>>,
+  backend: 'webgpu' | 'interpret',
+): Comparison[] {
+  const expected = runReference(decl, reference, context);
+  return decl.args.filter(isTensorArg).flatMap((arg) => {
+    const got = values[arg.name];
+    if (got === undefined) return [];
+    const dtype = dtypeOf(arg, dtypes);
+    const shape = shapeOf(arg, context.dims);
+    const want = expected[arg.name];
+    if (want === undefined) throw disagree(decl, `returns no values for the output ${arg.name}`);
+    if (want.length !== sizeOf(shape))
+      throw disagree(
+        decl,
+        `returns ${want.length} values for ${arg.name}, which has ${shape.join(' x ')} = ${sizeOf(shape)}`,
+      );
+    const extreme = backend === 'webgpu' ? (LARGEST[dtype] ?? Infinity) : Infinity;
+    return [compare(arg.name, got, want, shape, toleranceFor(dtype, inputs, reference.tolerance), extreme)];
+  });
+}
+
+function runReference(decl: KernelDecl, reference: Reference, context: ReferenceContext) {
+  const inputs = Object.fromEntries(Object.entries(context.inputs).map(([name, x]) => [name, x.slice()]));
+  let expected: Readonly<Record<string, Float64Array>>;
+  try {
+    expected = reference.run({ ...context, inputs });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new LacError(diagnostic('LAC0903', `the reference of ${decl.name} throws: ${message}`));
+  }
+  for (const name of Object.keys(expected)) {
+    const arg = decl.args.find((a) => a.name === name);
+    if (arg === undefined || arg.dir === 'in' || arg.dir === 'scalar')
+      throw disagree(decl, `returns values for ${name}, which is no output`);
+  }
+  return expected;
+}
+
+const disagree = (decl: KernelDecl, what: string): LacError =>
+  new LacError(diagnostic('LAC0905', `the reference of ${decl.name} ${what}`));

@@ -1,0 +1,205 @@
+import type { ArgFacts } from '../compiler/artifact.js';
+import type { Diagnostic } from '../compiler/diag/diagnostic.js';
+import type { DType } from '../compiler/ir/types.js';
+import type { Device, Timing } from '../runtime/device.js';
+import { factsOf } from '../runtime/facts.js';
+import { bindLaunch, type LaunchPlan } from '../runtime/launch.js';
+import type { GuardDamage } from '../runtime/tensor.js';
+import { checkDims, chooseDtypes, dimNames } from './choices.js';
+import type { Comparison } from './compare.js';
+import { type Compiled, type CompileTimings, compileKernel, inputDtypes } from './compile.js';
+import type { Config } from './configurations.js';
+import { isTensorArg, makeInputs, scalarValues, shapeOf } from './inputs.js';
+import { compareOutputs } from './outputs.js';
+import type { Dims, OptionValue, Reference } from './reference.js';
+import { type KernelDecl, optionValues, withOptions } from './source.js';
+import { targetOf } from './target.js';
+import { type PlacedTensors, type Placement, placeTensors } from './tensors.js';
+
+export interface RunRequest extends Placement {
+  readonly decl: KernelDecl;
+  /** Null: sizes come from `dims`, scalars are an error, nothing is compared. */
+  readonly reference: Reference | null;
+  readonly device: Device;
+  /** Sizes; those that are missing are the reference's. */
+  readonly dims?: Dims;
+  /** Choices for dtype parameters (`*`: for all); those that are missing are the reference's, else the first declared. */
+  readonly dtypes?: Readonly<Record<string, string>>;
+  readonly config?: Config;
+  readonly seed?: number;
+  /** Options of the kernel, over its own. */
+  readonly options?: Readonly<Record<string, OptionValue>>;
+  /** Inputs by name, row-major, in the place of generated ones; rounded to the dtype. */
+  readonly inputs?: Readonly<Record<string, Float64Array>>;
+  /** Scalars in the place of the reference's. */
+  readonly scalars?: Readonly<Record<string, number>>;
+  /** Compare with the reference; default true. */
+  readonly check?: boolean;
+  /** Measure after the first launch; default false. */
+  readonly time?: boolean;
+  /** Interpreter only: run the passes before it. */
+  readonly passes?: boolean;
+  /** Verify the IR between passes. */
+  readonly verify?: boolean;
+  readonly onProgress?: (what: string) => void;
+}
+
+export interface Report {
+  readonly kernel: string;
+  readonly device: string;
+  readonly dims: Dims;
+  readonly dtypes: Readonly<Record<string, DType>>;
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly config: Config;
+  readonly facts: Readonly<Record<string, ArgFacts>>;
+  readonly compile: CompileTimings;
+  /** Milliseconds in which the driver made a pipeline of the program text. */
+  readonly pipelineMs: number;
+  /** Milliseconds of the first launch, from submission to completion. */
+  readonly firstRunMs: number;
+  readonly timing: Timing | null;
+  /** Tokens of one launch, where the reference says. */
+  readonly tokens: number | null;
+  readonly outputs: readonly Comparison[];
+  /** Outputs whose neighbourhood was written to. */
+  readonly damaged: readonly { readonly output: string; readonly damage: GuardDamage }[];
+  /** Values of the outputs, row-major. */
+  readonly values: Readonly<Record<string, Float64Array>>;
+  readonly checked: boolean;
+  readonly ok: boolean;
+  readonly warnings: readonly Diagnostic[];
+  readonly refused: Compiled['refused'];
+}
+
+/**
+ * Compiles a kernel for a device, runs it on seeded inputs and compares every output with the reference. Outputs are NaN
+ * before and stand between guard bands; inputs lie among NaN. Throws LacError for whatever is refused on the way.
+ */
+export async function runKernel(request: RunRequest): Promise<Report> {
+  const decl = withOptions(request.decl, request.options ?? {});
+  const { device, reference } = request;
+  const dims = sizes(decl, reference, request.dims ?? {});
+  const dtypes = chooseDtypes(decl, request.dtypes, reference?.dtypes);
+  const seed = request.seed ?? 0;
+  const inputs = { ...makeInputs(decl.args, dtypes, dims, { ...reference, ...given(request) }, seed) };
+  const scalars = scalarValues(decl.args, dims, { scalars: { ...reference?.scalars, ...request.scalars } });
+  const placed = placeTensors(device, decl.args, dtypes, dims, inputs, request);
+  try {
+    const facts = Object.fromEntries(Object.entries(placed.tensors).map(([name, tensor]) => [name, factsOf(tensor)]));
+    request.onProgress?.(`compiling ${decl.name}`);
+    const compiled = compileKernel(decl, { ...choice(request), dtypes, dims, facts, target: targetOf(device) });
+    const plan = bindLaunch(device, launchSpec(decl), compiled.variant, argumentsOf(compiled, placed, scalars));
+    const measured = await launch(plan, request);
+    const { unused } = compiled.variant;
+    const read = await readOutputs(decl, placed, unused);
+    const options = optionValues(decl);
+    const context = { inputs, dims, scalars, options };
+    const checked = reference !== null && request.check !== false;
+    if (checked) request.onProgress?.('comparing with the reference');
+    const outputs = checked
+      ? compareOutputs(decl, reference, context, dtypes, inputDtypes(decl, dtypes), read.values, device.backend)
+      : [];
+    const timing = request.time === true ? await measure(plan, measured.firstRunMs, request) : null;
+    return {
+      kernel: decl.name,
+      device: device.name,
+      dims,
+      dtypes,
+      options,
+      config: compiled.config,
+      facts,
+      compile: compiled.timings,
+      ...measured,
+      timing,
+      tokens: reference?.tokens?.(dims) ?? null,
+      outputs,
+      ...read,
+      checked,
+      ok: read.damaged.length === 0 && outputs.every((o) => o.ok),
+      warnings: compiled.diagnostics,
+      refused: compiled.refused,
+    };
+  } finally {
+    placed.free();
+  }
+}
+
+const choice = ({ config, passes, verify }: RunRequest) => ({
+  ...(config === undefined ? {} : { config }),
+  ...(passes === undefined ? {} : { passes }),
+  ...(verify === undefined ? {} : { verify }),
+});
+
+/** Inputs that the caller has are generated by giving them back. */
+function given({ inputs, reference }: RunRequest): Pick<Reference, 'inputs'> {
+  const own = Object.entries(inputs ?? {}).map(([name, values]) => [name, () => values] as const);
+  return { inputs: { ...reference?.inputs, ...Object.fromEntries(own) } };
+}
+
+function sizes(decl: KernelDecl, reference: Reference | null, dims: Dims): Dims {
+  checkDims(decl, dims);
+  const all = { ...reference?.shape, ...dims };
+  const used = Object.fromEntries(
+    dimNames(decl).flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])),
+  );
+  for (const arg of decl.args) if (isTensorArg(arg)) shapeOf(arg, used);
+  return used;
+}
+
+export const launchSpec = (decl: KernelDecl) => ({
+  kernel: decl.name,
+  args: decl.args,
+  dtypes: decl.dtypes,
+  grid: decl.grid,
+});
+
+/** Tensors that the variant never touches are passed as null. */
+function argumentsOf(
+  { decl, variant }: Compiled,
+  { tensors }: PlacedTensors,
+  scalars: Readonly<Record<string, number>>,
+) {
+  const touched = decl.args
+    .filter(isTensorArg)
+    .map(({ name }) => [name, variant.unused.includes(name) ? null : tensors[name]]);
+  return { ...scalars, ...Object.fromEntries(touched) };
+}
+
+async function launch(
+  plan: LaunchPlan,
+  { onProgress }: RunRequest,
+): Promise<{ pipelineMs: number; firstRunMs: number }> {
+  const begin = performance.now();
+  await plan.device.prepare(plan.variant);
+  const prepared = performance.now();
+  onProgress?.(`running on ${plan.device.name}`);
+  await plan.device.launch(plan);
+  await plan.device.synchronize();
+  return { pipelineMs: prepared - begin, firstRunMs: performance.now() - prepared };
+}
+
+const BUDGET_MS = 1000;
+
+/** About a second of launches: fewer where one takes long, one warm launch at least. */
+async function measure(plan: LaunchPlan, firstRunMs: number, { onProgress }: RunRequest): Promise<Timing> {
+  onProgress?.('measuring');
+  if (plan.device.backend === 'interpret') {
+    return { medianMs: firstRunMs, p10: firstRunMs, p90: firstRunMs, samples: [firstRunMs], how: 'host' };
+  }
+  const repeat = Math.max(1, Math.min(20, Math.floor(BUDGET_MS / Math.max(1, firstRunMs))));
+  const quick = firstRunMs < 20;
+  return plan.device.time(plan, { warmup: quick ? 3 : 1, warmupMs: quick ? 250 : 0, repeat });
+}
+
+async function readOutputs(decl: KernelDecl, { tensors }: PlacedTensors, unused: readonly string[]) {
+  const values: Record<string, Float64Array> = {};
+  const damaged: { output: string; damage: GuardDamage }[] = [];
+  for (const arg of decl.args) {
+    const tensor = tensors[arg.name];
+    if (!isTensorArg(arg) || arg.dir === 'in' || tensor === undefined || unused.includes(arg.name)) continue;
+    values[arg.name] = await tensor.read();
+    const damage = await tensor.checkGuards();
+    if (damage !== null) damaged.push({ output: arg.name, damage });
+  }
+  return { values, damaged };
+}

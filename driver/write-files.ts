@@ -1,0 +1,56 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+
+export interface OutputFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space is left',
+  EDQUOT: 'the quota is used up',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'a file of that name is in the way',
+  EISDIR: 'a folder of that name is in the way',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+/**
+ * Writes files into a folder, all or none: each is written whole under a temporary name beside its own, and only when
+ * all are written are they renamed, in order. Whoever reads the last one finds the others. Throws LAC0908.
+ */
+export function writeFiles(folder: string, files: readonly OutputFile[]): void {
+  const temporary = files.map((f) => join(folder, `.${f.name}.${process.pid}.tmp`));
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const [i, f] of files.entries()) writeWhole(temporary[i] as string, f.text);
+    for (const [i, f] of files.entries()) renameSync(temporary[i] as string, join(folder, f.name));
+  } catch (error) {
+    for (const path of temporary) rmSync(path, { force: true });
+    throw unwritable(folder, error);
+  }
+}
+
+function writeWhole(path: string, text: string): void {
+  const bytes = Buffer.from(text);
+  const file = openSync(path, 'w');
+  try {
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function unwritable(folder: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === undefined) return error;
+  const reason = REASONS[code] ?? code;
+  return new LacError(
+    diagnostic('LAC0908', `cannot write to ${folder}: ${reason}`, null, { help: ['name another folder with -o'] }),
+  );
+}
