@@ -47,6 +47,7 @@ const clamp = (x: number, low: number, high: number): number => Math.min(high, M
 
 export const conversions: Reference = {
   shape: { N: 100 },
+  tolerance: { rmse: 0, element: 0 },
   inputs: {
     x: ({ shape: [n = 0], random }) => Float64Array.from({ length: n }, (_, i) => SPECIAL[i] ?? random() * 1000),
   },

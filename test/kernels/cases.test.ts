@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import type { Reference } from '../../driver/reference.js';
+import type { RunRequest } from '../../driver/run.js';
+import type { Device } from '../../runtime/device.js';
+import * as attention from './cases/attention.ref.js';
+import * as control from './cases/control.ref.js';
+import * as elementwise from './cases/elementwise.ref.js';
+import * as folds from './cases/folds.ref.js';
+import * as matmul from './cases/matmul.ref.js';
+import * as rows from './cases/rows.ref.js';
+import { expectRight, kernelOf, openInterpreter, openRounding, openWebGpu } from './session.js';
+
+/** Small kernels, each for a corner of the language, on every device: at its own sizes, and at sizes around it. */
+
+interface Case {
+  readonly file: string;
+  readonly kernel: string;
+  readonly reference: Reference;
+  /** Dimensions that may change from run to run, with the largest size worth trying. */
+  readonly free: Readonly<Record<string, number>>;
+  readonly dtypes?: readonly string[];
+  readonly scalars?: readonly Readonly<Record<string, number>>[];
+  /** Rounds on purpose: f64 gives other numbers. */
+  readonly rounds?: boolean;
+}
+
+const ALL = ['f32', 'f16', 'bf16'];
+const CASES: readonly Case[] = [
+  { file: 'matmul', kernel: 'matmul', reference: matmul.matmul, free: { M: 80, N: 80, K: 80 }, dtypes: ALL },
+  { file: 'matmul', kernel: 'matmulSilu', reference: matmul.matmulSilu, free: { M: 40, N: 80, K: 40 } },
+  { file: 'matmul', kernel: 'matmulTransposed', reference: matmul.matmulTransposed, free: { M: 80, N: 40, K: 80 } },
+  { file: 'rows', kernel: 'softmax', reference: rows.softmax, free: { M: 40, N: 200 }, dtypes: ALL },
+  { file: 'rows', kernel: 'layerNorm', reference: rows.layerNorm, free: { M: 40 }, dtypes: ALL },
+  { file: 'rows', kernel: 'rowArgmax', reference: rows.rowArgmax, free: { M: 40, N: 100 } },
+  { file: 'attention', kernel: 'linearAttention', reference: attention.linearAttention, free: { H: 3, N: 80, E: 70 } },
+  { file: 'folds', kernel: 'rowMean', reference: folds.rowMean, free: { M: 40, N: 100 } },
+  { file: 'folds', kernel: 'columnMean', reference: folds.columnMean, free: { N: 100 } },
+  { file: 'folds', kernel: 'totals', reference: folds.totals, free: { N: 300 } },
+  { file: 'folds', kernel: 'suffixSum', reference: folds.suffixSum, free: { N: 60, D: 70 } },
+  { file: 'folds', kernel: 'distances', reference: folds.distances, free: { M: 20, N: 12, K: 40 } },
+  {
+    file: 'control',
+    kernel: 'integers',
+    reference: control.integers,
+    free: { N: 200 },
+    scalars: [
+      { by: 7, gain: 1.5 },
+      { by: -1, gain: -2 },
+    ],
+  },
+  {
+    file: 'control',
+    kernel: 'branches',
+    reference: control.branches,
+    free: { M: 6, N: 70 },
+    scalars: [{ mode: 0 }, { mode: 1 }, { mode: 2 }],
+  },
+  { file: 'control', kernel: 'convolution', reference: control.convolution, free: { N: 60, D: 70, W: 6 } },
+  { file: 'control', kernel: 'packedSum', reference: control.packedSum, free: { D: 70 } },
+  { file: 'control', kernel: 'gatherHeads', reference: control.gatherHeads, free: { N: 60, H: 4 } },
+  { file: 'elementwise', kernel: 'math', reference: elementwise.math, free: { N: 200 } },
+  { file: 'elementwise', kernel: 'conversions', reference: elementwise.conversions, free: { N: 200 }, rounds: true },
+];
+
+/** Sizes, dtype and scalars of one run. */
+function runs({ reference, free, dtypes = ['f32'], scalars = [{}] }: Case) {
+  const sizes = fc.record(
+    Object.fromEntries(Object.entries(free).map(([name, most]) => [name, fc.integer({ min: 1, max: most })])),
+  );
+  return fc.record({
+    dims: sizes.map((some) => ({ ...reference.shape, ...some })),
+    dtype: fc.constantFrom(...dtypes),
+    scalars: fc.constantFrom(...scalars),
+    rowPadding: fc.constantFrom(0, 0, 3),
+    seed: fc.integer({ min: 0, max: 1000 }),
+  });
+}
+
+async function property(
+  c: Case,
+  device: Device,
+  numRuns: number,
+  more: Partial<Omit<RunRequest, 'reference'>> = {},
+): Promise<void> {
+  const decl = kernelOf(`test/kernels/cases/${c.file}.ts`, c.kernel);
+  const dtypesOf = (dtype: string) => (Object.keys(decl.dtypes).length > 0 ? { '*': dtype } : {});
+  await expectRight({ decl, reference: c.reference, device, ...more });
+  await fc.assert(
+    fc.asyncProperty(runs(c), async ({ dtype, ...run }) => {
+      await expectRight({ decl, reference: c.reference, device, dtypes: dtypesOf(dtype), ...run, ...more });
+    }),
+    { numRuns },
+  );
+}
+
+describe('small kernels', () => {
+  let exact: Device;
+  let rounding: Device;
+  let device: Device;
+  beforeAll(async () => {
+    exact = await openInterpreter();
+    rounding = await openRounding();
+    device = await openWebGpu();
+  });
+  afterAll(() => device.destroy());
+
+  describe.each(CASES)('$kernel', (c) => {
+    it.skipIf(c.rounds)('is its formula in f64, before and after the passes', async () => {
+      const f32 = { ...c, dtypes: ['f32'] };
+      await property(f32, exact, 6, { verify: true });
+      await property(f32, exact, 6, { verify: true, passes: true });
+    });
+    it('is its formula with every value rounded', () => property(c, rounding, 8));
+    it('is its formula on WebGPU', () => property(c, device, 8));
+  });
+});
