@@ -47,6 +47,16 @@ test('at least what is live at one point, at most what no reuse would take', () 
   );
 });
 
+test('blocks of one size take exactly what is live at the fullest point', () => {
+  fc.assert(
+    fc.property(intervals, (list) => {
+      const equal = list.map((x) => ({ ...x, bytes: 16, align: 16 }));
+      const live = [...Array(29).keys()].map((t) => equal.filter((x) => x.start <= t && t <= x.end).length);
+      expect(planMemory(equal).total).toBe(16 * Math.max(0, ...live));
+    }),
+  );
+});
+
 test('blocks that are never live together share memory; the limit is reported, not enforced', () => {
   const list = [0, 1, 2].map((id) => ({ id, bytes: 64, align: 16, start: id * 2, end: id * 2 + 1 }));
   expect(planMemory(list, 64)).toEqual({ offsets: [0, 0, 0], total: 64, fits: true });

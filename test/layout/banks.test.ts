@@ -146,6 +146,24 @@ test('a transpose of 32x32 words is free with one word of padding, or with a swi
   expect(lay.wavefronts({ layout: column, vector: 1 }, 4, { kind: 'plain' })).toBe(4 * 32);
 });
 
+test('a swizzle moves chunk c of row r to c ^ (((r >> a) & m) << s)', () => {
+  fc.assert(
+    fc.property(
+      fc.nat({ max: 4 }),
+      fc.constantFrom(1, 3, 7),
+      fc.nat({ max: 2 }),
+      fc.nat({ max: 2047 }),
+      (a, m, s, index) => {
+        const shape = [32, 64];
+        const at = lay.byteOffsets(shape, 4, { kind: 'swizzle', chunkBytes: 8, a, m, s });
+        const [row = 0, column = 0] = lay.coordinates(shape, index);
+        const chunk = (column >> 1) ^ (((row >> a) & m) << s);
+        expect(at(index)).toBe(row * 256 + chunk * 8 + (column & 1) * 4);
+      },
+    ),
+  );
+});
+
 test('vectors that the registers do not form are a bug', () => {
   const layout = lay.blockedLayout({ shape: [8, 8], vector: 1, threads: 64 });
   expect(() => lay.wavefronts({ layout, vector: 4 }, 4, { kind: 'plain' })).toThrow(/no vectors of 4/);

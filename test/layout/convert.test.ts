@@ -10,7 +10,7 @@ import { everywhere, shapes, surjective } from './arbitrary.js';
 const pairs = (threads: Parameters<typeof surjective>[1]) =>
   shapes(2, 5).chain((shape) => fc.tuple(surjective(shape, threads), surjective(shape, threads)));
 
-const laneTile = pairs({ lane: 3, warp: 1 });
+const laneTile = fc.oneof(pairs({ lane: 3, warp: 1 }), pairs({ lane: 1, warp: 2 }));
 const held = (l: Layout, at: lay.HardwareIndex) => spanInOrder(l.ins.register ?? []).map((v) => v ^ lay.apply(l, at));
 
 /** The class by looking at every value: same register everywhere, same thread, same warp, or none of these. */
@@ -37,18 +37,23 @@ function classByEnumeration(a: Layout, b: Layout): string {
 
 test('the class of a conversion agrees with enumeration', () => {
   // Pairs that differ by a change of few bases reach the cheap classes, which random pairs hardly ever do.
-  const near = shapes(2, 5).chain((shape) =>
-    fc
-      .tuple(surjective(shape, { lane: 3, warp: 1 }), fc.array(fc.tuple(fc.nat({ max: 30 }), fc.nat({ max: 30 }))))
-      .map(([a, mixes]) => {
-        const bases = lay.basesOf(a);
-        for (const [i, j] of mixes)
-          if (bases.length > 0 && i % bases.length !== j % bases.length)
-            bases[i % bases.length] = (bases[i % bases.length] ?? 0) ^ (bases[j % bases.length] ?? 0);
-        let at = 0;
-        return [a, lay.mapBases(a, a.shape, () => bases[at++] ?? 0)] as [Layout, Layout];
-      }),
-  );
+  const near = fc
+    .tuple(shapes(2, 5), fc.constantFrom({ lane: 3, warp: 1 }, { lane: 1, warp: 2 }))
+    .chain(([shape, threads]) =>
+      fc
+        .tuple(
+          surjective(shape, threads),
+          fc.array(fc.tuple(fc.nat({ max: 30 }), fc.nat({ max: 30 })), { maxLength: 4 }),
+        )
+        .map(([a, mixes]) => {
+          const bases = lay.basesOf(a);
+          for (const [i, j] of mixes)
+            if (bases.length > 0 && i % bases.length !== j % bases.length)
+              bases[i % bases.length] = (bases[i % bases.length] ?? 0) ^ (bases[j % bases.length] ?? 0);
+          let at = 0;
+          return [a, lay.mapBases(a, a.shape, () => bases[at++] ?? 0)] as [Layout, Layout];
+        }),
+    );
   const seen = new Set<string>();
   fc.assert(
     fc.property(fc.oneof(laneTile, near), ([a, b]) => {
@@ -73,6 +78,12 @@ const related = shapes(2, 5).chain((shape) =>
     });
   }),
 );
+
+test('lanes that agree do not make up for warps that do not', () => {
+  const a = lay.parseLayout('reg[] lane[c1] warp[c2 c4]', [8]) as Layout;
+  const b = lay.parseLayout('reg[] lane[c1] warp[c4 c2]', [8]) as Layout;
+  expect(lay.classifyConversion(a, b)).toBe('shared');
+});
 
 test('plans fetch the element that the result demands', () => {
   fc.assert(

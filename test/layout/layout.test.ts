@@ -131,6 +131,12 @@ test('freeBits elects exactly one holder of every element that has any', () => {
   );
 });
 
+test('where a register and a thread repeat each other, the register is left out', () => {
+  const l = lay.makeLayout([4], { register: [1], invocation: [1, 2] });
+  expect(lay.freeBits(l)).toMatchObject({ register: 1, invocation: 0 });
+  expect(lay.storedRegisters(l)).toEqual([0]);
+});
+
 test('compose applies the outer map to every element; offsetsOf inverts', () => {
   fc.assert(
     fc.property(anyLayout, fc.infiniteStream(fc.nat({ max: 255 })), (l, stream) => {
@@ -265,12 +271,13 @@ test('dot layouts: a grid of near-square register blocks that covers the tile', 
 });
 
 test('dot layouts of the usual tiles', () => {
-  const block = (M: number, N: number, threads: number) => {
-    const d = lay.dotLayout({ M, N, threads, maxRegsM: 8, maxRegsN: 8 });
+  const block = (M: number, N: number, threads: number, most = 8) => {
+    const d = lay.dotLayout({ M, N, threads, maxRegsM: most, maxRegsN: most });
     return `${d.regsM}x${d.regsN} in ${d.threadsM}x${d.threadsN}`;
   };
   expect(block(64, 64, 256)).toBe('4x4 in 16x16');
   expect(block(128, 128, 256)).toBe('8x8 in 16x16');
+  expect(block(128, 128, 256, 32)).toBe('8x8 in 16x16');
   expect(block(128, 64, 256)).toBe('8x4 in 16x16');
   expect(block(32, 64, 256)).toBe('2x4 in 16x16');
   expect(block(16, 16, 256)).toBe('1x1 in 16x16');

@@ -49,5 +49,7 @@ test('the picture has a cell for each element and names holders', () => {
   );
   const svg = lay.layoutSvg(lay.makeLayout([4], { register: [1], invocation: [2, 0] }));
   expect(svg).toContain('<text x="70" y="11">t1</text><text x="70" y="21">r0</text><text x="70" y="31">x2</text>');
+  const warps = lay.layoutSvg(lay.makeLayout([8], { lane: [1, 2], warp: [4] }));
+  expect(warps).toContain('<text x="240" y="11">t7</text>');
   expect(lay.layoutSvg(lay.makeLayout([128, 128], { register: [1] }))).toContain('first 64 rows and 64 columns');
 });
