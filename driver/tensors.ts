@@ -1,7 +1,7 @@
 import type { ArgSpec } from '../compiler/artifact.js';
-import { type DType, sizeOf } from '../compiler/ir/types.js';
+import { type DType, isFloat, sizeOf } from '../compiler/ir/types.js';
 import type { Device } from '../runtime/device.js';
-import { denseStrides, extentOf } from '../runtime/strides.js';
+import { addressesOf, denseStrides, extentOf } from '../runtime/strides.js';
 import type { Tensor } from '../runtime/tensor.js';
 import { dtypeOf, isTensorArg, shapeOf, type TensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
@@ -25,6 +25,8 @@ export interface PlacedTensors {
 /** Elements of NaN on either side of an input; a multiple of every alignment that facts speak of. */
 const MARGIN = 64;
 const GUARD_BYTES = 1024;
+/** What stands for NaN among integers. */
+const JUNK = 0x5a5a5a5a;
 
 /** A tensor for every tensor argument: inputs with their values among NaN, outputs filled with NaN between guard bands. */
 export function placeTensors(
@@ -77,8 +79,13 @@ function among(
   strides: number[],
   values: Float64Array,
 ): Tensor {
-  const around = device.empty(dtype, [extentOf(shape, strides) + 2 * MARGIN]).fill(Number.NaN);
-  return around.view(shape, strides, MARGIN).write(values);
+  const around = device.empty(dtype, [extentOf(shape, strides) + 2 * MARGIN]);
+  const stored = new Float64Array(around.size).fill(isFloat(dtype) ? Number.NaN : JUNK);
+  addressesOf(shape, strides).forEach((address, i) => {
+    stored[MARGIN + address] = values[i] as number;
+  });
+  // Written whole: a row of 16-bit elements may begin inside a word.
+  return around.write(stored).view(shape, strides, MARGIN);
 }
 
 function guarded(
