@@ -1,10 +1,9 @@
 /** What devices there are, and what a machine is missing: the data of `lac devices` and `lac doctor`. */
-import { existsSync } from 'node:fs';
 import { LacError } from '../compiler/diag/diagnostic.js';
 import type { DeviceInfo, DeviceLimits } from './device.js';
 import { messageOf } from './errors.js';
 import { openDevice } from './open.js';
-import { chosenDriver, installedDrivers } from './webgpu/drivers.js';
+import { chosenDriver, gpuKernelDriver, installedDrivers } from './webgpu/drivers.js';
 
 export interface DeviceEntry {
   /** Opens it: openDevice(which). */
@@ -62,7 +61,7 @@ export interface DoctorFact {
 /** Looks at Node, the packages, the drivers and the devices. Problems stop kernels from running; notes cost speed only. */
 export async function doctorFacts(): Promise<DoctorFact[]> {
   const facts = [nodeFact()];
-  if (process.platform === 'linux') facts.push(gpuFact(), ...driverFacts());
+  if (process.platform === 'linux') facts.push(gpuFact(), driverFact());
   facts.push(await deviceFact('webgpu', 'WebGPU device'));
   if (process.platform === 'linux') facts.push(await deviceFact('webgpu:software', 'software driver'));
   return [...facts, await deviceFact('interpret', 'interpreter')];
@@ -75,26 +74,31 @@ function nodeFact(): DoctorFact {
   return { name: 'Node', status: 'problem', detail, fix: 'install Node 20.19 or newer: nvm install 20' };
 }
 
-const hasNvidia = (): boolean => existsSync('/dev/nvidiactl') || existsSync('/proc/driver/nvidia/version');
-
 function gpuFact(): DoctorFact {
-  const name = 'GPU';
-  if (hasNvidia()) return { name, status: 'ok', detail: 'an NVIDIA GPU with its kernel driver' };
-  if (existsSync('/dev/dri/renderD128')) return { name, status: 'ok', detail: 'a GPU with a render node in /dev/dri' };
-  return { name, status: 'note', detail: 'none is visible to this machine or container; the CPU does the work' };
+  const gpu = gpuKernelDriver();
+  if (gpu !== null) return { name: 'GPU', status: 'ok', detail: `${gpu}, with its kernel driver` };
+  return { name: 'GPU', status: 'note', detail: 'none is visible to this machine or container; the CPU does the work' };
 }
 
-function driverFacts(): DoctorFact[] {
-  const chosen = chosenDriver();
+/** The one step that gives the machine's GPU a Vulkan driver. */
+const driverFix = (): string =>
+  gpuKernelDriver() === 'NVIDIA'
+    ? "give the container the driver's graphics part: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all"
+    : 'apt-get install mesa-vulkan-drivers';
+
+function driverFact(): DoctorFact {
   const name = 'Vulkan driver';
-  if (chosen) return [{ name, status: 'ok', detail: `${chosen.variable}=${chosen.files}` }];
+  const chosen = chosenDriver();
+  if (chosen) return { name, status: 'ok', detail: `${chosen.variable}=${chosen.files}` };
   const { found, mounted } = installedDrivers();
   const manifests = [...found, ...(found.length === 0 ? mounted : [])];
-  if (manifests.length > 0) return [{ name, status: 'ok', detail: manifests.join(', ') }];
-  const fix = hasNvidia()
-    ? "in a container, pass the driver's graphics part through: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all"
-    : 'for a GPU of AMD or Intel: apt-get install mesa-vulkan-drivers';
-  return [{ name, status: 'note', detail: 'none is installed; the one that comes with lac runs on the CPU', fix }];
+  if (manifests.length > 0) return { name, status: 'ok', detail: manifests.join(', ') };
+  const fact = {
+    name,
+    status: 'note',
+    detail: 'none is installed; the one that comes with lac runs on the CPU',
+  } as const;
+  return gpuKernelDriver() === null ? fact : { ...fact, fix: driverFix() };
 }
 
 async function deviceFact(which: string, name: string): Promise<DoctorFact> {
@@ -102,7 +106,9 @@ async function deviceFact(which: string, name: string): Promise<DoctorFact> {
     const device = await openDevice(which);
     const { kind } = device.info;
     device.destroy();
-    return { name, status: 'ok', detail: `${device.name}${kind === 'software' ? ' (CPU)' : ''}` };
+    const idle = which === 'webgpu' && kind === 'software' && gpuKernelDriver() !== null;
+    const detail = idle ? `${device.name}, though there is a GPU` : device.name;
+    return idle ? { name, status: 'note', detail, fix: driverFix() } : { name, status: 'ok', detail };
   } catch (e) {
     if (!(e instanceof LacError)) throw e;
     const [first] = e.diagnostics;

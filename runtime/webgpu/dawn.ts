@@ -8,6 +8,8 @@ export interface DawnOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Adapter by name, as `adapterNames` gives it; the best one when absent. */
   readonly adapter?: string;
+  /** Only an adapter that runs on the CPU. */
+  readonly software?: boolean;
 }
 
 const ENABLED = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia', 'disable_workgroup_init'];
@@ -51,7 +53,8 @@ async function loadDawn(): Promise<typeof import('webgpu')> {
 /** The adapter, or null where the drivers at hand give none. Drivers are looked for once an instance. */
 export async function requestAdapter(options: DawnOptions): Promise<GPUAdapter | null> {
   const gpu = await instance(options);
-  return withEnv(options.env, () => gpu.requestAdapter({ powerPreference: 'high-performance' }));
+  const forceFallbackAdapter = options.software ?? false;
+  return withEnv(options.env, () => gpu.requestAdapter({ powerPreference: 'high-performance', forceFallbackAdapter }));
 }
 
 /** Names of all adapters. Dawn tells them only in the error for a name that does not exist. */

@@ -80,3 +80,9 @@ function manifestsIn(folder: string): string[] {
     return [];
   }
 }
+
+/** Whose GPU the kernel of this machine drives, by what it shows of it; null where it shows none. */
+export function gpuKernelDriver(): 'NVIDIA' | 'AMD or Intel' | null {
+  if (existsSync('/dev/nvidiactl') || existsSync('/proc/driver/nvidia/version')) return 'NVIDIA';
+  return existsSync('/dev/dri/renderD128') ? 'AMD or Intel' : null;
+}
