@@ -18,6 +18,365 @@ export const CODES = {
     title: 'file cannot be read',
     explain: 'The file named on the command line, or imported by a kernel, does not exist or cannot be opened.',
   },
+  LAC0002: {
+    title: 'file too large',
+    explain: 'Source files are read up to 1 MiB. A kernel is a page of text; a larger file is something else.',
+  },
+  LAC0003: {
+    title: 'source nested too deeply',
+    explain:
+      'More than 128 brackets are open at once, or the expression tree is deeper than 512. Parsers and compilers are recursive, and this bound keeps them from overflowing their stack.',
+    wrong: '((((((((((((((((((((((((((((((((((((((((((((x))))))))))))))))))))))))))))))))))))))))))))',
+    right: 'const y = x + 1;\nconst z = y * y;',
+  },
+  LAC0004: {
+    title: 'import not found',
+    explain:
+      'The file named in an import does not exist. Write relative paths as TypeScript does: ./decay.js stands for ./decay.ts.',
+    wrong: "import { decay } from './deacy.js';",
+    right: "import { decay } from './decay.js';",
+  },
+  LAC0005: {
+    title: 'import outside the project',
+    explain:
+      'Helpers are read from files inside the project root only (the nearest folder with package.json or .git), with symbolic links resolved, so that compiling a foreign kernel cannot read other files of the machine.',
+    wrong: "import { decay } from '../../../elsewhere/decay.js';",
+    right: "import { decay } from './decay.js';",
+  },
+  LAC0006: {
+    title: 'kernels cannot use packages',
+    explain: 'A kernel is compiled from source. Its functions come from the language and from files of the project.',
+    wrong: "import { sum } from 'lodash';",
+    right: "import { sum } from 'lac';",
+  },
+  LAC0007: {
+    title: 'kernel too large',
+    explain:
+      'Unrolled loops and inlined calls made this kernel larger than the compiler takes (2,000,000 evaluated nodes, 64 calls inlined in one another, 1000 nested evaluations).',
+    wrong: 'for (const i of range(10_000_000, { unroll: true })) x += i;',
+    right: 'for (const i of range(10_000_000)) x += i;',
+  },
+
+  // ---- 01xx syntax
+  LAC0101: {
+    title: 'syntax error',
+    explain: 'The file is no TypeScript. The message is that of the TypeScript parser.',
+    wrong: 'const x = (1 + 2;',
+    right: 'const x = (1 + 2);',
+  },
+  LAC0102: {
+    title: 'not built yet',
+    explain: 'The language declares this, and the compiler does not compile it yet. The help says what works today.',
+    wrong: 'const h = concat([a, b], 0);',
+    right: 'O.store([0, 0], a);\nO.store([BM, 0], b);',
+  },
+  LAC0103: {
+    title: 'construct that kernels do not have',
+    explain:
+      'Kernels are a small part of TypeScript: const, let, if, for of range(), arithmetic, calls of functions whose source is visible, arrays and object literals. Everything has a meaning on a GPU.',
+    wrong: 'try { x = f(x); } catch {}',
+    right: 'x = f(x);',
+  },
+  LAC0104: {
+    title: 'unknown name',
+    explain: 'No variable, parameter, module constant, function or import has this name where it is used.',
+    wrong: 'const p = epx(x);',
+    right: 'const p = exp(x);',
+  },
+  LAC0105: {
+    title: 'recursion',
+    explain: 'Calls are inlined, so a function cannot call itself, directly or through others.',
+    wrong: 'const pow = (x, n) => (n === 0 ? 1 : x * pow(x, n - 1));',
+    right: 'let y = full([C], 1, f32);\nfor (const _ of range(n)) y = y * x;',
+  },
+  LAC0106: {
+    title: 'function uses a variable of the code around it',
+    explain:
+      'Functions see constants and their own arguments. A `let` of the code around them could have any value by the time of the call, so it is passed in and the new value is returned.',
+    wrong: 'let acc = zeros([C], f32);\nconst add = (x) => { acc = acc + x; };',
+    right: 'let acc = zeros([C], f32);\nconst add = (acc, x) => acc + x;\nacc = add(acc, x);',
+  },
+  LAC0107: {
+    title: 'not assignable',
+    explain:
+      'Only `let` variables and parameters can be assigned. Tiles, arrays and objects are values: nothing changes one in place.',
+    wrong: 'const m = max(s, 1);\nm = m + 1;',
+    right: 'let m = max(s, 1);\nm = m + 1;',
+  },
+  LAC0108: {
+    title: 'loop that is not over a range',
+    explain: 'Loops run over range(...), or over an array known at compile time.',
+    wrong: 'for (const x of tile) s += x;',
+    right: 'const s = sum(tile, 0);',
+  },
+  LAC0109: {
+    title: 'call that does not fit',
+    explain: 'What is called is no function, or the number of arguments is wrong.',
+    wrong: 'zeros([C])',
+    right: 'zeros([C], f32)',
+  },
+  LAC0110: {
+    title: 'unknown property, option or element',
+    explain:
+      'Views have at, load, get, store, slice and dtype; tiles have none; objects and arrays have what they were written with.',
+    wrong: 'x.T',
+    right: 'trans(x)',
+  },
+  LAC0112: {
+    title: 'name not exported',
+    explain: 'The imported file, or the language, exports no such name.',
+    wrong: "import { rowsum } from 'lac';",
+    right: "import { sum } from 'lac';",
+  },
+  LAC0113: {
+    title: 'value must be known at compile time',
+    explain:
+      'Extents of tiles, axes, bounds of unrolled loops, pads and arguments of Math functions are literals, block sizes, comptime dimensions and arithmetic on them.',
+    wrong: 'const t = zeros([N], f32);              // N is known at launch',
+    right: 'for (const n of range(0, N, C)) { const t = zeros([C], f32); }',
+  },
+  LAC0114: {
+    title: 'tile outside a kernel',
+    explain:
+      'Module constants and declarations are computed at compile time; tiles exist only in the body of a kernel and in functions that it calls.',
+    wrong: 'const ZERO = zeros([64], f32);',
+    right: 'const zero = () => zeros([64], f32);',
+  },
+  LAC0115: {
+    title: 'constant defined in terms of itself',
+    explain: 'The value of a module constant, or what a file re-exports, leads back to itself.',
+    wrong: 'const A = B + 1;\nconst B = A + 1;',
+    right: 'const A = 1;\nconst B = A + 1;',
+  },
+
+  // ---- 02xx shapes, dtypes, values
+  LAC0201: {
+    title: 'shapes do not broadcast',
+    explain: 'Extents along each axis must be equal, or 1 on one side.',
+    wrong: 'const a = t + trans(t);                 // [BM, BN] + [BN, BM]',
+    right: 'const a = t + t;',
+  },
+  LAC0202: {
+    title: 'ranks differ',
+    explain:
+      'Unlike NumPy, broadcasting never inserts axes: [N] + [M, N] would silently mean rows. col() and row() say which is meant. Scalars go with any rank.',
+    wrong: 'const b = t - max(t, 1);                // [BM, BN] - [BM]',
+    right: 'const b = t - col(max(t, 1));',
+  },
+  LAC0203: {
+    title: 'operand is not a number',
+    explain: 'Operators take numbers, masks and tiles.',
+    wrong: "const c = t + 'x';",
+    right: 'const c = t + 1;',
+  },
+  LAC0204: {
+    title: '/ on integers',
+    explain:
+      '/ divides floats. Of two integers it would give a float in JavaScript, and an integer in C; idiv() says which is meant.',
+    wrong: 'const half = m / 2;',
+    right: 'const half = idiv(m, 2);',
+  },
+  LAC0205: {
+    title: 'dtypes that do not mix',
+    explain:
+      'i32 and u32, and masks and numbers, mix only through a cast. Integers with floats give f32; floats of different dtypes give f32.',
+    wrong: 'const c = (i < N) + 1;',
+    right: 'const c = cast(i < N, i32) + 1;',
+  },
+  LAC0206: {
+    title: 'literal does not fit',
+    explain:
+      'A literal takes the dtype of the other operand. For an integer dtype it must be whole and in range; for a float dtype finite literals must stay finite.',
+    wrong: 'const j = i + 0.5;                      // i is i32',
+    right: 'const j = cast(i, f32) + 0.5;',
+  },
+  LAC0207: {
+    title: 'value without a dtype',
+    explain: 'Literals have no dtype of their own. Where nothing else gives one, cast() does.',
+    wrong: 'const m = where(i < N, 1, 0);',
+    right: 'const m = cast(i < N, f32);',
+  },
+  LAC0208: {
+    title: 'branch on a tile',
+    explain: '`if` branches the whole program, so its condition is one value. Lanes are chosen by where().',
+    wrong: 'if (t > 0) t = t * 2;',
+    right: 't = where(t > 0, t * 2, t);',
+  },
+  LAC0209: {
+    title: 'condition is not a mask',
+    explain: 'Conditions are masks (comparisons) and options. Numbers are not true or false.',
+    wrong: 'if (N % C) y = x;',
+    right: 'if (N % C !== 0) y = x;',
+  },
+  LAC0210: {
+    title: 'variable changes its type',
+    explain:
+      'A variable that a run-time loop or `if` assigns keeps its shape and dtype, since it may or may not be assigned.',
+    wrong: 'let acc = zeros([C, D], f32);\nfor (const n of range(0, N, C)) acc = dot(q, trans(k));   // [C, C]',
+    right: 'let acc = zeros([C, C], f32);\nfor (const n of range(0, N, C)) acc = dot(q, trans(k));',
+  },
+  LAC0211: {
+    title: 'operands of dot do not fit',
+    explain: 'dot(a, b) multiplies [M, K] by [K, N] of one float dtype, with an accumulator [M, N] of f32.',
+    wrong: 'dot(q, k)                               // [C, D] by [C, D]',
+    right: 'dot(q, trans(k))',
+  },
+  LAC0212: {
+    title: 'function of another dtype',
+    explain: 'exp, log, sqrt and the like take floats; idiv and cdiv integers; bitcast values of 32 bits.',
+    wrong: 'const w = exp(iota(C));',
+    right: 'const w = exp(cast(iota(C), f32));',
+  },
+  LAC0213: {
+    title: 'axis that does not exist',
+    explain: 'Axes are counted from 0; a tile of rank 2 has the axes 0 and 1.',
+    wrong: 'sum(t, 2)                               // t is [BM, BN]',
+    right: 'sum(t, 1)',
+  },
+  LAC0214: {
+    title: 'value of another rank',
+    explain: 'col and row take vectors, trans a matrix, expand a value of rank 0 to 2.',
+    wrong: 'row(q)                                  // q is [C, D]',
+    right: 'row(sum(q, 1))',
+  },
+  LAC0215: {
+    title: 'extent that no tile can have',
+    explain: 'Tiles have rank 0 to 3, whole extents >= 1, and at most 4,194,304 elements.',
+    wrong: 'zeros([BK / 3], f32)                    // BK = 32',
+    right: 'zeros([BK / 4], f32)',
+  },
+  LAC0216: {
+    title: 'origin or index that does not fit',
+    explain:
+      'An origin has one i32 scalar for each axis of the view; at() fixes at most as many axes as there are; bounds of a range are i32.',
+    wrong: 'Q.load([n], [C, D])',
+    right: 'Q.load([n, 0], [C, D])',
+  },
+  LAC0217: {
+    title: 'output read',
+    explain: 'Programs run in any order, so what an output holds is known to nobody before the launch ends.',
+    wrong: 'o.load([0], [C])                        // o is an output',
+    right: 'o.store([0], x);',
+  },
+  LAC0218: {
+    title: 'input written',
+    explain: 'Inputs are read-only, and may overlap each other.',
+    wrong: 'q.store([0], x)                         // q is an input',
+    right: 'o.store([0], x)',
+  },
+  LAC0219: {
+    title: 'stored value has another rank than the view',
+    explain: 'store() writes a tile of the rank of its view; an axis of extent 1 is written as 1.',
+    wrong: 'O.store([n, 0], sum(q, 1))              // [C] into a matrix',
+    right: 'O.store([n, 0], col(sum(q, 1)))',
+  },
+  LAC0220: {
+    title: 'not a dtype',
+    explain: 'dtypes are the values f32, f16, bf16, i32, u32 and dtype parameters, not strings.',
+    wrong: "cast(q, 'f32')",
+    right: 'cast(q, f32)',
+  },
+  LAC0221: {
+    title: 'reshape to another size',
+    explain: 'reshape keeps the elements, so both shapes have the same number of them.',
+    wrong: 'reshape(iota(8), [4, 4])',
+    right: 'reshape(iota(16), [4, 4])',
+  },
+  LAC0222: {
+    title: 'argument of another kind',
+    explain: 'A tile, view, number, shape or option was expected, and something else was given.',
+    wrong: 'exp(q)                                  // q is a view',
+    right: 'exp(q.load([0], [C]))',
+  },
+  LAC0223: {
+    title: 'division by zero or step that is not positive',
+    explain: 'Integers are not divided by a constant 0; ranges ascend, { reverse: true } walks one backwards.',
+    wrong: 'range(N, 0, -1)',
+    right: 'range(0, N, 1, { reverse: true })',
+  },
+  LAC0225: {
+    title: 'mask used as a number',
+    explain: 'Masks take && || ! === !== and where(). cast(m, i32) makes 1 and 0 of one.',
+    wrong: 'const m = (i < N) & (i > 0);',
+    right: 'const m = i < N && i > 0;',
+  },
+  LAC0226: {
+    title: 'bits of a float',
+    explain: '& | ^ ~ << >> >>> work on i32 and u32.',
+    wrong: 'const b = x >> 3;                       // x is f32',
+    right: 'const b = bitcast(x, u32) >> 3;',
+  },
+
+  // ---- 03xx declarations
+  LAC0301: {
+    title: 'declaration incomplete',
+    explain: 'kernel() takes { args, grid } and, if wanted, comptime, options, tune, prune and tuneKey.',
+    wrong: "kernel({ args: { x: input(f32, ['N']) } }, body)",
+    right: "kernel({ args: { x: input(f32, ['N']) }, grid: ({ N }) => ({ n: N }) }, body)",
+  },
+  LAC0302: {
+    title: 'argument declaration that does not fit',
+    explain: 'An argument is input(dtype, dims), output(dtype, dims) or scalar(dtype); the dimensions are names.',
+    wrong: 'args: { x: f32 }',
+    right: "args: { x: input(f32, ['N']) }",
+  },
+  LAC0303: {
+    title: 'comptime names no dimension',
+    explain: 'comptime lists dimensions of the arguments, which get a fixed size in each variant.',
+    wrong: "args: { q: input(f32, ['N', 'D']) }, comptime: ['E']",
+    right: "args: { q: input(f32, ['N', 'D']) }, comptime: ['D']",
+  },
+  LAC0304: {
+    title: 'knob that does not fit',
+    explain: 'Every knob of `tune` lists the different whole numbers >= 1 that it may have.',
+    wrong: 'tune: { C: 64 }',
+    right: 'tune: { C: [32, 64] }',
+  },
+  LAC0305: {
+    title: 'unknown size, knob, option, argument or program axis',
+    explain:
+      'The functions of a declaration see the dimensions and knobs; the body sees the arguments, then sizes, knobs and options, then the axes of the grid.',
+    wrong: 'grid: ({ M }) => ({ n: M })             // no argument has M',
+    right: 'grid: ({ N }) => ({ n: N })',
+  },
+  LAC0306: {
+    title: 'not arithmetic on sizes',
+    explain:
+      'grid, prune and tuneKey are kept as data that Python, C and a browser can evaluate: + - * / % ** comparisons && || ! ?: cdiv idiv minimum maximum and Math.min, max, floor, ceil, sqrt, log2, abs.',
+    wrong: 'prune: ({ C }) => { if (C > 64) return false; return true; }',
+    right: 'prune: ({ C }) => C <= 64',
+  },
+  LAC0307: {
+    title: 'option that does not fit',
+    explain:
+      'Options are true, false, numbers or functions; `.with` gives an existing option another value of its kind.',
+    wrong: 'flashFwd.with({ casual: true })',
+    right: 'flashFwd.with({ causal: true })',
+  },
+  LAC0308: {
+    title: 'kernel not exported',
+    explain: 'Kernels are found by the name they are exported under.',
+    wrong: 'const copy = kernel({ ... });',
+    right: 'export const copy = kernel({ ... });',
+  },
+  LAC0309: {
+    title: 'prune rejects every configuration',
+    explain: 'No combination of the knobs passed `prune` at the sizes that were tried, so the kernel may never run.',
+    wrong: 'tune: { C: [32, 64] }, prune: ({ C }) => C > 64',
+    right: 'tune: { C: [32, 64, 128] }, prune: ({ C }) => C > 64',
+  },
+  LAC0310: {
+    title: 'dtype parameter that does not fit',
+    explain: 'A dtype parameter has a name and a list of different dtypes, and is the dtype of an argument.',
+    wrong: "const T = dtypes('T', f16, f16);",
+    right: "const T = dtypes('T', f16, bf16);",
+  },
+  LAC0312: {
+    title: 'one name for two things',
+    explain: 'Dimensions, knobs and options of a kernel share one list of names.',
+    wrong: "args: { x: input(f32, ['C']) }, tune: { C: [32] }",
+    right: "args: { x: input(f32, ['N']) }, tune: { C: [32] }",
+  },
 
   // ---- 04xx IR text and verifier
   LAC0401: {
@@ -95,23 +454,28 @@ export const CODES = {
   },
   LAC0502: {
     title: 'workgroup too large',
-    explain: 'The knob `warps` counts groups of 32 invocations. Their product must be a power of two within the limit of the device.',
+    explain:
+      'The knob `warps` counts groups of 32 invocations. Their product must be a power of two within the limit of the device.',
   },
   LAC0503: {
     title: 'tile takes too many registers',
-    explain: 'A tile is spread over the invocations of a workgroup. When one invocation would hold more than 256 values of one tile, it would only spill to slow memory, so the configuration is refused.',
+    explain:
+      'A tile is spread over the invocations of a workgroup. When one invocation would hold more than 256 values of one tile, it would only spill to slow memory, so the configuration is refused.',
   },
   LAC0504: {
     title: 'kernel is not lowered far enough',
-    explain: 'Code generation takes kernels that went through the whole pipeline. `lac opt` prints what a pass leaves behind.',
+    explain:
+      'Code generation takes kernels that went through the whole pipeline. `lac opt` prints what a pass leaves behind.',
   },
   LAC0505: {
     title: 'in-place arguments are not supported by this backend yet',
-    explain: 'An `inout` argument is read and written by one program. The WGSL backend does not place the memory barriers for that yet.',
+    explain:
+      'An `inout` argument is read and written by one program. The WGSL backend does not place the memory barriers for that yet.',
   },
   LAC0506: {
     title: 'too many tensor arguments',
-    explain: 'Each tensor argument that the kernel touches is one storage buffer, and a device limits how many a shader stage may bind.',
+    explain:
+      'Each tensor argument that the kernel touches is one storage buffer, and a device limits how many a shader stage may bind.',
   },
   LAC0601: {
     title: 'unknown argument',

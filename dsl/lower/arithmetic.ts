@@ -1,0 +1,308 @@
+import type { ts } from 'ts-morph';
+import type { ExprOp } from '../../compiler/expr.js';
+import type { Value } from '../../compiler/ir/module.js';
+import { type DType, isFloat, isInt, tileType } from '../../compiler/ir/types.js';
+import { spanOf } from '../read/diagnostics.js';
+import { coerce, commonDType, isNumeric, joinShapes, type Numeric, type Operand, typeLabels } from './convert.js';
+import { type Evaluator, textOf } from './evaluator.js';
+import { bool, describe, num, POISON, type SymVal, sym, type TileVal, tileOf, tileTypeOf, type Val } from './value.js';
+
+type OpRow = { readonly ir: 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'ushr' };
+const ARITHMETIC: Readonly<Record<string, OpRow['ir']>> = {
+  '+': 'add',
+  '-': 'sub',
+  '*': 'mul',
+  '/': 'div',
+  '%': 'rem',
+  '&': 'and',
+  '|': 'or',
+  '^': 'xor',
+  '<<': 'shl',
+  '>>': 'shr',
+  '>>>': 'ushr',
+};
+const COMPARE: Readonly<Record<string, string>> = {
+  '<': 'lt',
+  '<=': 'le',
+  '>': 'gt',
+  '>=': 'ge',
+  '===': 'eq',
+  '!==': 'ne',
+};
+const BITWISE = new Set(['&', '|', '^', '<<', '>>', '>>>']);
+const SYMBOLIC: Readonly<Record<string, ExprOp>> = {
+  '+': '+',
+  '-': '-',
+  '*': '*',
+  '/': '/',
+  '%': '%',
+  '**': '**',
+  '<': '<',
+  '<=': '<=',
+  '>': '>',
+  '>=': '>=',
+  '===': '==',
+  '!==': '!=',
+};
+
+export const isBinaryOperator = (op: string): boolean => op in ARITHMETIC || op in COMPARE || op === '**';
+
+const FOLD: Readonly<Record<string, (a: number, b: number) => number | boolean>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
+  '%': (a, b) => a % b,
+  '**': (a, b) => a ** b,
+  '&': (a, b) => a & b,
+  '|': (a, b) => a | b,
+  '^': (a, b) => a ^ b,
+  '<<': (a, b) => a << b,
+  '>>': (a, b) => a >> b,
+  '>>>': (a, b) => a >>> b,
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+  '===': (a, b) => a === b,
+  '!==': (a, b) => a !== b,
+};
+
+/** `a op b`, for every operator with two operands but && and ||. */
+export function binary(ev: Evaluator, node: ts.Node, op: string, a: Operand, b: Operand): Val {
+  if (a.val.kind === 'poison' || b.val.kind === 'poison') return POISON;
+  const texts = compareStrings(op, a.val, b.val);
+  if (texts !== null) return texts;
+  if (isSymbolic(a.val) && isSymbolic(b.val) && (a.val.kind === 'sym' || b.val.kind === 'sym'))
+    return symbolic(ev, node, op, a.val, b.val);
+  for (const o of [a, b]) if (!isNumeric(o.val)) return notNumber(ev, node, op, o, a, b);
+  const [x, y] = [a as Operand<Numeric>, b as Operand<Numeric>];
+  if (x.val.kind !== 'tile' && y.val.kind !== 'tile') return fold(ev, node, op, x, y);
+  if (op in COMPARE) return comparison(ev, node, op, x, y);
+  if (op === '**') return power(ev, node, x, y);
+  return arithmetic(ev, node, op, x, y);
+}
+
+function compareStrings(op: string, a: Val, b: Val): Val | null {
+  if (a.kind !== 'str' || b.kind !== 'str') return null;
+  if (op === '===') return bool(a.value === b.value);
+  return op === '!==' ? bool(a.value !== b.value) : null;
+}
+
+function notNumber(ev: Evaluator, node: ts.Node, op: string, bad: Operand, a: Operand, b: Operand): Val {
+  return ev.error('LAC0203', node, `${op} takes numbers, masks and tiles, not ${describe(bad.val)}`, {
+    labels: typeLabels(a, b),
+  });
+}
+
+const isSymbolic = (v: Val): v is SymVal | Exclude<Numeric, TileVal> =>
+  v.kind === 'sym' || v.kind === 'num' || v.kind === 'bool';
+const exprOf = (v: SymVal | Exclude<Numeric, TileVal>) => (v.kind === 'sym' ? v.expr : Number(v.value));
+
+function symbolic(ev: Evaluator, node: ts.Node, op: string, a: Val, b: Val): Val {
+  const name = SYMBOLIC[op];
+  if (name === undefined || !isSymbolic(a) || !isSymbolic(b))
+    return ev.error('LAC0306', node, `${op} is not available in grids, prunes and tune keys`, {
+      help: [`use ${Object.keys(SYMBOLIC).join(' ')}`],
+    });
+  return sym([name, exprOf(a), exprOf(b)]);
+}
+
+/** A function of sizes, kept as data; null where no operand is symbolic. */
+export function symbolicCall(op: ExprOp, args: readonly Val[]): Val | null {
+  if (!args.some((a) => a.kind === 'sym') || !args.every(isSymbolic)) return null;
+  return sym([op, ...args.map((a) => exprOf(a as SymVal))]);
+}
+
+function fold(ev: Evaluator, node: ts.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+  if (a.val.kind === 'tile' || b.val.kind === 'tile') return POISON;
+  if (a.val.kind !== b.val.kind || (a.val.kind === 'bool' && op !== '===' && op !== '!=='))
+    return maskMisuse(ev, node, op, a, b);
+  const f = FOLD[op];
+  if (f === undefined) return POISON;
+  const value = f(Number(a.val.value), Number(b.val.value));
+  return typeof value === 'boolean' ? bool(value) : num(value, foldedLabel(op, a.val, b.val));
+}
+
+function foldedLabel(op: string, a: Val, b: Val): string | undefined {
+  if (a.kind !== 'num' || b.kind !== 'num' || (a.label === undefined && b.label === undefined)) return undefined;
+  const part = (v: typeof a): string =>
+    v.label === undefined ? String(v.value) : /\W/.test(v.label) ? `(${v.label})` : v.label;
+  const label = `${part(a)}${op}${part(b)}`;
+  return label.length <= 24 ? label : undefined;
+}
+
+const maskOf = (v: Val): boolean => v.kind === 'bool' || (v.kind === 'tile' && tileTypeOf(v).dtype === 'i1');
+
+function maskMisuse(ev: Evaluator, node: ts.Node, op: string, a: Operand, b: Operand): Val {
+  const labels = typeLabels(a, b);
+  if (maskOf(a.val) && maskOf(b.val) && (op === '&' || op === '|')) {
+    const newText = `${textOf(a.node, 400)} ${op}${op} ${textOf(b.node, 400)}`;
+    return ev.error('LAC0225', node, `masks combine with ${op}${op}, not ${op}`, {
+      labels,
+      help: [{ text: `write ${op}${op}`, edit: { span: spanOf(node), newText } }],
+    });
+  }
+  if (maskOf(a.val) && maskOf(b.val))
+    return ev.error('LAC0225', node, `${op} takes numbers, not masks`, {
+      labels,
+      help: ['masks take && || ! === !==; cast(m, f32) makes 1 and 0 of one'],
+    });
+  commonDType(ev, node, [a as Operand<Numeric>, b as Operand<Numeric>]);
+  ev.error('LAC0205', node, 'a mask and a number do not mix', {
+    labels,
+    help: ['cast(m, f32) makes 1 and 0 of a mask'],
+  });
+  return POISON;
+}
+
+interface Pair {
+  readonly x: Value;
+  readonly y: Value;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly dims: readonly string[];
+}
+
+/** Both operands with one dtype and one shape, or null (reported). */
+export function unify(ev: Evaluator, node: ts.Node, a: Operand<Numeric>, b: Operand<Numeric>): Pair | null {
+  const dtype = commonDType(ev, node, [a, b]);
+  const joined = dtype === null ? null : joinShapes(ev, node, [a, b]);
+  if (dtype === null || joined === null || !ev.emits(node)) return null;
+  const x = coerce(ev, a, dtype, joined.shape);
+  const y = x === null ? null : coerce(ev, b, dtype, joined.shape);
+  return x === null || y === null ? null : { x, y, dtype, ...joined };
+}
+
+function comparison(ev: Evaluator, node: ts.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+  if (maskOf(a.val) && maskOf(b.val) && op !== '===' && op !== '!==') return maskMisuse(ev, node, op, a, b);
+  const p = unify(ev, node, a, b);
+  if (p === null) return POISON;
+  return tileOf(ev.value(node, 'cmp', [p.x, p.y], { pred: COMPARE[op] ?? 'eq' }), p.dims);
+}
+
+function arithmetic(ev: Evaluator, node: ts.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+  if (maskOf(a.val) && maskOf(b.val)) return maskMisuse(ev, node, op, a, b);
+  const dtype = commonDType(ev, node, [a, b]);
+  const name = ARITHMETIC[op];
+  if (dtype === null || name === undefined) return POISON;
+  if (op === '/' && isInt(dtype)) return integerDivision(ev, node, a, b);
+  if (BITWISE.has(op) && isFloat(dtype))
+    return ev.error('LAC0226', node, `${op} works on the bits of integers`, {
+      labels: typeLabels(a, b),
+      help: ['cast(x, i32) converts, bitcast(x, i32) reads the bits'],
+    });
+  const p = unify(ev, node, a, b);
+  if (p === null) return POISON;
+  if (name === 'rem' && divisorIsZero(ev, node, b, dtype)) return POISON;
+  return tileOf(ev.value(node, name, [p.x, p.y], {}), p.dims);
+}
+
+function integerDivision(ev: Evaluator, node: ts.Node, a: Operand, b: Operand): Val {
+  const newText = `idiv(${textOf(a.node, 400)}, ${textOf(b.node, 400)})`;
+  return ev.error('LAC0204', node, '/ divides floats; these are integers', {
+    labels: typeLabels(a, b),
+    help: [
+      { text: 'quotient toward 0: idiv()', edit: { span: spanOf(node), newText } },
+      'for a float quotient, cast one operand: cast(x, f32)',
+    ],
+  });
+}
+
+/** A constant zero divides integers: an error at once (at run time it is a trap of `interpret`). */
+export function divisorIsZero(ev: Evaluator, node: ts.Node, b: Operand, dtype: DType): boolean {
+  if (b.val.kind !== 'num' || b.val.value !== 0 || !isInt(dtype)) return false;
+  ev.error('LAC0223', node, 'division by zero', { labels: typeLabels(b) });
+  return true;
+}
+
+/** Whole constant exponents multiply repeatedly; any other power is exp2(b * log2(a)). */
+function power(ev: Evaluator, node: ts.Node, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+  if (maskOf(a.val) || maskOf(b.val)) return maskMisuse(ev, node, '**', a, b);
+  if (a.val.kind === 'tile' && b.val.kind === 'num' && Number.isInteger(b.val.value) && Math.abs(b.val.value) <= 1024)
+    return wholePower(ev, node, a as Operand<TileVal>, b.val.value);
+  const dtype = commonDType(ev, node, [a, b]);
+  if (dtype === null) return POISON;
+  if (isInt(dtype))
+    return ev.error('LAC0212', node, 'an integer power needs a constant exponent', {
+      labels: typeLabels(a, b),
+      help: ['cast the base to f32'],
+    });
+  const p = unify(ev, node, a, b);
+  if (p === null) return POISON;
+  const exponent = ev.value(node, 'mul', [p.y, ev.value(node, 'log2', [p.x], {})], {});
+  return tileOf(ev.value(node, 'exp2', [exponent], {}), p.dims);
+}
+
+function wholePower(ev: Evaluator, node: ts.Node, a: Operand<TileVal>, exponent: number): Val {
+  const t = tileTypeOf(a.val);
+  if (exponent < 0 && isInt(t.dtype))
+    return ev.error('LAC0212', node, 'a negative power of an integer is no integer', {
+      labels: typeLabels(a),
+      help: ['cast the base to f32'],
+    });
+  if (!ev.emits(node)) return POISON;
+  const one = (): Value => ev.constant(node, 1, tileType(t.dtype, t.shape));
+  let result: Value | null = null;
+  let square = a.val.v;
+  for (let n = Math.abs(exponent); n > 0; n = Math.floor(n / 2)) {
+    if (n % 2 === 1) result = result === null ? square : ev.value(node, 'mul', [result, square], {});
+    if (n > 1) square = ev.value(node, 'mul', [square, square], {});
+  }
+  const whole = result ?? one();
+  return tileOf(exponent < 0 ? ev.value(node, 'div', [one(), whole], {}) : whole, a.val.dims);
+}
+
+/** `-x`, `+x`, `~x`. */
+export function unary(ev: Evaluator, node: ts.Node, op: '-' | '+' | '~', x: Operand): Val {
+  const v = x.val;
+  if (v.kind === 'poison') return POISON;
+  if (v.kind === 'sym' && op === '-') return sym(['neg', v.expr]);
+  if (v.kind === 'num') return negated(op, v.value, v.label);
+  if (v.kind !== 'tile' || maskOf(v))
+    return ev.error('LAC0203', node, `${op} takes a number or a tile, not ${describe(v)}`, { labels: typeLabels(x) });
+  if (op === '+') return v;
+  if (op === '~' && isFloat(tileTypeOf(v).dtype))
+    return ev.error('LAC0226', node, '~ works on the bits of integers', {
+      labels: typeLabels(x),
+      help: ['bitcast(x, i32) reads the bits'],
+    });
+  if (!ev.emits(node)) return POISON;
+  return tileOf(ev.value(node, op === '-' ? 'neg' : 'not', [v.v], {}), v.dims);
+}
+
+function negated(op: '-' | '+' | '~', value: number, label: string | undefined): Val {
+  if (op === '+') return num(value, label);
+  return op === '~' ? num(~value) : num(-value);
+}
+
+/** `!x`: of a mask, or of an option. */
+export function logicalNot(ev: Evaluator, node: ts.Node, x: Operand): Val {
+  const v = x.val;
+  if (v.kind === 'poison') return POISON;
+  if (v.kind === 'bool') return bool(!v.value);
+  if (v.kind === 'sym') return sym(['!', v.expr]);
+  if (!maskOf(v) || v.kind !== 'tile') return notMask(ev, node, '!', x);
+  return ev.emits(node) ? tileOf(ev.value(node, 'not', [v.v], {}), v.dims) : POISON;
+}
+
+export function notMask(ev: Evaluator, node: ts.Node, what: string, x: Operand): Val {
+  return ev.error('LAC0209', node, `${what} takes a mask, not ${describe(x.val)}`, {
+    labels: typeLabels(x),
+    help: ['compare it: x !== 0, x > 0'],
+  });
+}
+
+/** `a && b`, `a || b` once neither side decides it alone at compile time. */
+export function logical(ev: Evaluator, node: ts.Node, op: '&&' | '||', a: Operand, b: Operand): Val {
+  if (a.val.kind === 'poison' || b.val.kind === 'poison') return POISON;
+  if (a.val.kind === 'sym' || b.val.kind === 'sym') return symbolicCall(op, [a.val, b.val]) ?? notMask(ev, node, op, a);
+  for (const o of [a, b]) if (!maskOf(o.val)) return notMask(ev, node, op, o);
+  if (a.val.kind === 'bool' && b.val.kind === 'bool')
+    return bool(op === '&&' ? a.val.value && b.val.value : a.val.value || b.val.value);
+  const neutral = op === '&&';
+  if (a.val.kind === 'bool' && a.val.value === neutral) return b.val;
+  if (b.val.kind === 'bool' && b.val.value === neutral) return a.val;
+  const p = unify(ev, node, a as Operand<Numeric>, b as Operand<Numeric>);
+  return p === null ? POISON : tileOf(ev.value(node, op === '&&' ? 'and' : 'or', [p.x, p.y], {}), p.dims);
+}

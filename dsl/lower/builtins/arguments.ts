@@ -1,0 +1,150 @@
+import type { ts } from 'ts-morph';
+import { type DType, sizeOf } from '../../../compiler/ir/types.js';
+import { isNumeric, type Joined, type Numeric, type Operand, typeLabels } from '../convert.js';
+import type { Evaluator } from '../evaluator.js';
+import { didYouMean } from '../names.js';
+import { describe, type NumVal, type TileVal, type Val } from '../value.js';
+
+/** Elements of the largest tile. Bounds the work of hostile source; devices have far lower limits. */
+export const MAX_TILE_ELEMENTS = 1 << 22;
+
+/** A call of a function of the language, its arguments evaluated. */
+export interface Call {
+  readonly ev: Evaluator;
+  readonly node: ts.Node;
+  readonly name: string;
+  readonly args: readonly Operand[];
+}
+
+/** Argument i; a call with too few arguments never gets here. */
+export function arg(call: Call, i: number): Operand {
+  return call.args[i] ?? { val: { kind: 'none' }, node: call.node };
+}
+
+export const isGiven = (o: Operand): boolean => o.val.kind !== 'none';
+
+/** Reports an argument of the wrong kind, unless it stands for something already reported. */
+export function wrong(call: Call, o: Operand, needs: string, help: readonly string[] = []): null {
+  if (o.val.kind !== 'poison')
+    call.ev.error('LAC0222', o.node, `${call.name} needs ${needs} here, not ${describe(o.val)}`, { help });
+  return null;
+}
+
+export function tileArg(call: Call, i: number): Operand<TileVal> | null {
+  const o = arg(call, i);
+  return o.val.kind === 'tile' ? { val: o.val, node: o.node } : wrong(call, o, 'a tile');
+}
+
+export function numericArg(call: Call, i: number): Operand<Numeric> | null {
+  const o = arg(call, i);
+  return isNumeric(o.val) ? { val: o.val, node: o.node } : wrong(call, o, 'a number or a tile');
+}
+
+/** A number known at compile time. */
+export function constantOf(call: Call, o: Operand, what: string): NumVal | null {
+  if (o.val.kind === 'num') return o.val;
+  if (o.val.kind === 'tile')
+    call.ev.error('LAC0113', o.node, `${what} must be known at compile time`, {
+      labels: typeLabels(o),
+      help: ['use literals, Const values (block sizes, comptime dimensions) and arithmetic on them'],
+    });
+  else wrong(call, o, 'a compile-time number');
+  return null;
+}
+
+export function axisArg(call: Call, i: number, rank: number): number | null {
+  const o = arg(call, i);
+  if (o.val.kind === 'tile') {
+    const help =
+      call.name === 'max' || call.name === 'min' ? [`elementwise, of two values: ${call.name}imum(a, b)`] : [];
+    return wrong(call, o, 'an axis (0, 1 or 2)', help);
+  }
+  const axis = constantOf(call, o, 'the axis');
+  if (axis === null) return null;
+  if (Number.isInteger(axis.value) && axis.value >= 0 && axis.value < rank) return axis.value;
+  call.ev.error('LAC0213', o.node, `there is no axis ${axis.value}: the value has rank ${rank}`, {
+    labels: typeLabels(arg(call, 0)),
+  });
+  return null;
+}
+
+export function dtypeArg(call: Call, i: number): DType | null {
+  const o = arg(call, i);
+  if (o.val.kind === 'dtype') return o.val.dtype;
+  if (o.val.kind === 'dtypeParam') {
+    const chosen = call.ev.dtypes?.[o.val.name];
+    if (chosen !== undefined) return chosen;
+    call.ev.error('LAC0310', o.node, `the dtype parameter ${o.val.name} is used by no argument of this kernel`, {
+      help: ['give an argument that dtype, or use a dtype by name'],
+    });
+    return null;
+  }
+  if (o.val.kind !== 'poison')
+    call.ev.error('LAC0220', o.node, `${call.name} needs a dtype here, not ${describe(o.val)}`, {
+      help: ['write f32, f16, bf16, i32, u32 or a dtype parameter, without quotes'],
+    });
+  return null;
+}
+
+/** An extent: a whole compile-time number >= 1. */
+export function extentOf(call: Call, o: Operand): NumVal | null {
+  const n = constantOf(call, o, 'an extent');
+  if (n === null) return null;
+  if (Number.isInteger(n.value) && n.value >= 1 && n.value <= MAX_TILE_ELEMENTS) return n;
+  call.ev.error('LAC0215', o.node, `an extent is a whole number from 1 to ${MAX_TILE_ELEMENTS}, not ${n.value}`);
+  return null;
+}
+
+/** `[BM, BN]`: rank 0 to 3. */
+export function shapeArg(call: Call, i: number): Joined | null {
+  const o = arg(call, i);
+  if (o.val.kind !== 'arr') return wrong(call, o, 'a shape, as [BM, BN]');
+  const extents = o.val.items.map((val, j) => extentOf(call, { val, node: elementNode(o.node, j) }));
+  const shape: number[] = [];
+  const dims: string[] = [];
+  for (const e of extents) {
+    if (e === null) return null;
+    shape.push(e.value);
+    dims.push(e.label ?? String(e.value));
+  }
+  if (shape.length <= 3 && sizeOf(shape) <= MAX_TILE_ELEMENTS) return { shape, dims };
+  const what = shape.length > 3 ? `rank ${shape.length}; the most is 3` : `more than ${MAX_TILE_ELEMENTS} elements`;
+  call.ev.error('LAC0215', o.node, `this tile has ${what}`);
+  return null;
+}
+
+/** Element j of an array literal; the node itself where it is none. */
+export function elementNode(node: ts.Node, j: number): ts.Node {
+  return ('elements' in node ? (node.elements as ts.NodeArray<ts.Node>)[j] : undefined) ?? node;
+}
+
+/** Names and kinds of an options object; the values are read with `options.get`. */
+export type OptionKinds = Readonly<Record<string, readonly Val['kind'][]>>;
+
+/** `{ pad: 0, mask: m }`: known names only; null if something was reported. */
+export function optionsArg(call: Call, i: number, kinds: OptionKinds): ReadonlyMap<string, Val> | null {
+  const o = arg(call, i);
+  if (o.val.kind === 'none') return new Map();
+  if (o.val.kind !== 'obj') return wrong(call, o, `options ({ ${Object.keys(kinds).join(', ')} })`);
+  const found = new Map<string, Val>();
+  for (const [name, value] of o.val.props) {
+    const val = typeof value === 'function' ? value() : value;
+    if (!checkOption(call, o.node, name, val, kinds)) return null;
+    if (val.kind !== 'none') found.set(name, val);
+  }
+  return found;
+}
+
+function checkOption(call: Call, node: ts.Node, name: string, val: Val, kinds: OptionKinds): boolean {
+  const allowed = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+  if (allowed === undefined) {
+    const meant = didYouMean(name, Object.keys(kinds));
+    const help = meant ? [`did you mean ${meant}?`] : [`options: ${Object.keys(kinds).join(', ') || 'none'}`];
+    call.ev.error('LAC0110', node, `${call.name} has no option ${name}`, { help });
+    return false;
+  }
+  if (val.kind === 'poison') return false;
+  if (val.kind === 'none' || allowed.includes(val.kind)) return true;
+  call.ev.error('LAC0222', node, `the option ${name} of ${call.name} cannot be ${describe(val)}`);
+  return false;
+}

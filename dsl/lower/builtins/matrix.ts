@@ -1,0 +1,90 @@
+import { isFloat, sameShape, tileType } from '../../../compiler/ir/types.js';
+import { spanOf } from '../../read/diagnostics.js';
+import { type Operand, typeLabels } from '../convert.js';
+import { textOf } from '../evaluator.js';
+import { describe, POISON, rankOf, shapeText, type TileVal, tileOf, tileTypeOf, type Val } from '../value.js';
+import { arg, type Call, optionsArg, tileArg } from './arguments.js';
+
+const PRECISIONS = ['default', 'tf32', 'tf32x3', 'ieee'];
+
+/** dot(a, b), dot(a, b, acc), each with options last: a [M, K] by b [K, N], sums in f32. */
+export function dot(call: Call): Val {
+  const [a, b] = [tileArg(call, 0), tileArg(call, 1)];
+  if (a === null || b === null || !operandsFit(call, a, b)) return POISON;
+  const hasAcc = call.args.length > 2 && arg(call, 2).val.kind !== 'obj' && arg(call, 2).val.kind !== 'none';
+  const precision = precisionOf(call, hasAcc || call.args.length > 3 ? 3 : 2);
+  const acc = hasAcc ? tileArg(call, 2) : undefined;
+  if (precision === null || acc === null) return POISON;
+  const [m = 1] = tileTypeOf(a.val).shape;
+  const [, n = 1] = tileTypeOf(b.val).shape;
+  const dims = [a.val.dims[0] ?? '', b.val.dims[1] ?? ''];
+  if (acc !== undefined && !accumulatorFits(call, acc, [m, n], dims)) return POISON;
+  const operands = [a.val.v, b.val.v, ...(acc === undefined ? [] : [acc.val.v])];
+  return tileOf(call.ev.value(call.node, 'dot', operands, precision === 'default' ? {} : { precision }), dims);
+}
+
+function precisionOf(call: Call, i: number): string | null {
+  const options = optionsArg(call, i, { precision: ['str'] });
+  if (options === null) return null;
+  const p = options.get('precision');
+  if (p?.kind !== 'str') return 'default';
+  if (PRECISIONS.includes(p.value)) return p.value;
+  call.ev.error('LAC0222', arg(call, i).node, `unknown precision '${p.value}'`, {
+    help: [`one of ${PRECISIONS.join(', ')}`],
+  });
+  return null;
+}
+
+function operandsFit(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): boolean {
+  const [x, y] = [tileTypeOf(a.val), tileTypeOf(b.val)];
+  const labels = typeLabels(a, b);
+  if (rankOf(a.val) !== 2 || rankOf(b.val) !== 2) {
+    call.ev.error('LAC0211', call.node, 'dot multiplies two matrices', {
+      labels,
+      help: ['col(x) and row(x) make matrices of vectors'],
+    });
+    return false;
+  }
+  if (x.shape[1] !== y.shape[0]) return innerDiffers(call, a, b);
+  if (x.dtype === y.dtype && isFloat(x.dtype)) return true;
+  const [narrow, other] = x.dtype === 'f32' ? [a, b] : [b, a];
+  const to = tileTypeOf(other.val).dtype;
+  const edit = { span: spanOf(narrow.node), newText: `cast(${textOf(narrow.node, 400)}, ${to})` };
+  call.ev.error('LAC0211', call.node, `the operands of dot have one float dtype, not ${x.dtype} and ${y.dtype}`, {
+    labels,
+    help: [
+      isFloat(x.dtype) && isFloat(y.dtype)
+        ? { text: 'cast one operand to the dtype of the other', edit }
+        : 'cast both to a float dtype',
+    ],
+  });
+  return false;
+}
+
+function innerDiffers(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): false {
+  const y = tileTypeOf(b.val);
+  const fitsTransposed = tileTypeOf(a.val).shape[1] === y.shape[1];
+  const edit = { span: spanOf(b.node), newText: `trans(${textOf(b.node, 400)})` };
+  call.ev.error('LAC0211', call.node, `dot needs equal inner extents: ${describe(a.val)} by ${describe(b.val)}`, {
+    labels: typeLabels(a, b),
+    help: fitsTransposed
+      ? [{ text: 'transpose the right operand', edit }]
+      : ['columns of the left operand = rows of the right one'],
+  });
+  return false;
+}
+
+function accumulatorFits(
+  call: Call,
+  acc: Operand<TileVal>,
+  shape: readonly number[],
+  dims: readonly string[],
+): boolean {
+  const t = tileTypeOf(acc.val);
+  if (t.dtype === 'f32' && sameShape(t.shape, shape)) return true;
+  const needs = `tile<${shapeText(shape, dims)} x ${tileType('f32', shape).dtype}>`;
+  call.ev.error('LAC0211', acc.node, `the accumulator must be ${needs}, not ${describe(acc.val)}`, {
+    labels: typeLabels(acc),
+  });
+  return false;
+}

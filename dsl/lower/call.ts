@@ -1,0 +1,221 @@
+import { ts } from 'ts-morph';
+import type { ExprOp } from '../../compiler/expr.js';
+import { newBlock, type Value } from '../../compiler/ir/module.js';
+import { deriveKernel } from '../read/declaration.js';
+import { symbolicCall } from './arithmetic.js';
+import type { Call } from './builtins/arguments.js';
+import { MATH_FUNCTIONS } from './builtins/fold.js';
+import { BUILTINS } from './builtins/table.js';
+import { VIEW_METHODS, type ViewMethod } from './builtins/views.js';
+import type { Operand } from './convert.js';
+import { Abandon, type Evaluator, MAX_INLINE_DEPTH, textOf } from './evaluator.js';
+import { evaluate, spreadItems } from './expression.js';
+import { bindPattern } from './pattern.js';
+import type { Frame, Scope } from './scope.js';
+import { runBody } from './statement.js';
+import { describe, type FnVal, type MethodVal, NONE, num, POISON, type Val } from './value.js';
+
+export function evaluateCall(ev: Evaluator, node: ts.CallExpression, scope: Scope): Val {
+  const callee = evaluate(ev, node.expression, scope);
+  const args = spreadItems(ev, node.arguments, scope);
+  switch (callee.kind) {
+    case 'poison':
+      return POISON;
+    case 'builtin':
+      return callBuiltin({ ev, node, name: callee.name, args });
+    case 'method':
+      return callMethod({ ev, node, name: callee.name, args }, callee);
+    case 'fn':
+      return inlineCall(ev, callee, args, node);
+    case 'kernel':
+      return ev.error('LAC0103', node, 'a kernel cannot be called here', {
+        help: ['kernels are launched by a host program; share code through functions'],
+      });
+    default:
+      return ev.error('LAC0109', node.expression, `${textOf(node.expression)} is no function, but ${describe(callee)}`);
+  }
+}
+
+function callBuiltin(call: Call): Val {
+  if (call.name.startsWith('Math.')) return callMath(call, call.name.slice(5));
+  const builtin = Object.hasOwn(BUILTINS, call.name) ? BUILTINS[call.name] : undefined;
+  if (builtin === undefined)
+    return call.ev.error('LAC0103', call.node, `${call.name} belongs in host programs`, {
+      help: ['kernels get their tensors as arguments'],
+    });
+  if (call.args.some((o) => o.val.kind === 'poison') || !rightCount(call, builtin.min, builtin.max)) return POISON;
+  return builtin.run(call);
+}
+
+function rightCount(call: Call, min: number, max: number): boolean {
+  const n = call.args.length;
+  if (n >= min && n <= max) return true;
+  const count = min === max ? `${min}` : `${min} to ${max}`;
+  call.ev.error('LAC0109', call.node, `${call.name} takes ${count} argument${count === '1' ? '' : 's'}, not ${n}`);
+  return false;
+}
+
+const SYMBOLIC_MATH: Readonly<Record<string, ExprOp>> = {
+  min: 'min',
+  max: 'max',
+  floor: 'floor',
+  ceil: 'ceil',
+  sqrt: 'sqrt',
+  log2: 'log2',
+  abs: 'abs',
+};
+
+/** `Math` works on what is known at compile time, and on sizes in grids and prunes. */
+function callMath(call: Call, name: string): Val {
+  const values = call.args.map((o) => o.val);
+  if (values.some((v) => v.kind === 'poison')) return POISON;
+  const f = MATH_FUNCTIONS[name];
+  const numbers = values.flatMap((v) => (v.kind === 'num' ? [v.value] : []));
+  if (f !== undefined && numbers.length === values.length) return num(f(...numbers));
+  const op = SYMBOLIC_MATH[name];
+  const arity = name === 'min' || name === 'max' ? 2 : 1;
+  if (op !== undefined && values.length === arity) {
+    const symbolic = symbolicCall(op, values);
+    if (symbolic !== null) return symbolic;
+  }
+  const own = Object.hasOwn(BUILTINS, name) ? name : name === 'pow' ? '**' : undefined;
+  return call.ev.error('LAC0113', call.node, `${call.name} works on compile-time numbers only`, {
+    help:
+      own === undefined
+        ? []
+        : [
+            name === 'max' || name === 'min'
+              ? `${name}imum(a, b) works on tiles and scalars`
+              : `${own} works on tiles and scalars`,
+          ],
+  });
+}
+
+function callMethod(call: Call, method: MethodVal): Val {
+  const { self } = method;
+  if (self.kind === 'kernel') return deriveKernel(call, self, method.name);
+  if (self.kind === 'arr') return mapArray(call, self.items);
+  const entry = VIEW_METHODS[method.name as ViewMethod];
+  if (!call.ev.emits(call.node) || !rightCount(call, entry.min, entry.max)) return POISON;
+  return call.args.some((o) => o.val.kind === 'poison') ? POISON : entry.run(call, self);
+}
+
+function mapArray(call: Call, items: readonly Val[]): Val {
+  const f = call.args[0];
+  if (f?.val.kind !== 'fn') return call.ev.error('LAC0109', call.node, 'map takes a function');
+  const fn = f.val;
+  return {
+    kind: 'arr',
+    items: items.map((val, i) =>
+      inlineCall(
+        call.ev,
+        fn,
+        [
+          { val, node: call.node },
+          { val: num(i), node: call.node },
+        ],
+        call.node,
+      ),
+    ),
+  };
+}
+
+/** Inlines a call: parameters are bound, the body is walked into a region of its own, `return` gives the value. */
+export function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: ts.Node): Val {
+  const frame = enter(ev, fn, node);
+  if (frame === null) return POISON;
+  if (ev.block === null) return callBody(ev, fn, args, frame);
+  const region = newBlock([]);
+  const result = ev.into(region, () => callBody(ev, fn, args, frame));
+  if (region.ops.length === 0) return result;
+  if (holdsFunction(result)) {
+    // A closure may use values of the body later, so they must stay in the caller's block.
+    ev.block.ops.push(...region.ops);
+    return result;
+  }
+  const leaves: Value[] = [];
+  collectValues(result, leaves);
+  ev.into(region, () => ev.op(node, 'yield', leaves, {}));
+  const op = ev.op(
+    node,
+    'inline',
+    [],
+    { callee: fn.name },
+    leaves.map((v) => v.type),
+    [region],
+  );
+  return replaceValues(result, [...op.results]);
+}
+
+function enter(ev: Evaluator, fn: FnVal, node: ts.Node): Frame | null {
+  for (let f: Frame | null = ev.frame; f !== null; f = f.parent)
+    if (f.node === fn.node) {
+      ev.error('LAC0105', node, `${fn.name} calls itself`, {
+        help: ['calls are inlined: write a loop, for (const i of range(n))'],
+      });
+      return null;
+    }
+  if (fn.node.asteriskToken !== undefined || isAsync(fn.node)) {
+    ev.error('LAC0103', node, `${fn.name} is a generator or async function`, { help: ['write an ordinary function'] });
+    return null;
+  }
+  const depth = ev.frame.depth + 1;
+  if (depth > MAX_INLINE_DEPTH) {
+    ev.error('LAC0007', node, `more than ${MAX_INLINE_DEPTH} calls are inlined in one another`);
+    throw new Abandon();
+  }
+  return { callee: fn.name, node: fn.node, call: ev.locOf(node), parent: ev.frame, depth };
+}
+
+const isAsync = (node: ts.FunctionLikeDeclaration): boolean =>
+  ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.AsyncKeyword);
+
+function callBody(ev: Evaluator, fn: FnVal, args: readonly Operand[], frame: Frame): Val {
+  const scope = fn.scope.child(frame);
+  const { body } = fn.node;
+  if (body === undefined) return ev.error('LAC0103', fn.node, `${fn.name} has no body`);
+  return ev.call(frame, () => {
+    if (!bindParameters(ev, fn, args, scope)) return POISON;
+    return ts.isBlock(body) ? runBody(ev, body, scope) : evaluate(ev, body, scope);
+  });
+}
+
+function bindParameters(ev: Evaluator, fn: FnVal, args: readonly Operand[], scope: Scope): boolean {
+  for (const [i, p] of fn.node.parameters.entries()) {
+    if (p.dotDotDotToken !== undefined) {
+      bindPattern(ev, scope, p.name, { kind: 'arr', items: args.slice(i).map((o) => o.val) }, 'param', p);
+      continue;
+    }
+    const given = args[i]?.val ?? NONE;
+    const missing = args[i] === undefined && p.initializer === undefined && p.questionToken === undefined;
+    if (missing) {
+      ev.error('LAC0109', ev.frame.call?.span ?? p, `${fn.name} needs the argument ${p.name.getText()}`);
+      return false;
+    }
+    const val = given.kind === 'none' && p.initializer !== undefined ? evaluate(ev, p.initializer, scope) : given;
+    bindPattern(ev, scope, p.name, val, 'param', p);
+  }
+  return true;
+}
+
+function holdsFunction(val: Val): boolean {
+  if (val.kind === 'fn' || val.kind === 'method' || val.kind === 'range') return true;
+  if (val.kind === 'arr') return val.items.some(holdsFunction);
+  return val.kind === 'obj' && [...val.props.values()].some((v) => typeof v === 'function' || holdsFunction(v));
+}
+
+/** Tiles and views in a value, in a fixed order. */
+function collectValues(val: Val, into: Value[]): void {
+  if (val.kind === 'tile' || val.kind === 'view') into.push(val.v);
+  else if (val.kind === 'arr') for (const item of val.items) collectValues(item, into);
+  else if (val.kind === 'obj') for (const v of val.props.values()) if (typeof v !== 'function') collectValues(v, into);
+}
+
+/** The same value with its tiles and views replaced, in the order of `collectValues`. */
+function replaceValues(val: Val, by: Value[]): Val {
+  if (val.kind === 'tile' || val.kind === 'view') return { ...val, v: by.shift() ?? val.v };
+  if (val.kind === 'arr') return { kind: 'arr', items: val.items.map((item) => replaceValues(item, by)) };
+  if (val.kind !== 'obj') return val;
+  const props = [...val.props].map(([k, v]) => [k, typeof v === 'function' ? v : replaceValues(v, by)] as const);
+  return { ...val, props: new Map(props) };
+}

@@ -1,0 +1,199 @@
+import { ts } from 'ts-morph';
+import type { Code } from '../../compiler/diag/codes.js';
+import { diagnostic, type Help, type Label, type Span } from '../../compiler/diag/diagnostic.js';
+import { Builder } from '../../compiler/ir/builder.js';
+import { type Block, type Loc, newBlock, type Op, type Value } from '../../compiler/ir/module.js';
+import type { DType, TileType, Type } from '../../compiler/ir/types.js';
+import type { AttrsOf, OpName } from '../../compiler/ops/table.js';
+import { Findings, spanOf } from '../read/diagnostics.js';
+import type { SourceProject } from '../read/project.js';
+import { type Frame, rootFrame } from './scope.js';
+import { POISON, type PoisonVal } from './value.js';
+
+/** Nodes that one kernel may evaluate, unrolled and inlined: a bound on hostile or mistaken source. */
+export const MAX_STEPS = 2_000_000;
+/** Calls inlined in one another. */
+export const MAX_INLINE_DEPTH = 64;
+/** Nodes being evaluated at once. */
+const MAX_DEPTH = 1000;
+
+/** Gives up the kernel at hand; the reason has been reported. */
+export class Abandon extends Error {}
+
+type More = { labels?: readonly Label[]; help?: readonly (Help | string)[]; severity?: 'error' | 'warning' };
+
+/**
+ * State of one walk over a kernel's source. Without a block it evaluates compile-time values only: declarations,
+ * module constants. With one, whatever depends on run-time values is appended to it as ops.
+ */
+export class Evaluator {
+  readonly project: SourceProject;
+  findings: Findings;
+  block: Block | null;
+  frame: Frame = rootFrame;
+  /** Choice of each dtype parameter; null outside a kernel's body. */
+  readonly dtypes: Readonly<Record<string, DType>> | null;
+  /** Run-time `if` and `for` around the statement at hand, inside the present function. */
+  runtimeDepth = 0;
+  /** dim and program_id ops, which go to the start of the body so that they dominate every use. */
+  readonly prologue: Block = newBlock([]);
+  #steps = 0;
+  #depth = 0;
+
+  constructor(project: SourceProject, findings: Findings, block: Block | null, dtypes: Record<string, DType> | null) {
+    this.project = project;
+    this.findings = findings;
+    this.block = block;
+    this.dtypes = dtypes;
+  }
+
+  error(code: Code, at: ts.Node | Span, message: string, more: More = {}): PoisonVal {
+    this.findings.add(diagnostic(code, message, isSpan(at) ? at : spanOf(at), this.#withCalls(more)));
+    return POISON;
+  }
+
+  warn(code: Code, at: ts.Node, message: string, more: More = {}): void {
+    this.error(code, at, message, { ...more, severity: 'warning' });
+  }
+
+  /** A finding inside an inlined function says from where it was called. */
+  #withCalls(more: More): More {
+    const labels: Label[] = [...(more.labels ?? [])];
+    for (let call = this.frame.call; call !== null && labels.length < 8; call = call.caller ?? null)
+      labels.push({ span: call.span, text: `in this call${call.caller ? '' : ` of ${this.#outermostCallee()}`}` });
+    return { ...more, labels };
+  }
+
+  #outermostCallee(): string {
+    let frame = this.frame;
+    while (frame.parent?.call != null) frame = frame.parent;
+    return frame.callee ?? 'the function';
+  }
+
+  /** Counts work and depth around the evaluation of one node. */
+  within<T>(node: ts.Node, run: () => T): T {
+    if (++this.#steps > MAX_STEPS) this.#abandon(node, 'this kernel is too large once unrolled and inlined');
+    if (++this.#depth > MAX_DEPTH) this.#abandon(node, 'calls and expressions are nested too deeply');
+    try {
+      return run();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #abandon(node: ts.Node, message: string): never {
+    this.error('LAC0007', node, message, { help: ['unroll less: leave `unroll: true` away where it is not needed'] });
+    throw new Abandon();
+  }
+
+  locOf(node: ts.Node): Loc {
+    const { callee, call } = this.frame;
+    return { span: spanOf(node), ...(callee === null ? {} : { callee }), ...(call === null ? {} : { caller: call }) };
+  }
+
+  /** Whether ops can be made here; says so where they cannot. */
+  emits(node: ts.Node): boolean {
+    if (this.block !== null) return true;
+    this.error('LAC0114', node, 'tiles exist only in the body of a kernel and in functions that it calls');
+    return false;
+  }
+
+  op<N extends OpName>(
+    node: ts.Node,
+    name: N,
+    operands: readonly Value[],
+    attrs: AttrsOf<N>,
+    types?: readonly Type[],
+    regions: readonly Block[] = [],
+  ): Op<N> {
+    if (this.block === null) throw new Abandon();
+    return new Builder(this.block, this.locOf(node)).op(name, operands, attrs, types, regions);
+  }
+
+  value<N extends OpName>(node: ts.Node, name: N, operands: readonly Value[], attrs: AttrsOf<N>, type?: Type): Value {
+    if (this.block === null) throw new Abandon();
+    return new Builder(this.block, this.locOf(node)).value(name, operands, attrs, type);
+  }
+
+  constant(node: ts.Node, value: number, type: TileType): Value {
+    return this.value(node, 'const', [], { value }, type);
+  }
+
+  /** Runs `body` with its ops going to `block`. */
+  into<T>(block: Block, body: () => T): T {
+    const outer = this.block;
+    this.block = block;
+    try {
+      return body();
+    } finally {
+      this.block = outer;
+    }
+  }
+
+  /** Runs `body` outside every kernel: module constants are the same whoever asks first. */
+  atModuleLevel<T>(body: () => T): T {
+    const outer = this.block;
+    this.block = null;
+    try {
+      return this.call(rootFrame, body);
+    } finally {
+      this.block = outer;
+    }
+  }
+
+  /** Runs `body` for what it computes: its ops and findings are dropped. */
+  rehearse<T>(body: () => T): T {
+    const findings = this.findings;
+    this.findings = new Findings();
+    try {
+      return this.into(newBlock([]), body);
+    } finally {
+      this.findings = findings;
+    }
+  }
+
+  /** Runs `body` in a run-time `if` or `for`, where `return` cannot end the function. */
+  conditionally<T>(body: () => T): T {
+    this.runtimeDepth++;
+    try {
+      return body();
+    } finally {
+      this.runtimeDepth--;
+    }
+  }
+
+  /** Runs `body` as a function of its own. */
+  call<T>(frame: Frame, body: () => T): T {
+    const [outer, depth] = [this.frame, this.runtimeDepth];
+    this.frame = frame;
+    this.runtimeDepth = 0;
+    try {
+      return body();
+    } finally {
+      this.frame = outer;
+      this.runtimeDepth = depth;
+    }
+  }
+}
+
+const isSpan = (x: ts.Node | Span): x is Span => !('kind' in x);
+
+/** Source text of a node, shortened for messages. */
+export function textOf(node: ts.Node, most = 40): string {
+  const text = node.getText().replace(/\s+/g, ' ');
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/** Innermost expression under parentheses, `as`, `satisfies` and `!`, which change no value. */
+export function bare(node: ts.Expression): ts.Expression {
+  let e = node;
+  while (
+    ts.isParenthesizedExpression(e) ||
+    ts.isAsExpression(e) ||
+    ts.isSatisfiesExpression(e) ||
+    ts.isNonNullExpression(e) ||
+    ts.isTypeAssertionExpression(e)
+  )
+    e = e.expression;
+  return e;
+}

@@ -1,0 +1,258 @@
+import { ts } from 'ts-morph';
+import { spanOf } from '../read/diagnostics.js';
+import { binary, isBinaryOperator, logical, logicalNot, notMask, symbolicCall, unary } from './arithmetic.js';
+import { select } from './builtins/math.js';
+import { VIEW_METHODS } from './builtins/views.js';
+import { evaluateCall } from './call.js';
+import { isNumeric, type Operand, typeLabels } from './convert.js';
+import { type Evaluator, textOf } from './evaluator.js';
+import { branch } from './join.js';
+import { propertyOf, unknownProperty } from './pattern.js';
+import { lookUp } from './resolve-name.js';
+import type { Scope } from './scope.js';
+import { bool, describe, NONE, num, POISON, rankOf, type TileVal, tileTypeOf, type Val, viewTypeOf } from './value.js';
+
+/** Value of an expression: compile-time data, or a tile whose ops were appended to the current block. */
+export function evaluate(ev: Evaluator, node: ts.Expression, scope: Scope): Val {
+  return ev.within(node, () => dispatch(ev, node, scope));
+}
+
+export const operand = (ev: Evaluator, node: ts.Expression, scope: Scope): Operand => ({
+  val: evaluate(ev, node, scope),
+  node,
+});
+
+function dispatch(ev: Evaluator, node: ts.Expression, scope: Scope): Val {
+  if (ts.isNumericLiteral(node)) return num(Number(node.text));
+  if (ts.isIdentifier(node)) return lookUp(ev, node, scope);
+  if (ts.isParenthesizedExpression(node) || ts.isAsExpression(node) || ts.isSatisfiesExpression(node))
+    return evaluate(ev, node.expression, scope);
+  if (ts.isNonNullExpression(node) || ts.isTypeAssertionExpression(node)) return evaluate(ev, node.expression, scope);
+  if (ts.isStringLiteralLike(node)) return { kind: 'str', value: node.text };
+  if (ts.isBinaryExpression(node)) return binaryExpression(ev, node, scope);
+  if (ts.isPrefixUnaryExpression(node)) return prefix(ev, node, scope);
+  if (ts.isCallExpression(node)) return evaluateCall(ev, node, scope);
+  if (ts.isPropertyAccessExpression(node)) return property(ev, node, scope);
+  if (ts.isElementAccessExpression(node)) return element(ev, node, scope);
+  if (ts.isConditionalExpression(node)) return conditional(ev, node, scope);
+  if (ts.isArrayLiteralExpression(node)) return array(ev, node, scope);
+  if (ts.isObjectLiteralExpression(node)) return object(ev, node, scope);
+  if (ts.isArrowFunction(node) || ts.isFunctionExpression(node)) return closure(node, scope);
+  if (ts.isVoidExpression(node)) {
+    evaluate(ev, node.expression, scope);
+    return NONE;
+  }
+  return keyword(node) ?? noSuchExpression(ev, node);
+}
+
+function keyword(node: ts.Expression): Val | undefined {
+  if (node.kind === ts.SyntaxKind.TrueKeyword) return bool(true);
+  if (node.kind === ts.SyntaxKind.FalseKeyword) return bool(false);
+  return node.kind === ts.SyntaxKind.NullKeyword || ts.isOmittedExpression(node) ? NONE : undefined;
+}
+
+function closure(node: ts.ArrowFunction | ts.FunctionExpression, scope: Scope): Val {
+  const declared =
+    ts.isVariableDeclaration(node.parent) && ts.isIdentifier(node.parent.name) ? node.parent.name.text : '';
+  const name = node.name?.text ?? (ts.isPropertyAssignment(node.parent) ? node.parent.name.getText() : declared);
+  return { kind: 'fn', node, scope, name: name === '' ? 'function' : name };
+}
+
+const INSTEAD: Readonly<Partial<Record<ts.SyntaxKind, readonly [what: string, help: string]>>> = {
+  [ts.SyntaxKind.AwaitExpression]: ['await', 'nothing in a kernel is asynchronous'],
+  [ts.SyntaxKind.NewExpression]: ['new', 'use arrays and object literals of tiles and numbers'],
+  [ts.SyntaxKind.ThisKeyword]: ['this', 'pass what is needed as an argument'],
+  [ts.SyntaxKind.TemplateExpression]: ['template strings', 'kernels compute numbers'],
+  [ts.SyntaxKind.RegularExpressionLiteral]: ['regular expressions', 'kernels compute numbers'],
+  [ts.SyntaxKind.BigIntLiteral]: ['bigint literals', 'write a number'],
+  [ts.SyntaxKind.TypeOfExpression]: ['typeof', 'choose with an option, or write two functions'],
+  [ts.SyntaxKind.DeleteExpression]: ['delete', 'make a new object'],
+  [ts.SyntaxKind.ClassExpression]: ['classes', 'write functions'],
+  [ts.SyntaxKind.YieldExpression]: ['yield', 'return an array'],
+  [ts.SyntaxKind.PostfixUnaryExpression]: ['++ and -- inside an expression', 'write it as a statement of its own'],
+  [ts.SyntaxKind.SpreadElement]: ['spread here', 'name the elements'],
+};
+
+function noSuchExpression(ev: Evaluator, node: ts.Expression): Val {
+  const [what, help] = INSTEAD[node.kind] ?? [
+    `this expression (${ts.SyntaxKind[node.kind]})`,
+    'use arithmetic, calls and the functions of the language',
+  ];
+  return ev.error('LAC0103', node, `kernels have no ${what}`, { help: [help] });
+}
+
+function prefix(ev: Evaluator, node: ts.PrefixUnaryExpression, scope: Scope): Val {
+  const op = ts.tokenToString(node.operator);
+  if (op === '++' || op === '--')
+    return ev.error('LAC0103', node, 'kernels have no ++ and -- inside an expression', {
+      help: ['write it as a statement of its own'],
+    });
+  const x = operand(ev, node.operand, scope);
+  if (op === '!') return logicalNot(ev, node, x);
+  return op === '-' || op === '+' || op === '~' ? unary(ev, node, op, x) : POISON;
+}
+
+function binaryExpression(ev: Evaluator, node: ts.BinaryExpression, scope: Scope): Val {
+  const op = ts.tokenToString(node.operatorToken.kind) ?? '';
+  if (op === '&&' || op === '||') return shortCircuit(ev, node, op, scope);
+  const isAssignment =
+    node.operatorToken.kind >= ts.SyntaxKind.FirstAssignment && node.operatorToken.kind <= ts.SyntaxKind.LastAssignment;
+  if (isAssignment)
+    return ev.error('LAC0103', node, 'an assignment is a statement here, not a value', {
+      help: ['write it as a statement of its own'],
+    });
+  const known = op === '==' ? '===' : op === '!=' ? '!==' : op;
+  if (!isBinaryOperator(known))
+    return ev.error('LAC0103', node, `kernels have no operator ${op}`, {
+      help: op === ',' ? ['write two statements'] : ['write where(), or an if'],
+    });
+  const [a, b] = [operand(ev, node.left, scope), operand(ev, node.right, scope)];
+  if (known !== op)
+    ev.error('LAC0103', node.operatorToken, `kernels have no ${op}`, {
+      help: [{ text: `write ${known}`, edit: { span: spanOf(node.operatorToken), newText: known } }],
+    });
+  return binary(ev, node, known, a, b);
+}
+
+/** An option on the left decides alone; everything else is a logical operation on masks. */
+function shortCircuit(ev: Evaluator, node: ts.BinaryExpression, op: '&&' | '||', scope: Scope): Val {
+  const a = operand(ev, node.left, scope);
+  if (a.val.kind === 'bool' && a.val.value === (op === '||')) return a.val;
+  return logical(ev, node, op, a, operand(ev, node.right, scope));
+}
+
+function conditional(ev: Evaluator, node: ts.ConditionalExpression, scope: Scope): Val {
+  const m = operand(ev, node.condition, scope);
+  if (m.val.kind === 'bool') return evaluate(ev, m.val.value ? node.whenTrue : node.whenFalse, scope);
+  if (m.val.kind === 'poison') return POISON;
+  const arms = [node.whenTrue, node.whenFalse] as const;
+  if (m.val.kind === 'sym') {
+    const [a, b] = arms.map((arm) => evaluate(ev, arm, scope));
+    return symbolicCall('?:', [m.val, a ?? POISON, b ?? POISON]) ?? POISON;
+  }
+  if (m.val.kind !== 'tile' || tileTypeOf(m.val).dtype !== 'i1') return notMask(ev, node.condition, '?:', m);
+  if (rankOf(m.val) === 0)
+    return branch(
+      ev,
+      node,
+      m.val.v,
+      [],
+      [
+        { node: arms[0], run: () => evaluate(ev, arms[0], scope) },
+        { node: arms[1], run: () => evaluate(ev, arms[1], scope) },
+      ],
+    );
+  const [a, b] = [operand(ev, arms[0], scope), operand(ev, arms[1], scope)];
+  for (const o of [a, b]) if (!isNumeric(o.val)) return armsNotNumeric(ev, o);
+  return select(
+    { ev, node, name: '?:', args: [] },
+    { val: m.val, node: m.node },
+    a as Operand<TileVal>,
+    b as Operand<TileVal>,
+  );
+}
+
+function armsNotNumeric(ev: Evaluator, o: Operand): Val {
+  if (o.val.kind === 'poison') return POISON;
+  return ev.error('LAC0203', o.node, `the arms of a mask's ?: are numbers or tiles, not ${describe(o.val)}`);
+}
+
+function array(ev: Evaluator, node: ts.ArrayLiteralExpression, scope: Scope): Val {
+  return { kind: 'arr', items: spreadItems(ev, node.elements, scope).map((o) => o.val) };
+}
+
+/** Elements of a list of expressions, `...array` taken apart. */
+export function spreadItems(ev: Evaluator, nodes: readonly ts.Expression[], scope: Scope): Operand[] {
+  return nodes.flatMap((e) => {
+    if (!ts.isSpreadElement(e)) return [operand(ev, e, scope)];
+    const val = evaluate(ev, e.expression, scope);
+    if (val.kind === 'arr') return val.items.map((item) => ({ val: item, node: e }));
+    if (val.kind !== 'poison') ev.error('LAC0222', e, `only arrays can be spread here, not ${describe(val)}`);
+    return [{ val: POISON, node: e }];
+  });
+}
+
+function object(ev: Evaluator, node: ts.ObjectLiteralExpression, scope: Scope): Val {
+  const props = new Map<string, Val>();
+  for (const p of node.properties) if (!addProperty(ev, p, scope, props)) return POISON;
+  return { kind: 'obj', props };
+}
+
+function addProperty(ev: Evaluator, p: ts.ObjectLiteralElementLike, scope: Scope, into: Map<string, Val>): boolean {
+  if (ts.isShorthandPropertyAssignment(p)) into.set(p.name.text, evaluate(ev, p.name, scope));
+  else if (
+    ts.isPropertyAssignment(p) &&
+    (ts.isIdentifier(p.name) || ts.isStringLiteral(p.name) || ts.isNumericLiteral(p.name))
+  )
+    into.set(p.name.text, evaluate(ev, p.initializer, scope));
+  else if (ts.isMethodDeclaration(p) && ts.isIdentifier(p.name))
+    into.set(p.name.text, { kind: 'fn', node: p, scope, name: p.name.text });
+  else if (ts.isSpreadAssignment(p)) return spreadProperties(ev, p, scope, into);
+  else {
+    ev.error('LAC0103', p, 'this kind of property is not available', { help: ['write { name: value }'] });
+    return false;
+  }
+  return true;
+}
+
+function spreadProperties(ev: Evaluator, p: ts.SpreadAssignment, scope: Scope, into: Map<string, Val>): boolean {
+  const val = evaluate(ev, p.expression, scope);
+  if (val.kind === 'obj') for (const name of val.props.keys()) into.set(name, propertyOf(val, name) ?? NONE);
+  else if (val.kind !== 'poison') ev.error('LAC0222', p, `only objects can be spread here, not ${describe(val)}`);
+  return val.kind === 'obj';
+}
+
+const TILE_PROPERTIES: Readonly<Record<string, string>> = {
+  T: 'trans(x) transposes',
+  t: 'trans(x) transposes',
+  shape: 'extent(x, axis) is an extent',
+  length: 'extent(x, axis) is an extent',
+  dtype: 'the dtype is that of the view the tile was loaded from: view.dtype',
+};
+
+function property(ev: Evaluator, node: ts.PropertyAccessExpression, scope: Scope): Val {
+  const from = evaluate(ev, node.expression, scope);
+  const name = node.name.text;
+  if (from.kind === 'poison') return POISON;
+  if (from.kind === 'obj' || from.kind === 'namespace')
+    return propertyOf(from, name) ?? unknownProperty(ev, node.name, name, from);
+  if (from.kind === 'view') {
+    if (name === 'dtype') return { kind: 'dtype', dtype: viewTypeOf(from).dtype };
+    if (Object.hasOwn(VIEW_METHODS, name)) return { kind: 'method', self: from, name };
+    const help = [`views have ${Object.keys(VIEW_METHODS).join(', ')} and dtype`];
+    return ev.error('LAC0110', node.name, `a view has no ${name}`, { help });
+  }
+  if (from.kind === 'arr' && name === 'length') return num(from.items.length);
+  if (from.kind === 'arr' && name === 'map') return { kind: 'method', self: from, name };
+  if (from.kind === 'kernel' && (name === 'with' || name === 'tune')) return { kind: 'method', self: from, name };
+  const hint = from.kind === 'tile' && Object.hasOwn(TILE_PROPERTIES, name) ? TILE_PROPERTIES[name] : undefined;
+  return ev.error('LAC0110', node.name, `${describe(from)} has no ${name}`, { help: hint === undefined ? [] : [hint] });
+}
+
+function element(ev: Evaluator, node: ts.ElementAccessExpression, scope: Scope): Val {
+  const from = operand(ev, node.expression, scope);
+  if (from.val.kind === 'tile' || from.val.kind === 'view') return noSubscript(ev, node, from);
+  const key = evaluate(ev, node.argumentExpression, scope);
+  if (from.val.kind === 'poison' || key.kind === 'poison') return POISON;
+  if (from.val.kind === 'arr' && key.kind === 'num')
+    return (
+      from.val.items[key.value] ??
+      ev.error('LAC0110', node, `there is no element ${key.value}: the array has ${from.val.items.length}`)
+    );
+  if (from.val.kind === 'obj' && key.kind === 'str')
+    return propertyOf(from.val, key.value) ?? unknownProperty(ev, node.argumentExpression, key.value, from.val);
+  if (key.kind === 'tile')
+    return ev.error('LAC0113', node.argumentExpression, 'an index into an array must be known at compile time', {
+      labels: typeLabels({ val: key, node: node.argumentExpression }),
+    });
+  return ev.error('LAC0110', node, `${describe(from.val)} cannot be indexed with ${describe(key)}`);
+}
+
+function noSubscript(ev: Evaluator, node: ts.ElementAccessExpression, from: Operand): Val {
+  const text = textOf(from.node);
+  const help =
+    from.val.kind === 'view'
+      ? [`${text}.at(i) fixes an axis, ${text}.get(i) reads an element, ${text}.load(origin, shape) a tile`]
+      : ['col(x), row(x) and expand(x, axis) insert axes; parts of a tile are loaded from a view'];
+  return ev.error('LAC0103', node, 'tiles and views have no subscripts', { labels: typeLabels(from), help });
+}

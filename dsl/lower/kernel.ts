@@ -1,0 +1,128 @@
+import { ts } from 'ts-morph';
+import { Bug, type Diagnostic } from '../../compiler/diag/diagnostic.js';
+import { type Kernel, type Module, newBlock, newValue, type Param } from '../../compiler/ir/module.js';
+import { type DType, scalarType, type Type, viewType } from '../../compiler/ir/types.js';
+import type { KernelDecl } from '../read/declaration.js';
+import { Findings } from '../read/diagnostics.js';
+import { Abandon, Evaluator } from './evaluator.js';
+import { evaluate } from './expression.js';
+import { bindPattern } from './pattern.js';
+import type { Frame } from './scope.js';
+import { runBody } from './statement.js';
+import { type NumVal, num, type ObjVal, POISON, tileOf, type Val } from './value.js';
+
+/** One variant of a kernel. Values are needed for every dtype parameter, comptime dimension and knob. */
+export interface Specialisation {
+  readonly dtypes: Readonly<Record<string, DType>>;
+  readonly comptime: Readonly<Record<string, number>>;
+  readonly config: Readonly<Record<string, number>>;
+}
+
+export interface Lowered {
+  /** Null if there is an error among the diagnostics. */
+  readonly module: Module | null;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Source of a kernel to tile IR, for one specialisation. Calls are `inline` regions; extents are concrete. */
+export function lowerKernel(decl: KernelDecl, spec: Specialisation): Lowered {
+  const findings = new Findings();
+  const kernel = emptyKernel(decl, spec);
+  const ev = new Evaluator(decl.body.project, findings, kernel.body, { ...spec.dtypes });
+  try {
+    lowerBody(ev, decl, spec, kernel);
+  } catch (error) {
+    if (!(error instanceof Abandon)) throw error;
+    if (!findings.hasErrors) throw new Bug('lowering gave up without a reason');
+  }
+  kernel.body.ops.unshift(...ev.prologue.ops);
+  return { module: findings.hasErrors ? null : { kernels: [kernel] }, diagnostics: findings.list };
+}
+
+function chosen<T>(from: Readonly<Record<string, T>>, name: string, what: string): T {
+  const value = from[name];
+  if (value === undefined) throw new Bug(`no value was given for the ${what} ${name}`);
+  return value;
+}
+
+function emptyKernel(decl: KernelDecl, spec: Specialisation): Kernel {
+  const pick = (names: readonly string[], from: Readonly<Record<string, number>>, what: string) =>
+    Object.fromEntries(names.map((n) => [n, chosen(from, n, what)]));
+  const comptime = pick(decl.comptime, spec.comptime, 'comptime dimension');
+  const types = decl.args.map((a): Type => {
+    if (a.dir === 'scalar') return scalarType(a.dtype);
+    const dtype =
+      decl.dtypes[a.dtype] === undefined ? (a.dtype as DType) : chosen(spec.dtypes, a.dtype, 'dtype parameter');
+    return viewType(
+      dtype,
+      a.dir,
+      a.dims.map((d) => comptime[d] ?? null),
+    );
+  });
+  const body = newBlock(
+    types,
+    decl.args.map((a) => a.name),
+  );
+  const params = decl.args.map((a, i): Param => {
+    const value = body.args[i] ?? newValue(scalarType('i32'), body);
+    return a.dir === 'scalar'
+      ? { kind: 'scalar', name: a.name, dtype: a.dtype, value }
+      : { kind: 'view', name: a.name, dims: a.dims, value };
+  });
+  const config = pick(Object.keys(decl.tune), spec.config, 'knob');
+  return { name: decl.name, params, axes: decl.grid.map(([axis]) => axis), comptime, config, body };
+}
+
+function lowerBody(ev: Evaluator, decl: KernelDecl, spec: Specialisation, kernel: Kernel): void {
+  const { fn } = decl.body;
+  const frame: Frame = { callee: null, node: fn.node, call: null, parent: null, depth: 0 };
+  const scope = fn.scope.child(frame);
+  const values: ObjVal[] = [argsOf(decl, kernel), envOf(ev, decl, spec), programOf(ev, decl)];
+  ev.call(frame, () => {
+    for (const [i, p] of fn.node.parameters.entries()) bindPattern(ev, scope, p.name, values[i] ?? POISON, 'const', p);
+    const { body } = fn.node;
+    if (body !== undefined && ts.isBlock(body)) runBody(ev, body, scope);
+    else if (body !== undefined) evaluate(ev, body, scope);
+  });
+}
+
+function argsOf(decl: KernelDecl, kernel: Kernel): ObjVal {
+  const props = new Map<string, Val>();
+  for (const p of kernel.params)
+    props.set(p.name, p.kind === 'view' ? { kind: 'view', v: p.value, arg: p.name, dims: p.dims } : tileOf(p.value));
+  return { kind: 'obj', props, what: `the arguments of ${decl.name || 'this kernel'}` };
+}
+
+/** Sizes, knobs and options. Dimensions known at launch only become `dim` ops, made when they are first asked for. */
+function envOf(ev: Evaluator, decl: KernelDecl, spec: Specialisation): ObjVal {
+  const props = new Map<string, Val | (() => Val)>();
+  const constant = (name: string, value: number): NumVal => num(value, name);
+  for (const d of decl.dims)
+    if (decl.comptime.includes(d)) props.set(d, constant(d, chosen(spec.comptime, d, 'comptime dimension')));
+    else
+      props.set(
+        d,
+        once(() => tileOf(ev.into(ev.prologue, () => ev.value(decl.body.fn.node, 'dim', [], { name: d })))),
+      );
+  for (const knob of Object.keys(decl.tune)) props.set(knob, constant(knob, chosen(spec.config, knob, 'knob')));
+  for (const [name, v] of decl.body.options) props.set(name, v.kind === 'num' ? num(v.value, name) : v);
+  return { kind: 'obj', props, what: `the sizes, knobs and options of ${decl.name || 'this kernel'}` };
+}
+
+function programOf(ev: Evaluator, decl: KernelDecl): ObjVal {
+  const props = new Map<string, Val | (() => Val)>();
+  for (const [axis] of decl.grid)
+    props.set(
+      axis,
+      once(() => tileOf(ev.into(ev.prologue, () => ev.value(decl.body.fn.node, 'program_id', [], { axis })))),
+    );
+  return { kind: 'obj', props, what: `the program axes of ${decl.name || 'this kernel'}` };
+}
+
+function once(make: () => Val): () => Val {
+  let made: Val | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

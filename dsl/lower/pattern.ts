@@ -1,0 +1,101 @@
+import { ts } from 'ts-morph';
+import { spanOf } from '../read/diagnostics.js';
+import { boundNames } from '../read/module.js';
+import type { Evaluator } from './evaluator.js';
+import { evaluate } from './expression.js';
+import { didYouMean } from './names.js';
+import type { Scope } from './scope.js';
+import { type ArrVal, type Cell, describe, NONE, POISON, type Val } from './value.js';
+
+/** Declares the names of a binding: an identifier, `{ a, b: c = 1 }`, `[x, y]`. */
+export function bindPattern(
+  ev: Evaluator,
+  scope: Scope,
+  name: ts.BindingName,
+  val: Val,
+  kind: Cell['kind'],
+  at: ts.Node,
+): void {
+  if (ts.isIdentifier(name)) declare(scope, name, val, kind);
+  else if (val.kind === 'poison') poisonAll(scope, name, kind);
+  else if (ts.isObjectBindingPattern(name) && (val.kind === 'obj' || val.kind === 'namespace'))
+    for (const e of name.elements) bindProperty(ev, scope, e, val, kind);
+  else if (ts.isArrayBindingPattern(name) && val.kind === 'arr') bindItems(ev, scope, name, val, kind);
+  else {
+    ev.error('LAC0222', at, `${describe(val)} cannot be taken apart like this`);
+    poisonAll(scope, name, kind);
+  }
+}
+
+function declare(scope: Scope, name: ts.Identifier, value: Val, kind: Cell['kind']): void {
+  if (value.kind === 'tile' || value.kind === 'view') value.v.hint ??= name.text;
+  scope.cells.set(name.text, { name: name.text, kind, value, declared: spanOf(name) });
+}
+
+function poisonAll(scope: Scope, name: ts.BindingName, kind: Cell['kind']): void {
+  for (const n of boundNames(name)) scope.cells.set(n, { name: n, kind, value: POISON, declared: spanOf(name) });
+}
+
+function bindProperty(
+  ev: Evaluator,
+  scope: Scope,
+  e: ts.BindingElement,
+  from: Exclude<Val, { kind: 'poison' }>,
+  kind: Cell['kind'],
+): void {
+  const key = e.propertyName ?? e.name;
+  if (e.dotDotDotToken !== undefined || !(ts.isIdentifier(key) || ts.isStringLiteral(key))) {
+    ev.error('LAC0103', e, 'only plain names can be taken out of an object', { help: ['write { a, b: c, d = 1 }'] });
+    poisonAll(scope, e.name, kind);
+    return;
+  }
+  const found = propertyOf(from, key.text);
+  const val = found ?? (e.initializer ? NONE : unknownProperty(ev, key, key.text, from));
+  bindPattern(ev, scope, e.name, withDefault(ev, scope, e, val), kind, e);
+}
+
+function withDefault(ev: Evaluator, scope: Scope, e: ts.BindingElement, val: Val): Val {
+  return val.kind === 'none' && e.initializer !== undefined ? evaluate(ev, e.initializer, scope) : val;
+}
+
+function bindItems(ev: Evaluator, scope: Scope, name: ts.ArrayBindingPattern, val: ArrVal, kind: Cell['kind']): void {
+  for (const [i, e] of name.elements.entries()) {
+    if (ts.isOmittedExpression(e)) continue;
+    if (e.dotDotDotToken !== undefined) {
+      bindPattern(ev, scope, e.name, { kind: 'arr', items: val.items.slice(i) }, kind, e);
+      continue;
+    }
+    const item = val.items[i];
+    if (item === undefined && e.initializer === undefined) {
+      ev.error('LAC0110', e, `there is no element ${i}: the array has ${val.items.length}`);
+      poisonAll(scope, e.name, kind);
+    } else bindPattern(ev, scope, e.name, withDefault(ev, scope, e, item ?? NONE), kind, e);
+  }
+}
+
+/** A property that is there, computed if it is lazy. */
+export function propertyOf(val: Val, name: string): Val | undefined {
+  if (val.kind === 'namespace') return val.get(name);
+  if (val.kind !== 'obj') return undefined;
+  const value = val.props.get(name);
+  return typeof value === 'function' ? value() : value;
+}
+
+export function unknownProperty(ev: Evaluator, at: ts.Node, name: string, from: Val): Val {
+  const names = from.kind === 'namespace' ? from.names() : from.kind === 'obj' ? [...from.props.keys()] : [];
+  const meant = didYouMean(name, names);
+  const help =
+    meant === undefined
+      ? listed(names)
+      : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(at), newText: meant } }];
+  const declared = from.kind === 'obj' && from.what !== undefined;
+  return ev.error(
+    declared ? 'LAC0305' : 'LAC0110',
+    at,
+    `${describe(from)} ${declared ? 'do not include' : 'has no'} ${name}`,
+    { help },
+  );
+}
+
+const listed = (names: readonly string[]): string[] =>
+  names.length === 0 || names.length > 12 ? [] : [`there are ${names.join(', ')}`];

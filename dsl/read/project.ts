@@ -1,0 +1,116 @@
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { ts } from 'ts-morph';
+import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
+import type { KernelDecl } from './declaration.js';
+import { type Findings, spanOf } from './diagnostics.js';
+import { moduleOf, type SourceModule } from './module.js';
+import { MAX_FILE_BYTES, parseFile } from './parse-file.js';
+import { readKernels } from './read-kernels.js';
+import { isInside, isLanguage, projectRoot, realPath, sourceFileOf } from './resolve.js';
+
+export interface ReadResult {
+  /** Exported kernels, by the names they are exported under, in the order of the file. */
+  readonly kernels: readonly KernelDecl[];
+  /** Kernels that only this file can name; a host program may launch them. */
+  readonly unexported: readonly KernelDecl[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What an import statement leads to: the language, another file, or nothing (reported). */
+export type Resolved = 'lac' | SourceModule | null;
+
+interface Loaded {
+  readonly module: SourceModule | null;
+  readonly text: string;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * The source files of one project, read and parsed at most once until `invalidate`. Nothing in them is ever run.
+ * Imports stay inside the root, symbolic links resolved.
+ */
+export class SourceProject {
+  readonly #root: string | undefined;
+  readonly #files = new Map<string, Loaded>();
+
+  constructor(opts: { root?: string } = {}) {
+    this.#root = opts.root === undefined ? undefined : realPath(resolve(opts.root));
+  }
+
+  read(file: string): ReadResult {
+    const loaded = this.#load(resolve(file));
+    if (loaded.module === null) return { kernels: [], unexported: [], diagnostics: loaded.diagnostics };
+    return readKernels(this, loaded.module);
+  }
+
+  /** Forgets a file: the next read looks at the disk again. */
+  invalidate(file: string): void {
+    this.#files.delete(resolve(file));
+    for (const { module } of this.#files.values()) module?.values.clear();
+  }
+
+  /** Text of a file that was read, for rendering; undefined for any other. */
+  text(file: string): string | undefined {
+    return this.#files.get(resolve(file))?.text;
+  }
+
+  /** Files that were read so far: what a watch has to watch. */
+  files(): string[] {
+    return [...this.#files.keys()];
+  }
+
+  resolve(from: SourceModule, specifier: string, node: ts.Node, findings: Findings): Resolved {
+    if (isLanguage(from.path, specifier)) return 'lac';
+    const span = spanOf(node);
+    if (!specifier.startsWith('.')) {
+      const help = ["import from 'lac' and from files of the project only (relative paths)"];
+      findings.add(diagnostic('LAC0006', `kernels cannot use the package '${specifier}'`, span, { help }));
+      return null;
+    }
+    const file = sourceFileOf(from.path, specifier);
+    if (file === null) {
+      findings.add(diagnostic('LAC0004', `cannot find '${specifier}'`, span));
+      return null;
+    }
+    if (!isInside(this.#rootOf(from.path), realPath(file))) {
+      const help = ['move the file into the project, or name a wider root'];
+      findings.add(diagnostic('LAC0005', `'${specifier}' lies outside the project`, span, { help }));
+      return null;
+    }
+    const loaded = this.#load(file);
+    findings.addAll(loaded.diagnostics);
+    return loaded.module;
+  }
+
+  #rootOf(file: string): string {
+    return this.#root ?? realPath(projectRoot(realPath(file)));
+  }
+
+  #load(file: string): Loaded {
+    const known = this.#files.get(file);
+    if (known !== undefined) return known;
+    const loaded = this.#parse(file);
+    this.#files.set(file, loaded);
+    return loaded;
+  }
+
+  #parse(file: string): Loaded {
+    const text = readText(file);
+    if (typeof text !== 'string') return { module: null, text: '', diagnostics: [text] };
+    const { source, diagnostics } = parseFile(file, text);
+    return { module: source === null ? null : moduleOf(file, text, source), text, diagnostics };
+  }
+}
+
+function readText(file: string): string | Diagnostic {
+  try {
+    const bytes = statSync(file).size;
+    if (bytes > MAX_FILE_BYTES)
+      return diagnostic('LAC0002', `${file} has ${bytes} bytes; at most ${MAX_FILE_BYTES} are read`, null);
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return diagnostic('LAC0001', `cannot read ${file} (${reason})`, null);
+  }
+}

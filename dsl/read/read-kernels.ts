@@ -1,0 +1,130 @@
+import { ts } from 'ts-morph';
+import { diagnostic } from '../../compiler/diag/diagnostic.js';
+import { Abandon, bare, Evaluator } from '../lower/evaluator.js';
+import { exportedValue, moduleValue } from '../lower/resolve-name.js';
+import { POISON, type Val } from '../lower/value.js';
+import type { KernelDecl } from './declaration.js';
+import { Findings, spanOf } from './diagnostics.js';
+import type { SourceModule } from './module.js';
+import type { ReadResult, SourceProject } from './project.js';
+
+/** The kernels of a file. Other exports, and whatever a host program does at its top level, are not looked at. */
+export function readKernels(project: SourceProject, module: SourceModule): ReadResult {
+  const findings = new Findings();
+  const ev = new Evaluator(project, findings, null, null);
+  const kernels: KernelDecl[] = [];
+  const exported = new Set<string>();
+  for (const [name, e] of module.exports) {
+    if (e.kind === 'local') exported.add(e.name);
+    if (
+      e.kind === 'local'
+        ? !isKernel(project, module, e.name)
+        : !isReexported(project, module, e.specifier, e.name, e.node)
+    )
+      continue;
+    keep(
+      kernels,
+      name,
+      guarded(() => exportedValue(ev, module, name, e.node)),
+    );
+  }
+  const unexported: KernelDecl[] = [];
+  for (const [name, b] of module.bindings) {
+    if (b.kind !== 'const' || exported.has(name) || !isKernel(project, module, name)) continue;
+    keep(
+      unexported,
+      name,
+      guarded(() => moduleValue(ev, module, name, b.node)),
+    );
+    if (!isUsed(module, name)) notExported(findings, b.node, name);
+  }
+  for (const s of module.source.statements)
+    if (ts.isExpressionStatement(s) && isDeclaration(module, bare(s.expression)))
+      notExported(findings, s.expression, null);
+  return { kernels, unexported, diagnostics: findings.list };
+}
+
+function keep(into: KernelDecl[], name: string, val: Val): void {
+  if (val.kind === 'kernel') into.push({ ...val.decl, name });
+}
+
+function guarded(run: () => Val): Val {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Abandon) return POISON;
+    throw error;
+  }
+}
+
+function notExported(findings: Findings, node: ts.Node, name: string | null): void {
+  const at =
+    name === null
+      ? { ...spanOf(node), end: spanOf(node).start + 'kernel'.length }
+      : spanOf((node as ts.VariableDeclaration).name);
+  findings.add(
+    diagnostic('LAC0308', `${name ?? 'this kernel'} is not exported, so nothing can compile it`, at, {
+      severity: 'warning',
+      help: [`write export const ${name ?? 'name'} = kernel(...)`],
+    }),
+  );
+}
+
+/** Whether a name's initialiser is `kernel(...)`, `plan(...)`, a kernel's `.with(...)`, or another such name. */
+function isKernel(project: SourceProject, module: SourceModule, name: string, depth = 0): boolean {
+  const binding = module.bindings.get(name);
+  if (binding === undefined || depth > 32) return false;
+  if (binding.kind === 'import')
+    return isReexported(project, module, binding.specifier, binding.imported, binding.node, depth);
+  if (binding.kind !== 'const' || binding.node.initializer === undefined || !ts.isIdentifier(binding.node.name))
+    return false;
+  const e = bare(binding.node.initializer);
+  if (isDeclaration(module, e)) return true;
+  const root =
+    ts.isCallExpression(e) && ts.isPropertyAccessExpression(e.expression) && e.expression.name.text === 'with'
+      ? bare(e.expression.expression)
+      : e;
+  return ts.isIdentifier(root) && isKernel(project, module, root.text, depth + 1);
+}
+
+function isReexported(
+  project: SourceProject,
+  module: SourceModule,
+  specifier: string,
+  name: string,
+  node: ts.Node,
+  depth = 0,
+): boolean {
+  const target = project.resolve(module, specifier, node, new Findings());
+  if (target === null || target === 'lac' || depth > 32) return false;
+  const e = target.exports.get(name);
+  if (e === undefined) return false;
+  return e.kind === 'local'
+    ? isKernel(project, target, e.name, depth + 1)
+    : isReexported(project, target, e.specifier, e.name, e.node, depth + 1);
+}
+
+/** A call of the language's `kernel` or `plan`. */
+function isDeclaration(module: SourceModule, e: ts.Expression): boolean {
+  if (!ts.isCallExpression(e)) return false;
+  const callee = bare(e.expression);
+  if (ts.isPropertyAccessExpression(callee) && ts.isIdentifier(callee.expression)) {
+    const space = module.bindings.get(callee.expression.text);
+    return space?.kind === 'import' && space.imported === '*' && isDeclaring(callee.name.text);
+  }
+  const binding = ts.isIdentifier(callee) ? module.bindings.get(callee.text) : undefined;
+  return binding?.kind === 'import' && isDeclaring(binding.imported);
+}
+
+const isDeclaring = (name: string): boolean => name === 'kernel' || name === 'plan';
+
+/** Whether a top-level name is mentioned anywhere but in its own declaration. */
+function isUsed(module: SourceModule, name: string): boolean {
+  let mentions = 0;
+  const visit = (n: ts.Node): void => {
+    if (ts.isIdentifier(n) && n.text === name) mentions++;
+    ts.forEachChild(n, visit);
+  };
+  visit(module.source);
+  return mentions > 1;
+}
