@@ -85,6 +85,17 @@ function uniformTile(v: Value, text: string): RegTile {
 
 /** For each register of `layout`, the register of `from` with element `element(r)`. */
 function renamed(e: Emitter, v: Value, from: Value, element: (index: number) => number): void {
+  if (rankOf(from) === 0) {
+    if (rankOf(v) === 0) e.scalars.set(v, e.scalar(from));
+    else e.tiles.set(v, uniformTile(v, e.scalar(from)));
+    return;
+  }
+  if (rankOf(v) === 0) {
+    // A tile of one element: every invocation holds it.
+    e.scalars.set(v, component(e.tile(from), 0));
+    e.nonUniform.add(v);
+    return;
+  }
   const source = e.tile(from);
   const table = new Map<number, number>();
   const fromLayout = layoutOf(from);
@@ -304,7 +315,6 @@ const RULES: Rules = {
     renamed(e, result(op), operand(op, 0), (index) => index);
   },
   reshape: (e, op) => {
-    if (result(op).layout === undefined) return;
     renamed(e, result(op), operand(op, 0), (index) => index);
   },
   trans: (e, op) => {

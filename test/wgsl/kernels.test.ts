@@ -40,19 +40,17 @@ function linearAttention(C: number, D: number, E: number): Kernel {
   );
 }
 
-it.each([
-  { warps: 2 },
-  { warps: 2, stages: 2 },
-  { warps: 8, stages: 3 },
-  { warps: 1 },
-])('chunked linear attention with a ragged tail equals the interpreter, %o', async (config) => {
-  const [H, N, D, E] = [2, 77, 32, 16];
-  const o = await runBoth({
-    build: () => linearAttention(16, D, E),
-    shapes: { q: [H, N, D], k: [H, N, D], v: [H, N, E], o: [H, N, E] },
-    grid: { h: 'H' },
-    config,
-  });
-  if (process.env['SHOW']) console.log(o.text);
-  expect(worst(o)).toBeLessThan(1e-3);
-});
+it.each([{ warps: 2 }, { warps: 2, stages: 2 }, { warps: 8, stages: 3 }, { warps: 1 }])(
+  'chunked linear attention with a ragged tail equals the interpreter, %o',
+  async (config) => {
+    const [H, N, D, E] = [2, 77, 32, 16];
+    const o = await runBoth({
+      build: () => linearAttention(16, D, E),
+      shapes: { q: [H, N, D], k: [H, N, D], v: [H, N, E], o: [H, N, E] },
+      grid: { h: 'H' },
+      config,
+    });
+    if (process.env.SHOW) console.log(o.text);
+    expect(worst(o)).toBeLessThan(1e-3);
+  },
+);

@@ -27,6 +27,8 @@ export interface RunSpec {
   readonly config?: Readonly<Record<string, number>>;
   /** Values of an input by element number. */
   readonly value?: (arg: string, i: number) => number;
+  /** Interpreter mode of the reference; default f64. */
+  readonly mode?: 'f64' | 'round';
 }
 
 const noise = (arg: string, i: number): number => Math.sin(i * 12.9898 + arg.length * 78.233 + arg.charCodeAt(0)) * 1.5;
@@ -87,7 +89,7 @@ export async function runBoth(spec: RunSpec): Promise<Outcome> {
     ...spec.scalars,
   });
   await dev.launch(plan);
-  interpretKernel(reference, args, { mode: 'f64', grid: plan.grid, dims });
+  interpretKernel(reference, args, { mode: spec.mode ?? 'f64', grid: plan.grid, dims });
   const got: Record<string, Float64Array> = {};
   const want: Record<string, Float64Array> = {};
   for (const p of views) {
