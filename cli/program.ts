@@ -17,18 +17,24 @@ Examples:
 
 Exit codes: 0 ok, 1 errors or a wrong result, 2 usage, 3 no suitable device, 4 a bug in lac, 130 interrupted.`;
 
-/** Version from package.json, which lies one folder above the source and two above the compiled file. */
+/** Version from package.json, which lies in a folder above this file: nearer for the source than for the compiled file. */
 export function version(): string {
-  for (const up of ['../package.json', '../../package.json']) {
-    try {
-      const found = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as {
-        name?: string;
-        version?: string;
-      };
-      if (found.name === 'lac' && found.version !== undefined) return found.version;
-    } catch {}
+  let folder = new URL('.', import.meta.url);
+  for (;;) {
+    const found = packageAt(folder);
+    if (found?.name === 'lac') return found.version ?? 'unknown';
+    const up = new URL('..', folder);
+    if (up.href === folder.href) return 'unknown';
+    folder = up;
   }
-  return 'unknown';
+}
+
+function packageAt(folder: URL): { name?: string; version?: string } | null {
+  try {
+    return JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as { name?: string; version?: string };
+  } catch {
+    return null;
+  }
 }
 
 /** The command line: names, options and help. Each verb's own file is loaded when it is called, so that --help is quick. */

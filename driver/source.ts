@@ -1,0 +1,63 @@
+/** The front end, as the driver uses it: the one file here that knows where its parts lie. */
+import { Bug, type Diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import type { Kernel } from '../compiler/ir/module.js';
+import { lowerKernel, type Specialisation } from '../dsl/lower/kernel.js';
+import type { Val } from '../dsl/lower/value.js';
+import { type KernelDecl, withValues } from '../dsl/read/declaration.js';
+import { SourceProject } from '../dsl/read/project.js';
+import { checkOptions } from './choices.js';
+import type { OptionValue } from './reference.js';
+
+export type { KernelDecl } from '../dsl/read/declaration.js';
+export { SourceProject };
+
+/** Options in force, as data: an inlined function is its name. */
+export const optionValues = (decl: KernelDecl): Record<string, OptionValue> =>
+  Object.fromEntries(
+    Object.entries(decl.options).map(([name, value]) => [name, typeof value === 'object' ? value.function : value]),
+  );
+
+const variants = new WeakMap<KernelDecl, Map<string, KernelDecl>>();
+
+/**
+ * The kernel with other options, as `.with` makes it in the source; the same declaration for the same options, so that
+ * what was compiled for it is found again. Functions can only be given in the source.
+ */
+export function withOptions(decl: KernelDecl, options: Readonly<Record<string, OptionValue>>): KernelDecl {
+  checkOptions(decl.name, decl.options, options);
+  const entries = Object.entries(options);
+  if (entries.every(([name, value]) => decl.options[name] === value)) return decl;
+  const known = variants.get(decl) ?? new Map<string, KernelDecl>();
+  variants.set(decl, known);
+  const key = JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  const made = known.get(key) ?? withValues(decl, new Map(entries.map(([name, value]) => [name, valOf(value)])));
+  known.set(key, made);
+  return made;
+}
+
+function valOf(value: OptionValue): Val {
+  if (typeof value === 'boolean') return { kind: 'bool', value };
+  if (typeof value === 'number') return { kind: 'num', value };
+  throw new Bug('a function as an option passed the check');
+}
+
+/** Source to tile IR. Errors are thrown, warnings returned. */
+export function lowerDecl(
+  decl: KernelDecl,
+  spec: Specialisation,
+): { readonly kernel: Kernel; readonly diagnostics: readonly Diagnostic[] } {
+  const { module, diagnostics } = lowerKernel(decl, spec);
+  const kernel = module?.kernels[0];
+  if (kernel !== undefined) return { kernel, diagnostics };
+  if (diagnostics.length === 0) throw new Bug(`lowering ${decl.name} gave neither a kernel nor a diagnostic`);
+  throw new LacError(diagnostics);
+}
+
+/** Findings of one file: those of reading it, then those of its kernels. */
+export function checkSource(
+  project: SourceProject,
+  file: string,
+): { readonly kernels: number; readonly diagnostics: readonly Diagnostic[] } {
+  const { kernels, diagnostics } = project.read(file);
+  return { kernels: kernels.length, diagnostics };
+}
