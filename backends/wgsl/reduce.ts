@@ -156,7 +156,7 @@ function combineThroughMemory(
   while (parts > RADIX) {
     const next = parts / RADIX;
     const to = slots(e, kept * next, fold);
-    const [i, j, x, p] = [e.name('i'), e.name('j'), e.name('x'), e.name('x')];
+    const [i, j, x, p] = [e.name('n'), e.name('j'), e.name('x'), e.name('x')];
     const body = [
       `for (var ${i} = i32(inv); ${i} < ${kept * next}i; ${i} += ${e.threads}i) {`,
       `var ${x}: ${lane} = ${from.value(product(i, RADIX), dtype)};`,

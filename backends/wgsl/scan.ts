@@ -33,7 +33,7 @@ export function emitScan(e: Emitter, op: Op<'scan'>): void {
       product(position, inner),
     );
   };
-  const [i, t, x, first] = [e.name('i'), e.name('t'), e.name('x'), e.name('t')];
+  const [i, t, x, first] = [e.name('n'), e.name('t'), e.name('x'), e.name('t')];
   e.line(
     `for (var ${i} = i32(inv); ${i} < ${lines * chunks}i; ${i} += ${e.threads}i) {
 let ${first} = (${i} % ${chunks}i) * ${chunk}i;
@@ -49,7 +49,7 @@ mem1[${at(`(${i} / ${chunks}i)`, `(${first} + ${t})`)}] = ${toWord(x, dtype)};
   let done = s;
   if (chunks > 1) {
     done = stagedFor(e, shape, dtype, false);
-    const [j, c, y, own] = [e.name('i'), e.name('c'), e.name('y'), e.name('c')];
+    const [j, c, y, own] = [e.name('n'), e.name('c'), e.name('y'), e.name('c')];
     const line = `(${j} / ${n}i)`;
     const pos = `(${j} % ${n}i)`;
     const target = at(line, pos).replace(offsetMark(s.buffer), offsetMark(done.buffer));
