@@ -22,15 +22,44 @@ export function dot(op: Op<'dot'>, m: Machine): Step {
   };
 }
 
+/** sums += a b. Four rows of b a turn, added in order of k: fewer passes over the sums, the same bits as one by one. */
 function multiply(sums: Float64Array, a: Float64Array, b: Float64Array, rows: number, inner: number): void {
-  const columns = sums.length / rows;
+  const columns = (sums.length / rows) | 0;
+  const whole = inner & ~3;
   for (let i = 0; i < rows; i++) {
-    for (let k = 0; k < inner; k++) {
+    const at = i * columns;
+    for (let k = 0; k < whole; k += 4) addFourRows(sums, at, a, i * inner + k, b, k * columns, columns);
+    for (let k = whole; k < inner; k++) {
       const x = a[i * inner + k] as number;
-      const [at, from] = [i * columns, k * columns];
+      const from = k * columns;
       for (let j = 0; j < columns; j++) sums[at + j] = (sums[at + j] as number) + x * (b[from + j] as number);
     }
   }
+}
+
+function addFourRows(
+  sums: Float64Array,
+  at: number,
+  a: Float64Array,
+  first: number,
+  b: Float64Array,
+  row: number,
+  columns: number,
+): void {
+  const x0 = a[first] as number;
+  const x1 = a[first + 1] as number;
+  const x2 = a[first + 2] as number;
+  const x3 = a[first + 3] as number;
+  const r1 = row + columns;
+  const r2 = r1 + columns;
+  const r3 = r2 + columns;
+  for (let j = 0; j < columns; j++)
+    sums[at + j] =
+      (sums[at + j] as number) +
+      x0 * (b[row + j] as number) +
+      x1 * (b[r1 + j] as number) +
+      x2 * (b[r2 + j] as number) +
+      x3 * (b[r3 + j] as number);
 }
 
 function shapeOf(op: Op, operand: number): readonly number[] {
