@@ -73,6 +73,7 @@ class Simplifier {
     const inits = loop.operands.slice(3);
     if (known?.trips === 0) this.#replace(loop, inits);
     else if (known?.trips === 1) {
+      this.rewriter.loc = loop.loc;
       const index = this.rewriter.constant(known.begin, { kind: 'tile', dtype: 'i32', shape: [] });
       [index, ...inits].forEach((v, i) => {
         const arg = body.args[i];

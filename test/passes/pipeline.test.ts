@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Bug, LacError } from '../../compiler/diag/diagnostic.js';
-import { type Module, walk } from '../../compiler/ir/module.js';
+import { type Module, type Op, walk } from '../../compiler/ir/module.js';
 import { parseModule } from '../../compiler/ir/parse.js';
 import { printModule } from '../../compiler/ir/print.js';
 import type { Pass } from '../../compiler/passes/pass.js';
@@ -66,5 +67,19 @@ describe('pipeline', () => {
       'store',
     ]);
     expect(printModule(m, { locs: true })).toContain('loc("lib.ts":1:2 inner, "mid.ts":3:4 outer, "kernel.ts":5:6)');
+  });
+
+  it('leaves lightning forward with two fused sums, decays outside of the loop, and guards on rows only', () => {
+    const m = moduleOf(readFileSync(new URL('./lightning.lac', import.meta.url), 'utf8'));
+    const grid = { e: ['cdiv', 'E', 'BE'], h: 'H', b: 'B' } as const;
+    runPipeline(m, { ...CONTEXT, grid }, { verify: true });
+    const loop = m.kernels[0]?.body.ops.find((op) => op.name === 'for');
+    const ops = loop?.regions[0]?.ops ?? [];
+    const named = (name: string): Op[] => ops.filter((op) => op.name === name);
+    expect(named('dot').map((op) => op.operands.length)).toEqual([2, 2, 3, 3]);
+    expect([...named('exp'), ...named('cast'), ...named('add'), ...named('const')]).toEqual([]);
+    expect([...named('load'), ...named('store')].map((op) => op.attrs)).toEqual(
+      Array.from({ length: 4 }, () => expect.objectContaining({ guard: [true, false], offset_bits: 32 })),
+    );
   });
 });

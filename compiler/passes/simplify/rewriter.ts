@@ -14,7 +14,8 @@ export type Rule = (op: Op, r: Rewriter) => Value | null;
 export class Rewriter {
   readonly replaced = new Substitution();
   out: Op[] = [];
-  #loc: Loc | null = null;
+  /** Where new ops come from: the op that is being rewritten. */
+  loc: Loc | null = null;
   readonly #rules: (op: Op) => readonly Rule[];
 
   constructor(rules: (op: Op) => readonly Rule[]) {
@@ -23,7 +24,7 @@ export class Rewriter {
 
   /** Appends the op, or what replaces it. */
   place(op: Op): void {
-    this.#loc = op.loc;
+    this.loc = op.loc;
     const value = this.#apply(op);
     const result = op.results[0];
     if (value === null || result === undefined) {
@@ -37,7 +38,7 @@ export class Rewriter {
   /** The value of a new op, simplified. `type` as in Builder. */
   make<N extends OpName>(name: N, operands: readonly Value[], attrs: AttrsOf<N>, type?: Type): Value {
     const types = inferTypes(name, operands, attrs, type && [type]);
-    const op = newOp(name, operands, attrs, types, [], this.#loc) as unknown as Op;
+    const op = newOp(name, operands, attrs, types, [], this.loc) as unknown as Op;
     const value = this.#apply(op);
     if (value !== null) return value;
     this.out.push(op);
