@@ -17,7 +17,12 @@ export interface WgslContext {
   readonly facts: Readonly<Record<string, ArgFacts>>;
   /** Extents of the program axes, where known: they prove that `at(b, h)` stays inside. */
   readonly grid?: Readonly<Record<string, Expr>>;
+  /** Multiply-adds in the body of a dot's loop; more hides latency on a GPU, and costs compile time everywhere. */
+  readonly unroll?: number;
 }
+
+/** Names of types that a prefix and a number could spell. */
+const PREDECLARED = new Set(['i32', 'u32', 'f32', 'f16', 'i8', 'u8', 'i16', 'u16', 'i64', 'u64', 'f64']);
 
 /** State of one emission: names, bindings, parameters, and the statements written so far. */
 export class Emitter {
@@ -49,7 +54,8 @@ export class Emitter {
   }
 
   name(prefix = 'v'): string {
-    return `${prefix}${this.counter++}`;
+    const name = `${prefix}${this.counter++}`;
+    return PREDECLARED.has(name) ? this.name(prefix) : name;
   }
 
   line(s: string, reads: readonly Buffer[] = [], writes: readonly Buffer[] = []): void {
