@@ -8,9 +8,10 @@ export {
 export { decode, encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
 export type { AnyVariant, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from './device.js';
 export { factsHold, factsOf } from './facts.js';
+export type { GuardDamage } from './guards.js';
 export type { InterpretVariant } from './interpret/variant.js';
 export { type DeviceEntry, type DeviceList, type DoctorFact, doctorFacts, listDevices } from './inventory.js';
 export { bindLaunch, GRID_WIDTH, type LaunchPlan } from './launch.js';
 export { type OpenOptions, openDevice } from './open.js';
-export type { AllocationOptions, GuardDamage, HostData } from './tensor.js';
+export type { AllocationOptions, HostData } from './tensor.js';
 export { Tensor } from './tensor.js';

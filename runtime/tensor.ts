@@ -2,6 +2,7 @@ import { bytesOf, DTYPES, sizeOf } from '../compiler/ir/types.js';
 import { encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
 import type { Device } from './device.js';
 import { runtimeError } from './errors.js';
+import { damageOf, type GuardDamage, guardPattern, poisonPattern } from './guards.js';
 import type { Storage } from './storage.js';
 import { addressesOf, denseStrides, extentOf, hasDistinctAddresses, isDense } from './strides.js';
 
@@ -15,22 +16,18 @@ export interface AllocationOptions {
   readonly guardBytes?: number;
 }
 
-/** Damage to a guard band: position in elements relative to the first element of the allocation, negative before it. */
-export interface GuardDamage {
-  readonly where: 'before' | 'after';
-  readonly element: number;
-  readonly changed: number;
-}
-
 /** Guard bands are multiples of this, so that element 0 stays aligned for wide accesses. */
 const GUARD_UNIT_BYTES = 256;
-const GUARD_BYTE = 0xa5;
+
+export type { GuardDamage } from './guards.js';
 
 interface Allocation {
   readonly storage: Storage;
   /** Elements between the guard bands. */
   readonly begin: number;
   readonly end: number;
+  /** Whether what lies between the elements of the tensor that owns it is known. */
+  poisoned: boolean;
 }
 
 type StridesOf<S> = { readonly [I in keyof S]: number };
@@ -114,6 +111,7 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     this.#live();
     const { storage, begin, end } = this.#allocation;
     storage.poison(begin, end - begin);
+    this.#allocation.poisoned = true;
     return this;
   }
 
@@ -133,12 +131,27 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     return this.#gather(raw, rawOf(this.dtype, this.size));
   }
 
-  /** Null when the bytes around the allocation are as they were. */
+  /** Null when the bytes around the allocation, and after `poison` those in its gaps, are as they were. */
   async checkGuards(): Promise<GuardDamage | null> {
     this.#live();
     const { storage, begin, end } = this.#allocation;
     const [before, after] = [storage.readRaw(0, begin), storage.readRaw(end, storage.elements - end)];
-    return damageOf('before', await before, -begin) ?? damageOf('after', await after, end - begin);
+    return (
+      damageOf('before', await before, guardPattern(this.dtype, begin), -begin) ??
+      damageOf('after', await after, guardPattern(this.dtype, storage.elements - end), end - begin) ??
+      (await this.#gapDamage())
+    );
+  }
+
+  /** Gaps belong to nobody as long as only the tensor that owns the allocation is written through. */
+  async #gapDamage(): Promise<GuardDamage | null> {
+    const { storage, begin, end, poisoned } = this.#allocation;
+    const owner = this.offset === begin && this.extent === end - begin;
+    if (!poisoned || !owner || this.size === this.extent) return null;
+    const is = await storage.readRaw(begin, this.extent);
+    const poison = poisonPattern(this.dtype, this.extent);
+    for (const address of addressesOf(this.shape, this.strides)) is[address] = poison[address] as number;
+    return damageOf('between', is, poison, 0);
   }
 
   /** Gives the memory back, for every view of it. Idempotent. */
@@ -168,7 +181,12 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     const guard = (Math.ceil((options.guardBytes ?? 0) / GUARD_UNIT_BYTES) * GUARD_UNIT_BYTES) / bytesOf(dtype);
     const end = guard + extentOf(shape, strides);
     const storage = device.allocate(dtype, roundToWord(dtype, end) + guard);
-    const tensor = new Tensor(device, dtype, shape, [...strides], guard, { storage, begin: guard, end });
+    const tensor = new Tensor(device, dtype, shape, [...strides], guard, {
+      storage,
+      begin: guard,
+      end,
+      poisoned: false,
+    });
     if (storage.elements > extentOf(shape, strides)) tensor.#writeGuards();
     return tensor;
   }
@@ -242,18 +260,6 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
 
 const roundToWord = (dtype: TensorDType, elements: number): number =>
   bytesOf(dtype) === 2 ? elements + (elements % 2) : elements;
-
-const guardPattern = (dtype: TensorDType, elements: number): Raw =>
-  rawOf(dtype, new Uint8Array(elements * bytesOf(dtype)).fill(GUARD_BYTE).buffer);
-
-function damageOf(where: 'before' | 'after', raw: Raw, first: number): GuardDamage | null {
-  const bytes = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
-  const element = bytes.findIndex((b) => b !== GUARD_BYTE);
-  if (element < 0) return null;
-  const width = raw.BYTES_PER_ELEMENT;
-  const changed = bytes.reduce((n, b) => n + (b === GUARD_BYTE ? 0 : 1), 0);
-  return { where, element: first + Math.floor(element / width), changed };
-}
 
 function isStorageType(dtype: TensorDType, data: HostData): data is Raw {
   if (dtype === 'f32') return data instanceof Float32Array;

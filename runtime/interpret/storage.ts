@@ -1,5 +1,6 @@
 import { decode, encode, type Raw, type TensorDType } from '../codec.js';
 import { messageOf, runtimeError } from '../errors.js';
+import { poisonPattern } from '../guards.js';
 import type { Storage } from '../storage.js';
 
 /** Elements as f64, with a mark for each that was ever written. In mode f64 they need not be values of the dtype. */
@@ -40,8 +41,7 @@ export class InterpretStorage implements Storage {
   }
 
   poison(begin: number, count: number): void {
-    const int = this.dtype === 'i32' || this.dtype === 'u32';
-    this.data.fill(int ? (encode(this.dtype, [0xa5a5a5a5])[0] as number) : NaN, begin, begin + count);
+    this.data.set(decode(this.dtype, poisonPattern(this.dtype, count)), begin);
     this.written.fill(0, begin, begin + count);
   }
 

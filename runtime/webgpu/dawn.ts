@@ -8,7 +8,7 @@ export interface DawnOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Adapter by name, as `adapterNames` gives it; the best one when absent. */
   readonly adapter?: string;
-  /** Only an adapter that runs on the CPU. */
+  /** Ask for an adapter that runs on the CPU; Dawn may still give a GPU where it finds no other. */
   readonly software?: boolean;
 }
 

@@ -44,7 +44,7 @@ async function softwareAdapter(robust: boolean): Promise<GPUAdapter> {
   if (chosen || !softwareSupported())
     for (const env of installedEnvs()) {
       const adapter = await requestAdapter({ robust, env, software: true });
-      if (adapter) return adapter;
+      if (adapter && isSoftware(adapter)) return adapter;
     }
   if (process.platform !== 'linux') throw runtimeError('LAC0703', 'no WebGPU adapter was found', NO_GPU_HELP);
   const adapter = await requestAdapter({ robust, env: softwareEnv(softwareDriver()), software: true });

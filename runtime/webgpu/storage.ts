@@ -1,5 +1,6 @@
 import { bytesOf } from '../../compiler/ir/types.js';
 import { decode, encode, type Raw, rawOf, type TensorDType } from '../codec.js';
+import { guardPattern, poisonPattern } from '../guards.js';
 import type { Storage } from '../storage.js';
 import type { WebGpuDevice } from './device.js';
 
@@ -55,8 +56,8 @@ export class WebGpuStorage implements Storage {
 
   poison(begin: number, count: number): void {
     const even = bytesOf(this.dtype) === 2 ? count + (count % 2) : count;
-    const raw = rawOf(this.dtype, new Uint8Array(even * bytesOf(this.dtype)).fill(0xa5).buffer);
-    if (this.dtype !== 'i32' && this.dtype !== 'u32') raw.fill(encode(this.dtype, [NaN])[0] as number, 0, count);
+    const raw = guardPattern(this.dtype, even);
+    raw.set(poisonPattern(this.dtype, count));
     this.writeRaw(begin, raw);
   }
 

@@ -72,6 +72,16 @@ describe.each(devices)('tensors on $name', (device) => {
     expect(await t.checkGuards()).toEqual({ where: 'before', element: -2, changed: 8 });
   });
 
+  test('a write between the rows of a poisoned tensor is seen', async () => {
+    for (const dtype of ['f32', 'bf16', 'i32'] as const) {
+      const t = device.empty(dtype, [3, 4], { strides: [6, 1], guardBytes: 256 }).poison();
+      t.view([1, 4]).write([1, 2, 3, 4]);
+      expect(await t.checkGuards()).toBeNull();
+      t.view([2], [1], 10).write([5, 6]);
+      expect(await t.checkGuards()).toMatchObject({ where: 'between', element: 10 });
+    }
+  });
+
   test('fills, NaN included', async () => {
     const t = device.empty('f16', [2, 3]);
     expect(await t.fill(Number.NaN).read()).toEqual(new Float64Array(6).fill(Number.NaN));
