@@ -49,6 +49,16 @@ function operandOf(e: Emitter, v: Value): Operand {
   return { staged, flipped };
 }
 
+/** Fused multiply-adds (of a register group) in the body of a dot's loop: enough to hide the latency of memory. */
+const DEFAULT_UNROLL = 32;
+
+/** Steps in one trip of the loop: the largest power of two within the budget that divides the trips. */
+function unrollOf(trips: number, perStep: number, budget: number): number {
+  let unroll = 1;
+  while (unroll * 2 * perStep <= budget && trips % (unroll * 2) === 0) unroll *= 2;
+  return unroll;
+}
+
 /** acc += a b, both operands in workgroup memory, the accumulator in registers. */
 export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const result = op.results[0] as Value;
@@ -60,9 +70,12 @@ export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const gen = new DotText(e, layout, a, b, acc);
   const step = wide ? 4 : 1;
   const body = wide ? gen.wideStep() : gen.plainStep();
+  const trips = K / step;
+  const unroll = unrollOf(trips, acc.groups.length * step, e.ctx.unroll ?? DEFAULT_UNROLL);
+  const copies = Array.from({ length: unroll }, (_, u) => `{\nlet k = ${unroll === trips ? `${u}i` : sum('k0', u)};\n${body}\n}`);
   const reads = [a.staged.buffer, b.staged.buffer];
-  if (K === step) e.line(`{\nlet k = 0i;\n${body}\n}`, reads);
-  else e.line(`for (var k = 0i; k < ${K / step}i; k++) {\n${body}\n}`, reads);
+  if (unroll === trips) e.line(copies.join('\n'), reads);
+  else e.line(`for (var k0 = 0i; k0 < ${trips}i; k0 += ${unroll}i) {\n${copies.join('\n')}\n}`, reads);
   e.tiles.set(result, acc);
 }
 
