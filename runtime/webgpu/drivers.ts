@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, runtimeError } from '../errors.js';
+import { loadLibrary } from './library.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -36,8 +37,8 @@ function problemOf(file: string): string | null {
     const manifest = JSON.parse(readFileSync(file, 'utf8')) as { ICD?: { library_path?: unknown } };
     const library = manifest.ICD?.library_path;
     if (typeof library !== 'string') return `${file} has no ICD.library_path`;
-    const resolved = library.includes('/') ? path.resolve(path.dirname(file), library) : null;
-    return resolved !== null && !existsSync(resolved) ? `${file} names ${resolved}, which does not exist` : null;
+    const failure = loadLibrary(library.includes('/') ? path.resolve(path.dirname(file), library) : library, 'local');
+    return failure === null ? null : `${file} names a library that does not load: ${failure}`;
   } catch (e) {
     return messageOf(e);
   }

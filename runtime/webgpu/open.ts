@@ -27,14 +27,17 @@ export async function openWebGpu(wanted: Wanted, options: OpenOptions = {}): Pro
     if (adapter && !isSoftware(adapter)) return openAdapter(adapter, []);
     if (adapter) found.push(adapter);
   }
-  return openAdapter(found[0] ?? (await softwareAdapter(robust)), [softwareNote()]);
+  const [adapter] = found;
+  if (adapter) return openAdapter(adapter, chosenDriver() ? [] : [softwareNote()]);
+  return openAdapter(await softwareAdapter(robust), [softwareNote()]);
 }
 
 const isSoftware = (adapter: GPUAdapter): boolean => adapter.info.isFallbackAdapter;
 
 function softwareNote(): string {
-  const gpu = gpuKernelDriver();
-  const why = gpu === null ? 'no GPU was found' : `the ${gpu} GPU has no working Vulkan driver`;
+  const [gpu, chosen] = [gpuKernelDriver(), chosenDriver()];
+  const none = gpu === null ? 'no GPU was found' : `the ${gpu} GPU has no working Vulkan driver`;
+  const why = chosen ? `the driver that ${chosen.variable} names gives no adapter` : none;
   return `${why}, so the CPU does the work; lac doctor says what helps`;
 }
 
