@@ -51,7 +51,7 @@ const spell = (x: number): number | string => (Number.isFinite(x) ? x : String(x
 /** Where tensors lie: axes of a rank-4 argument as declared or with tokens before heads, rows with gaps full of NaN. */
 export const placements = fc.record({
   layout: fc.constantFrom([0, 1, 2, 3], [0, 2, 1, 3]),
-  rowPadding: fc.constantFrom(0, 0, 1, 4),
+  rowPadding: fc.constantFrom(0, 0, 3),
 });
 
 /** Sizes of a sequence around the blocks: 0..200, every multiple of `block` and its neighbours more often. */
