@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import { checkSource, SourceProject } from '../driver/source.js';
+import { checkFile, SourceProject } from '../driver/source.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOf } from './exit.js';
 import { milliseconds } from './figures.js';
@@ -44,8 +44,8 @@ async function checkAll(
   }
   let kernels = 0;
   const findings = files.flatMap((file) => {
-    const result = checkSource(project, file);
-    kernels += result.kernels;
+    const result = checkFile(project, file);
+    kernels += result.kernels.length;
     return result.diagnostics;
   });
   output.diagnostics(findings, 'stdout');

@@ -84,7 +84,7 @@ export class Output {
     if (this.options.color !== 'auto') return this.options.color === 'always';
     const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
     if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
-    if (FORCE_COLOR !== undefined && FORCE_COLOR !== '0') return true;
+    if (FORCE_COLOR !== undefined && FORCE_COLOR !== '' && FORCE_COLOR !== '0') return true;
     return sink.isTTY === true && TERM !== 'dumb';
   }
 

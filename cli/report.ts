@@ -1,7 +1,7 @@
 import type { Colors } from 'picocolors/types.js';
 import type { Comparison } from '../driver/compare.js';
 import type { Report } from '../driver/run.js';
-import type { Device } from '../runtime/index.js';
+import type { Device, Timing } from '../runtime/index.js';
 import { errorFigure, milliseconds, pairs, quantity } from './figures.js';
 
 const LABEL = 9;
@@ -19,10 +19,7 @@ export function reportText(report: Report, readMs: number, colors: Colors, verbo
   const compileText = `${milliseconds(readMs + compile.total)} (reading ${milliseconds(readMs)}, compiler ${milliseconds(proper)})`;
   const runMs = timing?.medianMs ?? report.firstRunMs;
   const speed = tokens === null || runMs === 0 ? '' : `, ${quantity((tokens * 1000) / runMs)} tokens/s`;
-  const how =
-    timing === null
-      ? 'first launch'
-      : `median of ${timing.samples.length}, ${timing.how === 'timestamp' ? 'GPU time' : 'host time'}`;
+  const how = timing === null ? 'first launch' : measuredHow(timing);
   const lines = [
     line('kernel', `${report.kernel}  ${pairs(report.dims)}${settings(report)}`),
     line('config', pairs(report.config)),
@@ -36,6 +33,12 @@ export function reportText(report: Report, readMs: number, colors: Colors, verbo
     line('verdict', verdict(report, colors)),
   ];
   return lines.filter((l) => l.trim() !== 'config').join('\n');
+}
+
+/** `median of 20, GPU time`. */
+function measuredHow({ samples, how }: Timing): string {
+  const clock = how === 'timestamp' ? 'GPU time' : 'host time';
+  return samples.length === 1 ? `one launch, ${clock}` : `median of ${samples.length}, ${clock}`;
 }
 
 function settings({ dtypes, options }: Report): string {

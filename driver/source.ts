@@ -1,21 +1,19 @@
 /** The front end, as the driver uses it: the one file here that knows where its parts lie. */
 import { Bug, type Diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Kernel } from '../compiler/ir/module.js';
-import { lowerKernel, type Specialisation } from '../dsl/lower/kernel.js';
 import type { Val } from '../dsl/lower/value.js';
-import { type KernelDecl, withValues } from '../dsl/read/declaration.js';
-import { SourceProject } from '../dsl/read/project.js';
+import { withValues } from '../dsl/read/declaration.js';
+import { type KernelDecl, lowerKernel, type Specialisation } from '../dsl/source.js';
 import { checkOptions } from './choices.js';
 import type { OptionValue } from './reference.js';
-
-export type { KernelDecl } from '../dsl/read/declaration.js';
-export { SourceProject };
 
 /** Options in force, as data: an inlined function is its name. */
 export const optionValues = (decl: KernelDecl): Record<string, OptionValue> =>
   Object.fromEntries(
     Object.entries(decl.options).map(([name, value]) => [name, typeof value === 'object' ? value.function : value]),
   );
+
+export { checkFile, type KernelDecl, SourceProject } from '../dsl/source.js';
 
 const variants = new WeakMap<KernelDecl, Map<string, KernelDecl>>();
 
@@ -51,13 +49,4 @@ export function lowerDecl(
   if (kernel !== undefined) return { kernel, diagnostics };
   if (diagnostics.length === 0) throw new Bug(`lowering ${decl.name} gave neither a kernel nor a diagnostic`);
   throw new LacError(diagnostics);
-}
-
-/** Findings of one file: those of reading it, then those of its kernels. */
-export function checkSource(
-  project: SourceProject,
-  file: string,
-): { readonly kernels: number; readonly diagnostics: readonly Diagnostic[] } {
-  const { kernels, diagnostics } = project.read(file);
-  return { kernels: kernels.length, diagnostics };
 }

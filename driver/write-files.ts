@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOSPC: 'no space is left',
   EDQUOT: 'the quota is used up',
+  EFBIG: 'the file would be larger than is allowed',
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'a file of that name is in the way',
   EISDIR: 'a folder of that name is in the way',
@@ -30,9 +31,16 @@ export function writeFiles(folder: string, files: readonly OutputFile[]): void {
     for (const [i, f] of files.entries()) writeWhole(temporary[i] as string, f.text);
     for (const [i, f] of files.entries()) renameSync(temporary[i] as string, join(folder, f.name));
   } catch (error) {
-    for (const path of temporary) rmSync(path, { force: true });
+    for (const path of temporary) remove(path);
     throw unwritable(folder, error);
   }
+}
+
+/** What cannot be removed was not written: the folder is a file, or is not there. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 function writeWhole(path: string, text: string): void {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../house/sources.js';
@@ -20,6 +20,8 @@ export interface LacOptions {
 
 /** The command as users run it: compiled JavaScript in a process of its own, no terminal. */
 export interface Lac {
+  /** The compiled entry, for `node`. */
+  readonly main: string;
   run(args: readonly string[], options?: LacOptions): Promise<Outcome>;
   /** Events of `--format json`. */
   events(args: readonly string[], options?: LacOptions): Promise<Outcome & { readonly events: readonly Event[] }>;
@@ -30,12 +32,18 @@ export type Event = Readonly<Record<string, unknown>> & { readonly v: 1; readonl
 
 /** Compiles the sources as they are into a folder of this test's own, below the root so that packages are found. */
 export function buildLac(name: string): Lac {
-  const out = join(ROOT, 'build', name);
+  mkdirSync(join(ROOT, 'build'), { recursive: true });
+  const out = mkdtempSync(join(ROOT, 'build', `${name}-`));
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out], { stdio: 'pipe' });
+  execFileSync(
+    process.execPath,
+    [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out, '--noCheck', '--declaration', 'false'],
+    { stdio: 'pipe' },
+  );
   const main = join(out, 'cli', 'main.js');
   const run = (args: readonly string[], options: LacOptions = {}): Promise<Outcome> => start(main, args, options);
   return {
+    main,
     run,
     async events(args, options) {
       const outcome = await run(['--format', 'json', ...args], options);

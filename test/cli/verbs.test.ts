@@ -1,0 +1,247 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CODES } from '../../compiler/diag/codes.js';
+import { MISTAKE, SCALE, SCALE_REFERENCE } from './fixtures-text.js';
+import { buildLac, type Lac, scratch } from './lac.js';
+
+let lac: Lac;
+const folder = scratch({
+  'scale.ts': SCALE,
+  'scale.ref.ts': SCALE_REFERENCE,
+  'mistake.ts': MISTAKE,
+  'broken.ts': 'export const k = kernel({',
+});
+beforeAll(() => {
+  lac = buildLac('test-cli-verbs');
+});
+afterAll(() => {
+  lac.remove();
+  folder.remove();
+});
+
+describe('usage', () => {
+  test('help and version go to stdout', async () => {
+    const help = await lac.run(['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    for (const verb of ['check', 'compile', 'run', 'ir', 'opt', 'explain', 'devices', 'doctor', 'completion'])
+      expect(help.stdout).toContain(`  ${verb}`);
+    expect((await lac.run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test.each([
+    ['an unknown verb', ['fly']],
+    ['an unknown option', ['check', '--fast']],
+    ['an unknown format', ['check', '--format', 'xml']],
+    ['a missing file', ['run']],
+    ['sizes that are none', ['run', 'x.ts', '--shape', 'N=many']],
+    ['assignments that are none', ['run', 'x.ts', '--config', '64']],
+    ['a seed that is none', ['run', 'x.ts', '--seed', '-1']],
+    ['an unknown shell', ['completion', 'tcsh']],
+    ['ir without a file', ['ir']],
+  ])('%s is exit code 2, on stderr', async (_what, args) => {
+    const outcome = await lac.run(args);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).not.toBe('');
+    expect(outcome.stderr).not.toContain('    at ');
+  });
+
+  test('as JSON an unknown option is events', async () => {
+    const { code, events, stderr } = await lac.events(['check', '--fast']);
+    expect(code).toBe(2);
+    expect(stderr).toBe('');
+    expect(events.map((e) => e.event)).toEqual(['error', 'done']);
+    expect(events.at(-1)).toEqual({ v: 1, event: 'done', exitCode: 2 });
+  });
+});
+
+describe('lac explain', () => {
+  test('one code, however it is written', async () => {
+    const long = await lac.run(['explain', 'LAC0901']);
+    expect(long.code).toBe(0);
+    expect(long.stdout).toContain('LAC0901: command line not understood');
+    expect(long.stdout).toContain('right:');
+    expect((await lac.run(['explain', '901'])).stdout).toBe(long.stdout);
+  });
+
+  test('all codes', async () => {
+    const { events } = await lac.events(['explain']);
+    expect(events.filter((e) => e.event === 'result').map((e) => e.code)).toEqual(Object.keys(CODES));
+  });
+
+  test('an unknown code is exit code 2', async () => {
+    expect(await lac.run(['explain', 'LAC9999'])).toMatchObject({ code: 2, stdout: '' });
+  });
+});
+
+describe('lac check', () => {
+  test('a file without mistakes', async () => {
+    const outcome = await lac.run(['check', folder.path('scale.ts')]);
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    expect(outcome.stdout).toMatch(/^ok: 1 kernel in /);
+    expect(await lac.run(['check', '--quiet', folder.path('scale.ts')])).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('a mistake is shown with its line on stdout, and is exit code 1', async () => {
+    const outcome = await lac.run(['check', folder.path('mistake.ts')]);
+    expect(outcome).toMatchObject({ code: 1, stderr: '' });
+    expect(outcome.stdout).toMatch(/^error\[LAC02\d\d\]: /);
+    expect(outcome.stdout).toContain('mistake.ts:11:');
+    expect(outcome.stdout).toContain('y.store([n * C], x.load');
+    expect(outcome.stdout).toContain('1 error');
+  });
+
+  test('as JSON, one event a line and nothing else', async () => {
+    const { code, events, stderr } = await lac.events(['check', folder.path('mistake.ts')]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(events.map((e) => e.event)).toEqual(['diagnostic', 'result', 'done']);
+    expect(events.every((e) => e.v === 1)).toBe(true);
+    expect(events[0]).toMatchObject({ severity: 'error', span: { from: { line: 11 } } });
+    expect(events[1]).toMatchObject({ errors: 1, kernels: 1 });
+  });
+
+  test('source that does not parse, and a file that is not there', async () => {
+    expect(await lac.run(['check', folder.path('broken.ts')])).toMatchObject({ code: 1, stderr: '' });
+    const gone = await lac.run(['check', folder.path('gone.ts')]);
+    expect(gone.code).toBe(1);
+    expect(gone.stdout).toContain('LAC0001');
+  });
+
+  test('a folder: the kernels in it, not its references', async () => {
+    const { events } = await lac.events(['check', folder.path()]);
+    expect(events.find((e) => e.event === 'result')).toMatchObject({ files: 2 });
+  });
+
+  test('colours only where they are asked for', async () => {
+    expect((await lac.run(['check', folder.path('mistake.ts')])).stdout).not.toContain('\u001b[');
+    expect((await lac.run(['check', folder.path('mistake.ts'), '--color', 'always'])).stdout).toContain('\u001b[');
+  });
+
+  test('--watch checks again when the file changes, and ends with 130', async () => {
+    const own = scratch({ 'k.ts': SCALE });
+    let passes = 0;
+    const { code, events } = await lac.events(['check', '--watch', own.path('k.ts')], {
+      onOutput: (stdout) => {
+        const now = stdout.split('\n').filter((line) => line.includes('"event":"pass"')).length;
+        if (now === passes) return undefined;
+        passes = now;
+        if (now === 1) setTimeout(() => writeFileSync(own.path('k.ts'), MISTAKE), 100);
+        return now === 2 ? 'SIGINT' : undefined;
+      },
+    });
+    own.remove();
+    expect(code).toBe(130);
+    expect(events.filter((e) => e.event === 'pass').map((e) => e.exitCode)).toEqual([0, 1]);
+  });
+});
+
+describe('lac compile', () => {
+  test('a manifest and its programs', async () => {
+    const out = folder.path('out');
+    const outcome = await lac.run(['compile', folder.path('scale.ts'), '-o', out, '--config', 'C=128']);
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    const files = readdirSync(out).sort();
+    expect(outcome.stdout.trim().split('\n').length).toBe(files.length);
+    const manifest = JSON.parse(readFileSync(`${out}/scale.json`, 'utf8'));
+    expect(manifest).toMatchObject({
+      lac: 1,
+      kernel: 'scale',
+      grid: [['n', ['cdiv', 'N', 'C']]],
+      tune: { C: [64, 128] },
+    });
+    expect(manifest.source.sha256).toMatch(/^[0-9a-f]{64}$/);
+    for (const variant of manifest.variants) {
+      expect(variant.config).toEqual({ C: 128, warps: 1 });
+      expect(variant.text).toBeUndefined();
+      expect(readFileSync(`${out}/${variant.file}`, 'utf8')).toContain('@compute');
+    }
+    expect(files).toEqual(['scale.json', ...manifest.variants.map((v: { file: string }) => v.file)].sort());
+  });
+
+  test('twice gives the same bytes', async () => {
+    const texts = [];
+    for (const name of ['first', 'second']) {
+      await lac.run(['compile', folder.path('scale.ts'), '-o', folder.path(name)]);
+      texts.push(
+        readdirSync(folder.path(name))
+          .sort()
+          .map((f) => readFileSync(folder.path(`${name}/${f}`), 'utf8')),
+      );
+    }
+    expect(texts[0]).toEqual(texts[1]);
+  });
+
+  test('a folder that cannot be made', async () => {
+    const outcome = await lac.run(['compile', folder.path('scale.ts'), '-o', folder.path('scale.ref.ts/below')]);
+    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(outcome.stderr).toContain('LAC0908');
+  });
+
+  test('a file that cannot be written whole leaves nothing behind', () => {
+    const out = folder.path('full');
+    const limited = 'ulimit -f 1; trap "" XFSZ; exec "$0" "$@"';
+    const args = ['-c', limited, process.execPath, lac.main, 'compile', folder.path('scale.ts'), '-o', out];
+    expect(() => execFileSync('bash', args, { stdio: 'pipe' })).toThrow(/LAC0908/);
+    expect(existsSync(out) ? readdirSync(out) : []).toEqual([]);
+  });
+
+  test('targets that are not built, and that do not exist', async () => {
+    const target = (name: string) =>
+      lac.run(['compile', folder.path('scale.ts'), '--target', name, '-o', folder.path('t')]);
+    expect((await target('sm_90')).stderr).toContain('not built yet');
+    expect((await target('sm_90')).code).toBe(2);
+    expect((await target('abacus')).code).toBe(2);
+  });
+});
+
+describe('lac ir and lac opt', () => {
+  test('IR after a pass, and what the pass did', async () => {
+    const lowered = await lac.run(['ir', folder.path('scale.ts'), '--after', 'lower']);
+    expect(lowered).toMatchObject({ code: 0, stderr: '' });
+    expect(lowered.stdout).toContain('kernel scale(');
+    const diff = await lac.run(['ir', folder.path('scale.ts'), '--after', 'specialise', '--diff']);
+    expect(diff.code).toBe(0);
+    expect(await lac.run(['ir', folder.path('scale.ts'), '--after', 'guess'])).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  test('the passes', async () => {
+    const { stdout } = await lac.run(['ir', '--list']);
+    expect(stdout).toContain('inline');
+    expect(stdout.split('\n').length).toBeGreaterThan(8);
+  });
+
+  test('opt on what ir prints gives what ir prints later', async () => {
+    const lowered = await lac.run(['ir', folder.path('scale.ts'), '--after', 'lower']);
+    const inlined = await lac.run(['ir', folder.path('scale.ts'), '--after', 'inline']);
+    const opted = await lac.run(['opt', '-', '--pass', 'inline'], { stdin: lowered.stdout });
+    expect(opted).toMatchObject({ code: 0, stderr: '' });
+    expect(opted.stdout).toBe(inlined.stdout);
+  });
+
+  test('text that is no IR', async () => {
+    const outcome = await lac.run(['opt', '-'], { stdin: `kernel ${'('.repeat(10_000)}` });
+    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(outcome.stderr).toContain('error[LAC04');
+    expect(await lac.run(['opt', folder.path('gone.lac')])).toMatchObject({ code: 1, stdout: '' });
+  });
+});
+
+describe('lac completion', () => {
+  test('bash takes the script, and completes verbs and options', async () => {
+    const { stdout, code } = await lac.run(['completion', 'bash']);
+    expect(code).toBe(0);
+    const complete = (words: string, at: number): string =>
+      execFileSync('bash', [
+        '-c',
+        `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=${at}; _lac; printf '%s ' "\${COMPREPLY[@]}"`,
+      ]).toString();
+    expect(complete('lac ch', 1).trim()).toBe('check');
+    expect(complete('lac run --sh', 2).trim()).toBe('--shape');
+    expect(complete('lac compile --form', 2).trim()).toBe('--format');
+  });
+
+  test('zsh and fish', async () => {
+    expect((await lac.run(['completion', 'zsh'])).stdout).toContain('compdef _lac lac');
+    expect((await lac.run(['completion', 'fish'])).stdout).toContain("__fish_seen_subcommand_from run' -l shape");
+  });
+});
