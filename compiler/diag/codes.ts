@@ -294,6 +294,13 @@ export const CODES = {
     wrong: 'range(N, 0, -1)',
     right: 'range(0, N, 1, { reverse: true })',
   },
+  LAC0224: {
+    title: 'difference of two -Infinity',
+    explain:
+      'exp(x - m) is NaN where x and m are both -Infinity, and 1 on devices without infinities: a row of which nothing was kept so far. Shift by 0 in such rows.',
+    wrong: 'const p = exp(s - col(m));',
+    right: 'const shift = where(m === -Infinity, 0, m);\nconst p = exp(s - col(shift));',
+  },
   LAC0225: {
     title: 'mask used as a number',
     explain: 'Masks take && || ! === !== and where(). cast(m, i32) makes 1 and 0 of one.',
@@ -763,10 +770,6 @@ export const CODES = {
     title: 'source of a called kernel cannot be found',
     explain:
       'A kernel called from TypeScript is compiled from its source, found through the place where kernel(...) ran (and its source map). The source has to be readable when the kernel is called.',
-  },
-  LAC0916: {
-    title: 'kernel was not compiled',
-    explain: 'The kernel has errors; they are listed with their places in the source.',
   },
 
   LAC0550: {

@@ -168,9 +168,11 @@ function alignHelp(low: Operand<TileVal>, high: Operand<TileVal>) {
 function shapesDiffer(ev: Evaluator, node: ts.Node, a: Operand<TileVal>, b: Operand<TileVal>): null {
   const [x, y] = [tileTypeOf(a.val).shape, tileTypeOf(b.val).shape];
   const transposed = x.length === 2 && x[0] === y[1] && x[1] === y[0];
+  const inner = /^trans\((.*)\)$/s.exec(textOf(b.node, 400))?.[1];
+  const newText = inner ?? `trans(${textOf(b.node, 400)})`;
   const trans = {
-    text: 'transpose one of them',
-    edit: { span: spanOf(b.node), newText: `trans(${textOf(b.node, 400)})` },
+    text: inner === undefined ? 'transpose one of them' : 'leave the transposition away',
+    edit: { span: spanOf(b.node), newText },
   };
   ev.error('LAC0201', node, `shapes differ: ${describe(a.val)} and ${describe(b.val)}`, {
     labels: typeLabels(a, b),

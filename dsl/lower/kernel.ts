@@ -22,6 +22,8 @@ export interface Lowered {
   /** Null if there is an error among the diagnostics. */
   readonly module: Module | null;
   readonly diagnostics: readonly Diagnostic[];
+  /** Sizes, knobs and options that the body names; others cannot change what it becomes. */
+  readonly named: ReadonlySet<string>;
 }
 
 /** Source of a kernel to tile IR, for one specialisation. Calls are `inline` regions; extents are concrete. */
@@ -29,14 +31,15 @@ export function lowerKernel(decl: KernelDecl, spec: Specialisation): Lowered {
   const findings = new Findings();
   const kernel = emptyKernel(decl, spec);
   const ev = new Evaluator(decl.body.project, findings, kernel.body, { ...spec.dtypes });
+  const named = new Set<string>();
   try {
-    lowerBody(ev, decl, spec, kernel);
+    lowerBody(ev, decl, spec, kernel, named);
   } catch (error) {
     if (!(error instanceof Abandon)) throw error;
     if (!findings.hasErrors) throw new Bug('lowering gave up without a reason');
   }
   kernel.body.ops.unshift(...ev.prologue.ops);
-  return { module: findings.hasErrors ? null : { kernels: [kernel] }, diagnostics: findings.list };
+  return { module: findings.hasErrors ? null : { kernels: [kernel] }, diagnostics: findings.list, named };
 }
 
 function chosen<T>(from: Readonly<Record<string, T>>, name: string, what: string): T {
@@ -73,11 +76,11 @@ function emptyKernel(decl: KernelDecl, spec: Specialisation): Kernel {
   return { name: decl.name, params, axes: decl.grid.map(([axis]) => axis), comptime, config, body };
 }
 
-function lowerBody(ev: Evaluator, decl: KernelDecl, spec: Specialisation, kernel: Kernel): void {
+function lowerBody(ev: Evaluator, decl: KernelDecl, spec: Specialisation, kernel: Kernel, named: Set<string>): void {
   const { fn } = decl.body;
   const frame: Frame = { callee: null, node: fn.node, call: null, parent: null, depth: 0 };
   const scope = fn.scope.child(frame);
-  const values: ObjVal[] = [argsOf(decl, kernel), envOf(ev, decl, spec), programOf(ev, decl)];
+  const values: ObjVal[] = [argsOf(decl, kernel), noting(envOf(ev, decl, spec), named), programOf(ev, decl)];
   ev.call(frame, () => {
     for (const [i, p] of fn.node.parameters.entries()) bindPattern(ev, scope, p.name, values[i] ?? POISON, 'const', p);
     const { body } = fn.node;
@@ -107,6 +110,18 @@ function envOf(ev: Evaluator, decl: KernelDecl, spec: Specialisation): ObjVal {
   for (const knob of Object.keys(decl.tune)) props.set(knob, constant(knob, chosen(spec.config, knob, 'knob')));
   for (const [name, v] of decl.body.options) props.set(name, v.kind === 'num' ? num(v.value, name) : v);
   return { kind: 'obj', props, what: `the sizes, knobs and options of ${decl.name || 'this kernel'}` };
+}
+
+/** The same object, which writes down the names that are asked for. */
+function noting(env: ObjVal, named: Set<string>): ObjVal {
+  const props = [...env.props].map(([name, v]) => {
+    const get = (): Val => {
+      named.add(name);
+      return typeof v === 'function' ? v() : v;
+    };
+    return [name, get] as const;
+  });
+  return { ...env, props: new Map(props) };
 }
 
 function programOf(ev: Evaluator, decl: KernelDecl): ObjVal {

@@ -1,3 +1,6 @@
+/** A name that a declaration may use: an identifier that no object has by itself (`constructor`). */
+export const isName = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name) && !(name in {});
+
 /** Edit distance with transpositions (Damerau-Levenshtein, optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];

@@ -6,7 +6,7 @@ import type { Access, DType } from '../../compiler/ir/types.js';
 import { arg, type Call, elementNode, wrong } from '../lower/builtins/arguments.js';
 import { inlineCall } from '../lower/call.js';
 import type { Operand } from '../lower/convert.js';
-import { didYouMean } from '../lower/names.js';
+import { didYouMean, isName } from '../lower/names.js';
 import { propertyOf } from '../lower/pattern.js';
 import { describe, type FnVal, type KernelVal, NONE, type ObjVal, POISON, sym, type Val } from '../lower/value.js';
 import { spanOf } from './diagnostics.js';
@@ -57,7 +57,7 @@ export function declareTensor(call: Call, dir: Access): Val {
       help: ['write f32, f16, bf16, i32, u32 or a dtype parameter, without quotes'],
     });
   const names = dims.val.kind === 'arr' ? dims.val.items.map((v) => (v.kind === 'str' ? v.value : '')) : [''];
-  if (names.length > 8 || names.some((n) => !/^[A-Za-z_$][\w$]*$/.test(n)))
+  if (names.length > 8 || names.some((n) => !isName(n)))
     return call.ev.error('LAC0302', dims.node, 'the dimensions of an argument are names, at most 8', {
       help: ["write input(f32, ['B', 'H', 'N', 'D'])"],
     });
@@ -84,7 +84,7 @@ export function dtypeParameter(call: Call): Val {
     else if (o.val.kind === 'poison') return POISON;
     else return call.ev.error('LAC0310', o.node, `a choice of a dtype parameter is a dtype, not ${describe(o.val)}`);
   }
-  if (name.val.kind === 'str' && /^[A-Za-z_]\w*$/.test(name.val.value) && new Set(choices).size === choices.length)
+  if (name.val.kind === 'str' && isName(name.val.value) && new Set(choices).size === choices.length)
     return { kind: 'dtypeParam', name: name.val.value, choices };
   return call.ev.error('LAC0310', call.node, 'a dtype parameter has a name and different choices', {
     help: ["write dtypes('T', f16, bf16)"],
@@ -194,7 +194,7 @@ class SpecReader {
       for (const [name, given] of part.val.props) {
         const val = typeof given === 'function' ? given() : given;
         const node = propertyNode(part.node, name) ?? part.node;
-        if (val.kind !== 'arg') this.#notArgument(name, val, node);
+        if (val.kind !== 'arg' || !isName(name)) this.#notArgument(name, val, node);
         else {
           args.push({ ...val.spec, name });
           for (const [t, choices] of Object.entries(val.choices)) this.#addChoices(dtypes, t, choices, node);
@@ -255,7 +255,7 @@ class SpecReader {
         const val = typeof given === 'function' ? given() : given;
         const values = val.kind === 'arr' ? val.items.map((v) => (v.kind === 'num' ? v.value : Number.NaN)) : [];
         const isList = values.length > 0 && values.every((v) => Number.isInteger(v) && v >= 1 && v <= 1 << 22);
-        if (isList && new Set(values).size === values.length) tune[name] = values;
+        if (isName(name) && isList && new Set(values).size === values.length) tune[name] = values;
         else
           this.#fail(
             'LAC0304',
@@ -278,7 +278,7 @@ class SpecReader {
     else
       for (const [name, given] of part.val.props) {
         const val = typeof given === 'function' ? given() : given;
-        if (isOption(val)) options.set(name, val);
+        if (isOption(val) && isName(name)) options.set(name, val);
         else if (val.kind === 'poison') this.#ok = false;
         else
           this.#fail('LAC0307', propertyNode(part.node, name) ?? part.node, `the option ${name} is ${describe(val)}`, {
@@ -351,6 +351,7 @@ class SpecReader {
       return [];
     }
     return [...result.val.props].flatMap(([axis, v]) => {
+      if (!isName(axis)) this.#fail('LAC0306', result.node, `${axis} is no name for an axis`);
       const e = this.#expr(`the axis ${axis}`, { val: typeof v === 'function' ? v() : v, node: result.node });
       return e === null ? [] : [[axis, e] as [string, Expr]];
     });

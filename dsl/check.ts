@@ -1,0 +1,59 @@
+import type { Diagnostic } from '../compiler/diag/diagnostic.js';
+import { diagnostic } from '../compiler/diag/diagnostic.js';
+import { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.js';
+import { infinityWarnings } from './lower/warn-infinity.js';
+import { type KernelDecl, withValues } from './read/declaration.js';
+import { Findings } from './read/diagnostics.js';
+import type { SourceProject } from './read/project.js';
+import { representatives } from './representatives.js';
+
+export interface FileCheck {
+  readonly kernels: readonly KernelDecl[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Everything that can be said about a file without running or compiling it: its declarations, and all its kernels. */
+export function checkFile(project: SourceProject, file: string): FileCheck {
+  const { kernels, unexported, diagnostics } = project.read(file);
+  const findings = new Findings();
+  findings.addAll(diagnostics);
+  for (const k of [...kernels, ...unexported]) findings.addAll(checkKernel(k));
+  return { kernels, diagnostics: findings.list };
+}
+
+/**
+ * Lowers a kernel at representative sizes: one base variant, then every other value of each knob, dtype parameter and
+ * boolean option, one at a time. A finding that is new in a later variant says which one.
+ */
+export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
+  const findings = new Findings();
+  const { base, others, pruned } = representatives(decl);
+  if (pruned)
+    findings.add(
+      diagnostic('LAC0309', `prune rejects every configuration of ${decl.name} that was tried`, decl.span, {
+        severity: 'warning',
+      }),
+    );
+  const first = lowerKernel(decl, base);
+  findings.addAll(first.diagnostics);
+  warn(first, findings);
+  for (const { name, what, spec } of others)
+    if (first.named.has(name) || Object.hasOwn(decl.dtypes, name)) addVariant(decl, spec, what, findings);
+  for (const [name, value] of Object.entries(decl.options))
+    if (typeof value === 'boolean' && first.named.has(name)) {
+      const flipped = withValues(decl, new Map([[name, { kind: 'bool', value: !value }]]));
+      addVariant(flipped, base, `${name} = ${String(!value)}`, findings);
+    }
+  return findings.list;
+}
+
+function addVariant(decl: KernelDecl, spec: Specialisation, what: string, findings: Findings): void {
+  const lowered = lowerKernel(decl, spec);
+  for (const d of lowered.diagnostics)
+    findings.add(d.span === null ? d : { ...d, labels: [...d.labels, { span: d.span, text: `with ${what}` }] });
+  warn(lowered, findings);
+}
+
+function warn(lowered: Lowered, findings: Findings): void {
+  for (const kernel of lowered.module?.kernels ?? []) findings.addAll(infinityWarnings(kernel));
+}
