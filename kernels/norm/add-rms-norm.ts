@@ -38,7 +38,7 @@ export const addRmsNorm = kernel(
       y: output(T, ['M', 'K']),
     },
     tune: { BM: [4, 8, 2, 1], BK: [256, 512, 1024, 2048, 64], warps: [4, 8, 2] },
-    prune: ({ BM, BK, warps }) => BM * BK <= 128 * 32 * warps,
+    prune: ({ BM, BK, warps }) => BM * BK <= 32 * 32 * warps,
     grid: ({ M, BM }) => ({ m: cdiv(M, BM) }),
   },
   ({ x, residual, weight, eps, r, y }, { K, BM, BK }, { m }) => {
