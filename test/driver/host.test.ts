@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bf16, empty, f32, LacError, openDevice } from '../../index.js';
+import { lightningFwd } from '../../kernels/lightning/forward.js';
+import { lightningFwd as reference } from '../../kernels/lightning/forward.ref.js';
+import { ROOT } from '../house/sources.js';
+import { scale, scaleBy } from './fixtures/scale.js';
+
+const device = await openDevice('interpret');
+afterAll(() => device.destroy());
+
+const codesOf = async (promise: Promise<unknown>): Promise<readonly string[]> => {
+  const error = await promise.then(
+    () => null,
+    (e: unknown) => e,
+  );
+  if (!(error instanceof LacError)) throw error ?? new Error('nothing was thrown');
+  return error.diagnostics.map((d) => d.code);
+};
+
+describe('kernels are called from TypeScript', () => {
+  test('Lightning Attention, as the reference says', async () => {
+    const dims = { B: 1, H: 2, N: 37, D: 8, E: 16 };
+    const values = (n: number, seed: number) => Float64Array.from({ length: n }, (_, i) => Math.sin(i * seed + seed));
+    const inputs = { q: values(592, 1), k: values(592, 2), v: values(1184, 3), slope: Float64Array.of(0.5, 0) };
+    const q = empty(device, f32, [1, 2, 37, 8]).write(inputs.q);
+    const k = empty(device, f32, [1, 2, 37, 8]).write(inputs.k);
+    const v = empty(device, f32, [1, 2, 37, 16]).write(inputs.v);
+    const slope = empty(device, f32, [2]).write(inputs.slope);
+    const o = empty(device, f32, [1, 2, 37, 16]);
+    await lightningFwd(device, { q, k, v, slope, o });
+    const want = reference.run({ inputs, dims, scalars: {}, options: {} }).o ?? new Float64Array(0);
+    const got = await o.read();
+    expect(Math.max(...got.map((x, i) => Math.abs(x - (want[i] as number))))).toBeLessThan(1e-4);
+  });
+
+  test('scalars, a configuration, variants by .with at the top level and inside a function', async () => {
+    const x = empty(device, f32, [3]).write([1, 2, 3]);
+    const y = empty(device, f32, [3]);
+    await scale(device, { x, a: 10, y }, { config: { C: 128 } });
+    expect([...(await y.read())]).toEqual([10, 20, 30]);
+    await scaleBy(device, { x, a: 10, y });
+    expect([...(await y.read())]).toEqual([11, 21, 31]);
+    const made = ((offset: number) => scale.with({ offset }))(5);
+    await made(device, { x, a: 10, y });
+    expect([...(await y.read())]).toEqual([15, 25, 35]);
+  });
+
+  test('what is refused before the launch', async () => {
+    const x = empty(device, f32, [3]).write([1, 2, 3]);
+    const y = empty(device, f32, [4]);
+    expect(await codesOf(scale(device, { x, a: 1, y }))).toEqual(['LAC0605']);
+    const half = empty(device, bf16, [3]);
+    // biome-ignore lint/suspicious/noExplicitAny: tsc refuses the dtype too
+    expect(await codesOf(scale(device, { x: half as any, a: 1, y: empty(device, f32, [3]) }))).toEqual(['LAC0604']);
+    expect(await codesOf(scale(device, { x, a: 1, y: x }))).toEqual(['LAC0608']);
+    expect(await codesOf(scale.tune(device, { x, a: 1, y }))).toEqual(['LAC0909']);
+  });
+});
+
+describe('a compiled program', () => {
+  const folder = mkdirSync(join(ROOT, 'build'), { recursive: true });
+  const out = mkdtempSync(join(ROOT, 'build', 'test-host-'));
+  afterAll(() => rmSync(out, { recursive: true }));
+
+  test('finds the TypeScript source through the source map, and ends by itself', () => {
+    expect(folder === undefined || typeof folder === 'string').toBe(true);
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const args = ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out, '--noCheck', '--declaration', 'false'];
+    execFileSync(process.execPath, [tsc, ...args], { stdio: 'pipe' });
+    writeFileSync(
+      join(out, 'program.mjs'),
+      `import { empty, f32, openDevice } from './index.js';
+       import { addRmsNorm } from './kernels/norm/add-rms-norm.js';
+       const device = await openDevice('interpret');
+       const [x, residual, r, y] = [1, 2, 0, 0].map((v) => empty(device, f32, [2, 4]).fill(v));
+       const weight = empty(device, f32, [4]).fill(1);
+       await addRmsNorm(device, { x, residual, weight, eps: 0, r, y });
+       console.log(JSON.stringify([...(await r.read()), ...(await y.read())]));`,
+    );
+    const printed = execFileSync(process.execPath, [join(out, 'program.mjs')], { timeout: 60_000 }).toString();
+    expect(JSON.parse(printed)).toEqual([...Array(8).fill(3), ...Array(8).fill(1)]);
+  });
+});

@@ -1,0 +1,122 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { makeInputs } from '../../driver/inputs.js';
+import { randomStream } from '../../driver/random.js';
+import type { Reference } from '../../driver/reference.js';
+import { runKernel } from '../../driver/run.js';
+import { SourceProject } from '../../driver/source.js';
+import { placeTensors } from '../../driver/tensors.js';
+import { openDevice } from '../../runtime/index.js';
+import { ROOT } from '../house/sources.js';
+
+const device = await openDevice('webgpu:software');
+const interpreter = await openDevice('interpret');
+afterAll(() => device.destroy());
+
+const { kernels } = new SourceProject().read(`${ROOT}test/driver/fixtures/scale.ts`);
+const decl = kernels.find((k) => k.name === 'scale');
+if (decl === undefined) throw new Error('the fixture declares no kernel');
+
+const reference: Reference = {
+  shape: { N: 100 },
+  scalars: { a: 2 },
+  tokens: ({ N = 0 }) => N,
+  run: ({ inputs: { x }, scalars: { a = 0 }, options: { offset } }) => ({
+    y: (x ?? new Float64Array(0)).map((v) => v * a + Number(offset)),
+  }),
+};
+
+describe('a checked run', () => {
+  test('right, with everything that a report says', async () => {
+    const report = await runKernel({ decl, reference, device, seed: 3, options: { offset: 4 }, time: true });
+    expect(report).toMatchObject({
+      ok: true,
+      checked: true,
+      dims: { N: 100 },
+      config: { C: 64, warps: 1 },
+      tokens: 100,
+    });
+    expect(report.options).toEqual({ offset: 4 });
+    expect(report.timing?.samples.length).toBeGreaterThan(0);
+    expect(report.values.y?.length).toBe(100);
+  });
+
+  test('a wrong result is seen', async () => {
+    const short: Reference = { ...reference, run: () => ({ y: new Float64Array(100).fill(1) }) };
+    const report = await runKernel({ decl, reference: short, device });
+    expect(report.ok).toBe(false);
+    expect(report.outputs[0]?.worst).not.toBe(null);
+  });
+
+  test('the same seed gives the same bits, another one gives others', async () => {
+    const values = async (seed: number) => (await runKernel({ decl, reference, device: interpreter, seed })).values.y;
+    expect(await values(1)).toEqual(await values(1));
+    expect(await values(1)).not.toEqual(await values(2));
+  });
+
+  test('a second run of other sizes compiles nothing', async () => {
+    const first = await runKernel({ decl, reference, device, dims: { N: 64 } });
+    const second = await runKernel({ decl, reference, device, dims: { N: 1 } });
+    expect(second.compile.codegen).toBe(first.compile.codegen);
+    expect(second.ok).toBe(true);
+  });
+
+  test('nothing stays allocated after a refusal', async () => {
+    await expect(runKernel({ decl, reference, device, config: { C: 63 } })).rejects.toThrow(/LAC0907/);
+    expect((await runKernel({ decl, reference, device })).ok).toBe(true);
+  });
+});
+
+describe('tensors of a run', () => {
+  const args = [{ name: 'x', dir: 'in', dtype: 'f32', dims: ['B', 'N', 'D'] }] as const;
+
+  test('any order of axes and gaps between rows: the same values', async () => {
+    const orders = fc.constantFrom([0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]);
+    const sizes = fc.tuple(
+      fc.integer({ min: 0, max: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(sizes, orders, fc.integer({ min: 0, max: 3 }), async ([B, N, D], layout, rowPadding) => {
+        const x = Float64Array.from({ length: B * N * D }, (_, i) => i);
+        const placed = placeTensors(interpreter, args, {}, { B, N, D }, { x }, { layout, rowPadding });
+        expect(await placed.tensors.x?.read()).toEqual(x);
+        const strides = placed.tensors.x?.strides ?? [];
+        const stored = layout.map((axis) => strides[axis] ?? 0);
+        expect([...stored].sort((a, b) => b - a)).toEqual(stored);
+        placed.free();
+      }),
+    );
+  });
+});
+
+describe('inputs', () => {
+  test('standard normal by default, rounded to the dtype, each argument its own stream', () => {
+    const args = ['x', 'y'].map((name) => ({ name, dir: 'in', dtype: 'T', dims: ['N'] }) as const);
+    const { x, y } = makeInputs(args, { T: 'bf16' }, { N: 20_000 }, {}, 7);
+    if (!x || !y) throw new Error('inputs are missing');
+    const mean = x.reduce((a, b) => a + b, 0) / x.length;
+    const variance = x.reduce((a, b) => a + b * b, 0) / x.length;
+    expect(Math.abs(mean)).toBeLessThan(0.03);
+    expect(Math.abs(variance - 1)).toBeLessThan(0.05);
+    expect(x).not.toEqual(y);
+    const half = makeInputs(args.slice(0, 1), { T: 'bf16' }, { N: 20_000 }, {}, 7).x;
+    expect(half).toEqual(x);
+  });
+
+  test('integers are small and whole', () => {
+    const { x } = makeInputs([{ name: 'x', dir: 'in', dtype: 'i32', dims: ['N'] }], {}, { N: 500 }, {}, 0);
+    expect(new Set(x)).toEqual(new Set(Array.from({ length: 16 }, (_, i) => i)));
+  });
+
+  test('the stream is the same on every machine', () => {
+    const { uniform, normal } = randomStream(42, 'x');
+    const drawn = [uniform(), uniform(), normal(), normal()];
+    expect(drawn.slice(0, 2).map((v) => v * 2 ** 32)).toEqual([132377671, 434876000]);
+    expect(drawn.every((v) => Number.isFinite(v))).toBe(true);
+    expect(drawn).toEqual([randomStream(42, 'x')].flatMap((s) => [s.uniform(), s.uniform(), s.normal(), s.normal()]));
+    expect(randomStream(43, 'x').uniform()).not.toBe(drawn[0]);
+    expect(randomStream(42, 'y').uniform()).not.toBe(drawn[0]);
+  });
+});
