@@ -8,8 +8,7 @@ const LABEL = 9;
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)} ${text}`;
 
 export function deviceLine(device: Device): string {
-  const kind = { gpu: 'GPU', software: 'on the CPU', interpret: 'interpreter' }[device.info.kind];
-  return line('device', device.info.kind === 'interpret' ? device.name : `${device.name} (WebGPU, ${kind})`);
+  return line('device', device.info.kind === 'interpret' ? device.name : `${device.name}, through WebGPU`);
 }
 
 /** A run in a few readable lines. */
