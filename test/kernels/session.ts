@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Reference } from '../../driver/reference.js';
 import { type Report, type RunRequest, runKernel } from '../../driver/run.js';
-import type { KernelDecl } from '../../dsl/read/declaration.js';
-import { SourceProject } from '../../dsl/read/project.js';
+
+import { type KernelDecl, SourceProject } from '../../driver/source.js';
 import type { Device } from '../../runtime/device.js';
 import { openDevice } from '../../runtime/open.js';
 
