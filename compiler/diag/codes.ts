@@ -52,7 +52,7 @@ export const CODES = {
   LAC0007: {
     title: 'kernel too large',
     explain:
-      'Unrolled loops and inlined calls made this kernel larger than the compiler takes (2,000,000 evaluated nodes, 64 calls inlined in one another, 1000 nested evaluations).',
+      'Unrolled loops and inlined calls made this kernel larger than the compiler takes (200,000 evaluated nodes, 64 calls inlined in one another, 1000 nested evaluations).',
     wrong: 'for (const i of range(10_000_000, { unroll: true })) x += i;',
     right: 'for (const i of range(10_000_000)) x += i;',
   },

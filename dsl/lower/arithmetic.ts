@@ -92,6 +92,7 @@ function compareStrings(op: string, a: Val, b: Val): Val | null {
 function notNumber(ev: Evaluator, node: ts.Node, op: string, bad: Operand, a: Operand, b: Operand): Val {
   return ev.error('LAC0203', node, `${op} takes numbers, masks and tiles, not ${describe(bad.val)}`, {
     labels: typeLabels(a, b),
+    help: bad.val.kind === 'view' ? ['load a tile of it: view.load(origin, shape)'] : [],
   });
 }
 

@@ -120,6 +120,12 @@ function mapArray(call: Call, items: readonly Val[]): Val {
   };
 }
 
+/** Value of a function in a declaration (`grid`, `prune`): its findings name no call, since nobody wrote one. */
+export function callDeclared(ev: Evaluator, fn: FnVal, given: Operand): Val {
+  const frame: Frame = { callee: fn.name, node: fn.node, call: null, parent: ev.frame, depth: ev.frame.depth + 1 };
+  return callBody(ev, fn, [given], frame);
+}
+
 /** Inlines a call: parameters are bound, the body is walked into a region of its own, `return` gives the value. */
 export function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: ts.Node): Val {
   const frame = enter(ev, fn, node);

@@ -3,7 +3,16 @@ import type { Value } from '../../compiler/ir/module.js';
 import { type DType, isFloat, isInt, sameShape, tileType } from '../../compiler/ir/types.js';
 import { spanOf } from '../read/diagnostics.js';
 import { type Evaluator, textOf } from './evaluator.js';
-import { type BoolVal, describe, type NumVal, rankOf, type TileVal, tileTypeOf, type Val } from './value.js';
+import {
+  type BoolVal,
+  describe,
+  isMask as isMaskTile,
+  type NumVal,
+  rankOf,
+  type TileVal,
+  tileTypeOf,
+  type Val,
+} from './value.js';
 
 /** A value with the expression it came from, for messages. */
 export interface Operand<V extends Val = Val> {
@@ -40,18 +49,21 @@ export function commonDType(ev: Evaluator, node: ts.Node, operands: readonly Ope
 }
 
 function mixed(ev: Evaluator, node: ts.Node, a: Operand, b: Operand): null {
-  const masks = [a, b].filter(
-    (o) => o.val.kind === 'bool' || (o.val.kind === 'tile' && tileTypeOf(o.val).dtype === 'i1'),
-  );
-  const [mask] = masks;
-  const help = mask
-    ? {
-        text: 'cast the mask to a number: 1 where it holds, 0 elsewhere',
-        edit: { span: spanOf(mask.node), newText: `cast(${textOf(mask.node, 400)}, f32)` },
-      }
-    : 'cast one of them: cast(x, i32) or cast(x, u32) keeps the bits';
-  const what = mask ? 'a mask and a number do not mix' : 'i32 and u32 do not mix';
-  ev.error('LAC0205', node, what, { labels: typeLabels(a, b), help: [help] });
+  const isMask = (o: Operand): boolean => o.val.kind === 'bool' || (o.val.kind === 'tile' && isMaskTile(o.val));
+  const [mask, other] = isMask(a) ? [a, b] : [b, a];
+  const labels = typeLabels(a, b);
+  if (!isMask(mask)) {
+    const help = ['cast one of them: cast(x, i32) or cast(x, u32) keeps the bits'];
+    ev.error('LAC0205', node, 'i32 and u32 do not mix', { labels, help });
+    return null;
+  }
+  const to = other.val.kind === 'tile' ? tileTypeOf(other.val).dtype : 'f32';
+  const newText = `cast(${textOf(mask.node, 400).replace(/^\(([^()]*)\)$/, '$1')}, ${to})`;
+  const text = 'cast the mask to a number: 1 where it holds, 0 elsewhere';
+  ev.error('LAC0205', node, 'a mask and a number do not mix', {
+    labels,
+    help: [{ text, edit: { span: spanOf(mask.node), newText } }],
+  });
   return null;
 }
 

@@ -92,7 +92,7 @@ export function unknownProperty(ev: Evaluator, at: ts.Node, name: string, from: 
   return ev.error(
     declared ? 'LAC0305' : 'LAC0110',
     at,
-    `${describe(from)} ${declared ? 'do not include' : 'has no'} ${name}`,
+    `${from.kind === 'obj' && !declared ? 'this object' : describe(from)} ${declared ? 'do not include' : 'has no'} ${name}`,
     { help },
   );
 }

@@ -1,6 +1,8 @@
-import type { ts } from 'ts-morph';
+import { ts } from 'ts-morph';
+import type { Help } from '../../compiler/diag/diagnostic.js';
 import { spanOf } from '../read/diagnostics.js';
 import type { Binding, Exported, SourceModule } from '../read/module.js';
+import { isLanguage } from '../read/resolve.js';
 import { MATH_CONSTANTS, MATH_FUNCTIONS } from './builtins/fold.js';
 import { languageNames, languageValue } from './builtins/table.js';
 import type { Evaluator } from './evaluator.js';
@@ -44,9 +46,20 @@ const MATH: NamespaceVal = {
   },
 };
 
+/** An edit that adds a name to the import of the language, where there is one with a list. */
+function importHelp(module: SourceModule, name: string): string | Help {
+  const text = `import { ${name} } from 'lac'`;
+  for (const b of module.bindings.values()) {
+    if (b.kind !== 'import' || !ts.isImportSpecifier(b.node) || !isLanguage(module.path, b.specifier)) continue;
+    const end = spanOf(b.node).end;
+    return { text, edit: { span: { ...spanOf(b.node), start: end }, newText: `, ${name}` } };
+  }
+  return text;
+}
+
 function unknownName(ev: Evaluator, node: ts.Identifier, scope: Scope): Val {
   if (languageValue(node.text) !== undefined)
-    return ev.error('LAC0104', node, `${node.text} is not imported`, { help: [`import { ${node.text} } from 'lac'`] });
+    return ev.error('LAC0104', node, `${node.text} is not imported`, { help: [importHelp(scope.module, node.text)] });
   const meant = didYouMean(node.text, [...scope.names(), ...scope.module.bindings.keys(), ...languageNames()]);
   return ev.error('LAC0104', node, `there is no ${node.text} here`, {
     help: meant === undefined ? [] : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(node), newText: meant } }],

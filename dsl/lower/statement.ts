@@ -48,8 +48,6 @@ function dispatch(ev: Evaluator, node: ts.Statement, scope: Scope): Completion {
 }
 
 const INSTEAD: Readonly<Partial<Record<ts.SyntaxKind, readonly [what: string, help: string]>>> = {
-  [ts.SyntaxKind.ForStatement]: ['three-part for loops', 'write for (const i of range(begin, end, step))'],
-  [ts.SyntaxKind.ForInStatement]: ['for ... in', 'write for (const i of range(n))'],
   [ts.SyntaxKind.DoStatement]: ['do ... while', 'write for (const i of range(n))'],
   [ts.SyntaxKind.BreakStatement]: ['break', 'say it in the bounds of the range, or select with where()'],
   [ts.SyntaxKind.SwitchStatement]: ['switch', 'write if ... else'],
@@ -69,6 +67,12 @@ function noSuchStatement(ev: Evaluator, node: ts.Statement): Completion {
         ? 'write for (const i of range(n))'
         : 'put the rest of the loop in an if, or select with where()';
     ev.error('LAC0102', firstToken(node, what), `${what} is declared but not built yet`, { help: [help] });
+    return null;
+  }
+  if (ts.isForStatement(node) || ts.isForInStatement(node)) {
+    ev.error('LAC0108', firstToken(node, 'for'), 'a loop runs over range(...)', {
+      help: ['write for (const i of range(begin, end, step))'],
+    });
     return null;
   }
   const [what, help] = INSTEAD[node.kind] ?? ['such statements', 'use const, let, if, for of range() and calls'];

@@ -3,8 +3,8 @@ import type { ArgSpec } from '../../compiler/artifact.js';
 import type { Span } from '../../compiler/diag/diagnostic.js';
 import type { Expr } from '../../compiler/expr.js';
 import type { Access, DType } from '../../compiler/ir/types.js';
-import { arg, type Call, elementNode, wrong } from '../lower/builtins/arguments.js';
-import { inlineCall } from '../lower/call.js';
+import { arg, type Call, elementNode, propertyNode, wrong } from '../lower/builtins/arguments.js';
+import { callDeclared } from '../lower/call.js';
 import type { Operand } from '../lower/convert.js';
 import { didYouMean, isName } from '../lower/names.js';
 import { propertyOf } from '../lower/pattern.js';
@@ -181,6 +181,7 @@ class SpecReader {
         help: [meant ? `did you mean ${meant}?` : `the parts are ${SPEC_KEYS.join(', ')}`],
       });
     }
+    if (!this.#ok) return;
     for (const key of ['args', 'grid'] as const)
       if (!this.#spec.props.has(key))
         this.#fail('LAC0301', this.#call.node, `this kernel has no ${key}`, { help: [`add ${key}: ...`] });
@@ -320,7 +321,7 @@ class SpecReader {
     }
     const fn = part.val;
     const before = this.#call.ev.findings.list.length;
-    const val = inlineCall(this.#call.ev, fn, [{ val: sizes, node: part.node }], part.node);
+    const val = callDeclared(this.#call.ev, fn, { val: sizes, node: part.node });
     if (val.kind === 'poison' || this.#call.ev.findings.list.length > before) this.#ok = false;
     return val.kind === 'poison' ? null : { val, node: fn.node.body ?? part.node };
   }
@@ -384,17 +385,6 @@ function optionData(options: ReadonlyMap<string, Val>): Record<string, OptionVal
 function optionValue(v: Val): OptionValue {
   if (v.kind === 'fn') return { function: v.name, span: spanOf(v.node) };
   return v.kind === 'bool' || v.kind === 'num' ? v.value : false;
-}
-
-/** The node of a property of an object literal; undefined where the literal is elsewhere. */
-function propertyNode(node: ts.Node, name: string): ts.Node | undefined {
-  if (!('properties' in node)) return undefined;
-  const p = (node.properties as ts.NodeArray<ts.ObjectLiteralElementLike>).find((e) => e.name?.getText() === name);
-  return p === undefined
-    ? undefined
-    : 'initializer' in p && p.initializer !== undefined
-      ? (p.initializer as ts.Node)
-      : p;
 }
 
 /** `k.with({ causal: true })`: another kernel, with these options in force. */

@@ -50,6 +50,13 @@ export class SourceProject {
     for (const { module } of this.#files.values()) module?.values.clear();
   }
 
+  /** Gives a file a text of its own, as an editor holds it; `invalidate` goes back to the disk. */
+  override(file: string, text: string): void {
+    this.invalidate(file);
+    const path = resolve(file);
+    this.#files.set(path, parsed(path, text));
+  }
+
   /** Text of a file that was read, for rendering; undefined for any other. */
   text(file: string): string | undefined {
     return this.#files.get(resolve(file))?.text;
@@ -98,9 +105,13 @@ export class SourceProject {
   #parse(file: string): Loaded {
     const text = readText(file);
     if (typeof text !== 'string') return { module: null, text: '', diagnostics: [text] };
-    const { source, diagnostics } = parseFile(file, text);
-    return { module: source === null ? null : moduleOf(file, text, source), text, diagnostics };
+    return parsed(file, text);
   }
+}
+
+function parsed(file: string, text: string): Loaded {
+  const { source, diagnostics } = parseFile(file, text);
+  return { module: source === null ? null : moduleOf(file, text, source), text, diagnostics };
 }
 
 function readText(file: string): string | Diagnostic {

@@ -18,7 +18,9 @@ export function golden(project: SourceProject, root: string, diagnostics: readon
     message: clean(d.message),
     ...(d.span === null ? {} : { file: relative(root, d.span.file), ...place(project, d.span) }),
     labels: d.labels.map((l) => ({ ...place(project, l.span), label: l.text })),
-    help: d.help.map((h) => (h.edit ? { ...place(project, h.edit.span), help: h.text, write: h.edit.newText } : h.text)),
+    help: d.help.map((h) =>
+      h.edit ? { ...place(project, h.edit.span), help: h.text, write: h.edit.newText } : h.text,
+    ),
   }));
   return `${JSON.stringify(list, null, 2)}\n`;
 }

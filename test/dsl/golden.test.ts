@@ -36,7 +36,11 @@ describe('an edit that a help offers repairs what it is offered for', () => {
       for (const h of d.help) if (h.edit !== undefined) expectRepaired(file, d, h.edit);
   });
 
-  function expectRepaired(file: string, d: Diagnostic, edit: { span: { start: number; end: number }; newText: string }) {
+  function expectRepaired(
+    file: string,
+    d: Diagnostic,
+    edit: { span: { start: number; end: number }; newText: string },
+  ) {
     const text = readFileSync(file, 'utf8');
     const dir = mkdtempSync(join(tmpdir(), 'lac-edit-'));
     writeFileSync(join(dir, 'package.json'), '{}');

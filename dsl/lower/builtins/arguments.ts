@@ -3,7 +3,7 @@ import { type DType, sizeOf } from '../../../compiler/ir/types.js';
 import { isNumeric, type Joined, type Numeric, type Operand, typeLabels } from '../convert.js';
 import type { Evaluator } from '../evaluator.js';
 import { didYouMean } from '../names.js';
-import { describe, type NumVal, type TileVal, type Val } from '../value.js';
+import { describe, type NumVal, rankOf, type TileVal, type Val } from '../value.js';
 
 /** Elements of the largest tile. Bounds the work of hostile source; devices have far lower limits. */
 export const MAX_TILE_ELEMENTS = 1 << 22;
@@ -23,10 +23,15 @@ export function arg(call: Call, i: number): Operand {
 
 export const isGiven = (o: Operand): boolean => o.val.kind !== 'none';
 
+/** A view is where a tile is; the tile is what load() gives. */
+export const LOAD_FIRST = 'load a tile of it: view.load(origin, shape)';
+
 /** Reports an argument of the wrong kind, unless it stands for something already reported. */
 export function wrong(call: Call, o: Operand, needs: string, help: readonly string[] = []): null {
   if (o.val.kind !== 'poison')
-    call.ev.error('LAC0222', o.node, `${call.name} needs ${needs} here, not ${describe(o.val)}`, { help });
+    call.ev.error('LAC0222', o.node, `${call.name} needs ${needs} here, not ${describe(o.val)}`, {
+      help: help.length > 0 || o.val.kind !== 'view' ? help : [LOAD_FIRST],
+    });
   return null;
 }
 
@@ -54,7 +59,7 @@ export function constantOf(call: Call, o: Operand, what: string): NumVal | null 
 
 export function axisArg(call: Call, i: number, rank: number): number | null {
   const o = arg(call, i);
-  if (o.val.kind === 'tile') {
+  if (o.val.kind === 'tile' && rankOf(o.val) > 0) {
     const help =
       call.name === 'max' || call.name === 'min' ? [`elementwise, of two values: ${call.name}imum(a, b)`] : [];
     return wrong(call, o, 'an axis (0, 1 or 2)', help);
@@ -118,6 +123,17 @@ export function elementNode(node: ts.Node, j: number): ts.Node {
   return ('elements' in node ? (node.elements as ts.NodeArray<ts.Node>)[j] : undefined) ?? node;
 }
 
+/** The node of a property of an object literal; undefined where the literal is elsewhere. */
+export function propertyNode(node: ts.Node, name: string): ts.Node | undefined {
+  if (!('properties' in node)) return undefined;
+  const p = (node.properties as ts.NodeArray<ts.ObjectLiteralElementLike>).find((e) => e.name?.getText() === name);
+  return p === undefined
+    ? undefined
+    : 'initializer' in p && p.initializer !== undefined
+      ? (p.initializer as ts.Node)
+      : p;
+}
+
 /** Names and kinds of an options object; the values are read with `options.get`. */
 export type OptionKinds = Readonly<Record<string, readonly Val['kind'][]>>;
 
@@ -129,7 +145,7 @@ export function optionsArg(call: Call, i: number, kinds: OptionKinds): ReadonlyM
   const found = new Map<string, Val>();
   for (const [name, value] of o.val.props) {
     const val = typeof value === 'function' ? value() : value;
-    if (!checkOption(call, o.node, name, val, kinds)) return null;
+    if (!checkOption(call, propertyNode(o.node, name) ?? o.node, name, val, kinds)) return null;
     if (val.kind !== 'none') found.set(name, val);
   }
   return found;
