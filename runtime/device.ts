@@ -83,8 +83,8 @@ export interface Device {
   launch(plan: LaunchPlan): Promise<void>;
   /** Waits for everything submitted, and throws what went wrong meanwhile. */
   synchronize(): Promise<void>;
-  /** Launches the plan many times. Inout arguments change with every launch. */
-  time(plan: LaunchPlan, options?: TimeOptions): Promise<Timing>;
+  /** Launches the plan, or all plans in their order, many times. Inout arguments change with every launch. */
+  time(plan: LaunchPlan | readonly LaunchPlan[], options?: TimeOptions): Promise<Timing>;
   /** Gives everything back. Idempotent; every tensor of the device is gone. */
   destroy(): void;
 }

@@ -49,8 +49,11 @@ function operandOf(e: Emitter, v: Value): Operand {
   return { staged, flipped };
 }
 
-/** Fused multiply-adds (of a register group) in the body of a dot's loop: enough to hide the latency of memory. */
-const DEFAULT_UNROLL = 32;
+/**
+ * Multiply-adds (of a register group) in the body of a dot's loop. On an H100 4 to 32 run alike and 128 is slower;
+ * what is short compiles fast everywhere.
+ */
+const UNROLL = 8;
 
 /** Steps in one trip of the loop: the largest power of two within the budget that divides the trips. */
 function unrollOf(trips: number, perStep: number, budget: number): number {
@@ -71,8 +74,11 @@ export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const step = wide ? 4 : 1;
   const body = wide ? gen.wideStep() : gen.plainStep();
   const trips = K / step;
-  const unroll = unrollOf(trips, acc.groups.length * step, e.ctx.unroll ?? DEFAULT_UNROLL);
-  const copies = Array.from({ length: unroll }, (_, u) => `{\nlet k = ${unroll === trips ? `${u}i` : sum('k0', u)};\n${body}\n}`);
+  const unroll = unrollOf(trips, acc.groups.length * step, UNROLL);
+  const copies = Array.from(
+    { length: unroll },
+    (_, u) => `{\nlet k = ${unroll === trips ? `${u}i` : sum('k0', u)};\n${body}\n}`,
+  );
   const reads = [a.staged.buffer, b.staged.buffer];
   if (unroll === trips) e.line(copies.join('\n'), reads);
   else e.line(`for (var k0 = 0i; k0 < ${trips}i; k0 += ${unroll}i) {\n${copies.join('\n')}\n}`, reads);

@@ -1,8 +1,8 @@
 import type { BindingSpec, ParamSlot } from '../../compiler/artifact.js';
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import { cloneKernel } from '../../compiler/ir/clone.js';
 import { type AnyOp, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
 import { blockedLayout } from '../../compiler/layout/blocked.js';
-import { cloneKernel } from '../../compiler/ir/clone.js';
 import { inferLayouts } from '../../compiler/passes/infer-layouts.js';
 import { prefetchLoads } from '../../compiler/passes/prefetch-loads.js';
 import { raiseOperands } from '../../compiler/passes/raise-operands.js';

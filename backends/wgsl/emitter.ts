@@ -17,8 +17,6 @@ export interface WgslContext {
   readonly facts: Readonly<Record<string, ArgFacts>>;
   /** Extents of the program axes, where known: they prove that `at(b, h)` stays inside. */
   readonly grid?: Readonly<Record<string, Expr>>;
-  /** Multiply-adds in the body of a dot's loop; more hides latency on a GPU, and costs compile time everywhere. */
-  readonly unroll?: number;
 }
 
 /** Names of types that a prefix and a number could spell. */

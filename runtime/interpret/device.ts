@@ -76,11 +76,12 @@ export class InterpretDevice implements Device {
     this.#live();
   }
 
-  async time(plan: LaunchPlan, options: TimeOptions = {}): Promise<Timing> {
+  async time(plan: LaunchPlan | readonly LaunchPlan[], options: TimeOptions = {}): Promise<Timing> {
+    const plans = 'kernel' in plan ? [plan] : plan;
     const samples: number[] = [];
     for (let i = 0; i < (options.repeat ?? 1); i++) {
       const begin = performance.now();
-      await this.launch(plan);
+      for (const one of plans) await this.launch(one);
       samples.push(performance.now() - begin);
     }
     return summarize(samples, 'host');

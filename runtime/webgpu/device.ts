@@ -12,7 +12,7 @@ import { MAP_READ } from './flags.js';
 import { ParamRing } from './param-ring.js';
 import { PipelineCache } from './pipelines.js';
 import { WebGpuStorage } from './storage.js';
-import { timePlan } from './timing.js';
+import { timePlans } from './timing.js';
 
 /** A launch with everything that the device needs resolved. */
 export interface Dispatch {
@@ -134,7 +134,7 @@ export class WebGpuDevice implements Device {
     const dispatch = await this.dispatchOf(plan);
     if (!dispatch) return;
     const encoder = this.gpu.createCommandEncoder();
-    encodeDispatch(encoder, dispatch);
+    encodeDispatches(encoder, [dispatch]);
     this.gpu.queue.submit([encoder.finish()]);
   }
 
@@ -160,9 +160,9 @@ export class WebGpuDevice implements Device {
     if (error) throw error;
   }
 
-  time(plan: LaunchPlan, options: TimeOptions = {}): Promise<Timing> {
+  time(plan: LaunchPlan | readonly LaunchPlan[], options: TimeOptions = {}): Promise<Timing> {
     this.#live();
-    return timePlan(this, plan, options);
+    return timePlans(this, 'kernel' in plan ? [plan] : plan, options);
   }
 
   destroy(): void {
@@ -184,15 +184,18 @@ export class WebGpuDevice implements Device {
   }
 }
 
-export function encodeDispatch(
+/** Dispatches of one pass run in order, and each sees what the earlier ones stored (WebGPU 16.1.2). */
+export function encodeDispatches(
   encoder: GPUCommandEncoder,
-  d: Dispatch,
+  dispatches: readonly Dispatch[],
   timestampWrites?: GPUComputePassTimestampWrites,
 ): void {
   const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
-  pass.setPipeline(d.pipeline);
-  pass.setBindGroup(0, d.bindGroup);
-  pass.dispatchWorkgroups(...d.groups);
+  for (const d of dispatches) {
+    pass.setPipeline(d.pipeline);
+    pass.setBindGroup(0, d.bindGroup);
+    pass.dispatchWorkgroups(...d.groups);
+  }
   pass.end();
 }
 

@@ -1,29 +1,38 @@
 import type { TimeOptions, Timing } from '../device.js';
 import type { LaunchPlan } from '../launch.js';
 import { summarize } from '../timing.js';
-import { type Dispatch, encodeDispatch, type WebGpuDevice } from './device.js';
+import { type Dispatch, encodeDispatches, type WebGpuDevice } from './device.js';
 import { MAP_READ, USAGE } from './flags.js';
 
 /** Queries of one set, at most (WebGPU 4.4). */
 const MAX_QUERIES = 4096;
 
-export async function timePlan(device: WebGpuDevice, plan: LaunchPlan, options: TimeOptions): Promise<Timing> {
+/** Times the launches together, in their order: one sample is all of them. */
+export async function timePlans(
+  device: WebGpuDevice,
+  plans: readonly LaunchPlan[],
+  options: TimeOptions,
+): Promise<Timing> {
   const repeat = Math.max(1, Math.min(options.repeat ?? 20, MAX_QUERIES / 2));
-  const dispatch = await device.dispatchOf(plan);
-  if (!dispatch) return summarize([0], 'host');
+  const dispatch: Dispatch[] = [];
+  for (const plan of plans) {
+    const one = await device.dispatchOf(plan);
+    if (one) dispatch.push(one);
+  }
+  if (dispatch.length === 0) return summarize([0], 'host');
   await warmUp(device, dispatch, options);
   const samples = device.features.has('timestamp-query') ? await timestamps(device, dispatch, repeat) : null;
   await device.synchronize();
   return samples ? summarize(samples, 'timestamp') : summarize(await hostTimes(device, dispatch, repeat), 'host');
 }
 
-function submit(device: WebGpuDevice, dispatch: Dispatch, stamps?: GPUComputePassTimestampWrites): void {
+function submit(device: WebGpuDevice, dispatch: readonly Dispatch[], stamps?: GPUComputePassTimestampWrites): void {
   const encoder = device.gpu.createCommandEncoder();
-  encodeDispatch(encoder, dispatch, stamps);
+  encodeDispatches(encoder, dispatch, stamps);
   device.gpu.queue.submit([encoder.finish()]);
 }
 
-async function warmUp(device: WebGpuDevice, dispatch: Dispatch, options: TimeOptions): Promise<void> {
+async function warmUp(device: WebGpuDevice, dispatch: readonly Dispatch[], options: TimeOptions): Promise<void> {
   const begin = performance.now();
   const launches = options.warmup ?? 3;
   for (let i = 0; i < launches; i++) submit(device, dispatch);
@@ -35,7 +44,11 @@ async function warmUp(device: WebGpuDevice, dispatch: Dispatch, options: TimeOpt
 }
 
 /** Milliseconds of each launch by the device's own clock; null where that clock does not run. */
-async function timestamps(device: WebGpuDevice, dispatch: Dispatch, repeat: number): Promise<number[] | null> {
+async function timestamps(
+  device: WebGpuDevice,
+  dispatch: readonly Dispatch[],
+  repeat: number,
+): Promise<number[] | null> {
   const { gpu } = device;
   const bytes = repeat * 16;
   const querySet = gpu.createQuerySet({ type: 'timestamp', count: repeat * 2 });
@@ -57,7 +70,7 @@ async function timestamps(device: WebGpuDevice, dispatch: Dispatch, repeat: numb
   }
 }
 
-async function hostTimes(device: WebGpuDevice, dispatch: Dispatch, repeat: number): Promise<number[]> {
+async function hostTimes(device: WebGpuDevice, dispatch: readonly Dispatch[], repeat: number): Promise<number[]> {
   const samples: number[] = [];
   for (let i = 0; i < repeat; i++) {
     const begin = performance.now();
