@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compare } from '../../driver/compare.js';
 import type { Reference } from '../../driver/reference.js';
-import type { RunRequest } from '../../driver/run.js';
+import { type RunRequest, runKernel } from '../../driver/run.js';
 import type { Device } from '../../runtime/device.js';
 import * as attention from './cases/attention.ref.js';
 import * as control from './cases/control.ref.js';
@@ -113,5 +114,39 @@ describe('small kernels', () => {
     });
     it('is its formula with every value rounded', () => property(c, rounding, 8));
     it('is its formula on WebGPU', () => property(c, device, 8));
+  });
+
+  it('computes every unary function by itself, on every device', async () => {
+    const decl = kernelOf('test/kernels/cases/elementwise.ts', 'math');
+    const [N, F] = [400, elementwise.ROWS.length];
+    const x = Float64Array.from({ length: N }, (_, i) => (i - N / 2) / 64);
+    for (const on of [exact, rounding, device]) {
+      const request = { decl, reference: elementwise.math, device: on, dims: { N, F }, inputs: { x }, check: false };
+      const { y } = (await runKernel(request)).values;
+      elementwise.ROWS.forEach((f, row) => {
+        const want = x.map((t) => f(t, Math.abs(t) + 0.125));
+        const wave = row === 10 || row === 11;
+        const tolerance = wave ? { rmse: 2 ** -11, element: 2 ** -10 } : { rmse: 3e-6, element: 3e-5 };
+        const got = y?.subarray(row * N, (row + 1) * N) ?? new Float64Array(0);
+        const { ok, ...figures } = compare(`row ${row}`, got, want, [N], tolerance);
+        expect(ok, JSON.stringify({ device: on.name, ...figures })).toBe(true);
+      });
+    }
+  });
+
+  it('notices one wrong element, a NaN and a missing output', async () => {
+    const decl = kernelOf('test/kernels/cases/matmul.ts', 'matmul');
+    const wrong = (change: (y: Float64Array) => Float64Array): Reference => ({
+      ...matmul.matmul,
+      run: (ctx) => ({ y: change(matmul.matmul.run(ctx).y ?? new Float64Array(0)) }),
+    });
+    for (const on of [rounding, device]) {
+      const run = (reference: Reference) => runKernel({ decl, reference, device: on });
+      const shifted = await run(wrong((y) => y.with(77, (y[77] ?? 0) * 1.01 + 0.01)));
+      expect(shifted.ok).toBe(false);
+      expect(shifted.outputs[0]?.worst?.index).toEqual([1, 32]);
+      expect((await run(wrong((y) => y.with(3, Number.NaN)))).ok).toBe(false);
+      await expect(run({ ...matmul.matmul, run: () => ({}) })).rejects.toThrow('LAC0905');
+    }
   });
 });
