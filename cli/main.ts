@@ -21,7 +21,8 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    exitCode = report(error, output);
+    // What an interrupted verb could not finish is no finding.
+    if (!interrupt.signal.aborted) exitCode = report(error, output);
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
   }
@@ -68,6 +69,12 @@ function report(error: unknown, output: Output): ExitCode {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok);
   throw error;
+});
+
+/** An error outside of any verb's promise: ours, like every other that is not a LacError. */
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${bugText(error, process.argv.includes('-v'))}\n`);
+  process.exit(EXIT.bug);
 });
 
 process.exitCode = await main(process.argv.slice(2));
