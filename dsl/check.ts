@@ -37,6 +37,8 @@ export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
   const first = lowerKernel(decl, base);
   findings.addAll(first.diagnostics);
   warn(first, findings);
+  // A kernel that is too large is so in every variant, each time at another place.
+  if (findings.list.some((d) => d.code === 'LAC0007')) return findings.list;
   for (const { name, what, spec } of others)
     if (first.named.has(name) || Object.hasOwn(decl.dtypes, name)) addVariant(decl, spec, what, findings);
   for (const [name, value] of Object.entries(decl.options))

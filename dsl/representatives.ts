@@ -5,9 +5,7 @@ import type { KernelDecl } from './read/declaration.js';
 
 /** Sizes tried for comptime dimensions. Powers of two: kernels may divide them. */
 const SIZES = [64, 128, 256, 32, 16, 512, 8, 1024];
-/** Size of the dimensions that stay unknown until launch, where prune asks for them. */
-const RUN_TIME_SIZE = 1000;
-const MOST_TRIES = 4000;
+const MOST_TRIES = 1000;
 
 /** `name` is the knob or dtype parameter that differs from the base, `what` says how. */
 export interface Other {
@@ -52,10 +50,17 @@ function* otherDTypes(decl: KernelDecl, base: Specialisation) {
     }
 }
 
+/** Whether prune lets a configuration live at some sizes of the dimensions that stay unknown until launch. */
 function passes(decl: KernelDecl, config: Numbers, comptime: Numbers): boolean {
-  if (decl.prune === null) return true;
-  const sizes = Object.fromEntries(decl.dims.map((d) => [d, RUN_TIME_SIZE]));
-  return evaluateExpr(decl.prune, { ...sizes, ...config, ...comptime }) !== 0;
+  const { prune } = decl;
+  if (prune === null) return true;
+  return runTimeSizes(decl).some((sizes) => evaluateExpr(prune, { ...sizes, ...config, ...comptime }) !== 0);
+}
+
+/** All large, all small, and one large among small ones: long sequences of few heads, many heads of short ones. */
+function runTimeSizes(decl: KernelDecl): readonly Numbers[] {
+  const all = (size: number) => Object.fromEntries(decl.dims.map((d) => [d, size]));
+  return [all(1000), all(1), ...decl.dims.map((d) => ({ ...all(2), [d]: 4096 }))];
 }
 
 const firstConfig = (decl: KernelDecl): Numbers =>

@@ -1,7 +1,8 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import type { ExprOp } from '../../compiler/expr.js';
 import { newBlock, type Value } from '../../compiler/ir/module.js';
 import { deriveKernel } from '../read/declaration.js';
+import { ts } from '../read/typescript.js';
 import { symbolicCall } from './arithmetic.js';
 import type { Call } from './builtins/arguments.js';
 import { MATH_FUNCTIONS } from './builtins/fold.js';
@@ -15,7 +16,7 @@ import type { Frame, Scope } from './scope.js';
 import { runBody } from './statement.js';
 import { describe, type FnVal, type MethodVal, NONE, num, POISON, type Val } from './value.js';
 
-export function evaluateCall(ev: Evaluator, node: ts.CallExpression, scope: Scope): Val {
+export function evaluateCall(ev: Evaluator, node: TS.CallExpression, scope: Scope): Val {
   const callee = evaluate(ev, node.expression, scope);
   const args = spreadItems(ev, node.arguments, scope);
   switch (callee.kind) {
@@ -127,7 +128,7 @@ export function callDeclared(ev: Evaluator, fn: FnVal, given: Operand): Val {
 }
 
 /** Inlines a call: parameters are bound, the body is walked into a region of its own, `return` gives the value. */
-export function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: ts.Node): Val {
+export function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): Val {
   const frame = enter(ev, fn, node);
   if (frame === null) return POISON;
   if (ev.block === null) return callBody(ev, fn, args, frame);
@@ -153,7 +154,7 @@ export function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], n
   return replaceValues(result, [...op.results]);
 }
 
-function enter(ev: Evaluator, fn: FnVal, node: ts.Node): Frame | null {
+function enter(ev: Evaluator, fn: FnVal, node: TS.Node): Frame | null {
   for (let f: Frame | null = ev.frame; f !== null; f = f.parent)
     if (f.node === fn.node) {
       ev.error('LAC0105', node, `${fn.name} calls itself`, {
@@ -173,7 +174,7 @@ function enter(ev: Evaluator, fn: FnVal, node: ts.Node): Frame | null {
   return { callee: fn.name, node: fn.node, call: ev.locOf(node), parent: ev.frame, depth };
 }
 
-const isAsync = (node: ts.FunctionLikeDeclaration): boolean =>
+const isAsync = (node: TS.FunctionLikeDeclaration): boolean =>
   ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.AsyncKeyword);
 
 function callBody(ev: Evaluator, fn: FnVal, args: readonly Operand[], frame: Frame): Val {

@@ -1,4 +1,4 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import type { Code } from '../../compiler/diag/codes.js';
 import { diagnostic, type Help, type Label, type Span } from '../../compiler/diag/diagnostic.js';
 import { Builder } from '../../compiler/ir/builder.js';
@@ -7,6 +7,7 @@ import type { DType, TileType, Type } from '../../compiler/ir/types.js';
 import type { AttrsOf, OpName } from '../../compiler/ops/table.js';
 import { Findings, spanOf } from '../read/diagnostics.js';
 import type { SourceProject } from '../read/project.js';
+import { ts } from '../read/typescript.js';
 import { type Frame, rootFrame } from './scope.js';
 import { POISON, type PoisonVal } from './value.js';
 
@@ -47,12 +48,12 @@ export class Evaluator {
     this.dtypes = dtypes;
   }
 
-  error(code: Code, at: ts.Node | Span, message: string, more: More = {}): PoisonVal {
+  error(code: Code, at: TS.Node | Span, message: string, more: More = {}): PoisonVal {
     this.findings.add(diagnostic(code, message, isSpan(at) ? at : spanOf(at), this.#withCalls(more)));
     return POISON;
   }
 
-  warn(code: Code, at: ts.Node, message: string, more: More = {}): void {
+  warn(code: Code, at: TS.Node, message: string, more: More = {}): void {
     this.error(code, at, message, { ...more, severity: 'warning' });
   }
 
@@ -71,7 +72,7 @@ export class Evaluator {
   }
 
   /** Counts work and depth around the evaluation of one node. */
-  within<T>(node: ts.Node, run: () => T): T {
+  within<T>(node: TS.Node, run: () => T): T {
     if (++this.#steps > MAX_STEPS) this.#abandon(node, 'this kernel is too large once unrolled and inlined');
     if (++this.#depth > MAX_DEPTH) this.#abandon(node, 'calls and expressions are nested too deeply');
     try {
@@ -81,25 +82,25 @@ export class Evaluator {
     }
   }
 
-  #abandon(node: ts.Node, message: string): never {
+  #abandon(node: TS.Node, message: string): never {
     this.error('LAC0007', node, message, { help: ['unroll less: leave `unroll: true` away where it is not needed'] });
     throw new Abandon();
   }
 
-  locOf(node: ts.Node): Loc {
+  locOf(node: TS.Node): Loc {
     const { callee, call } = this.frame;
     return { span: spanOf(node), ...(callee === null ? {} : { callee }), ...(call === null ? {} : { caller: call }) };
   }
 
   /** Whether ops can be made here; says so where they cannot. */
-  emits(node: ts.Node): boolean {
+  emits(node: TS.Node): boolean {
     if (this.block !== null) return true;
     this.error('LAC0114', node, 'tiles exist only in the body of a kernel and in functions that it calls');
     return false;
   }
 
   op<N extends OpName>(
-    node: ts.Node,
+    node: TS.Node,
     name: N,
     operands: readonly Value[],
     attrs: AttrsOf<N>,
@@ -110,12 +111,12 @@ export class Evaluator {
     return new Builder(this.block, this.locOf(node)).op(name, operands, attrs, types, regions);
   }
 
-  value<N extends OpName>(node: ts.Node, name: N, operands: readonly Value[], attrs: AttrsOf<N>, type?: Type): Value {
+  value<N extends OpName>(node: TS.Node, name: N, operands: readonly Value[], attrs: AttrsOf<N>, type?: Type): Value {
     if (this.block === null) throw new Abandon();
     return new Builder(this.block, this.locOf(node)).value(name, operands, attrs, type);
   }
 
-  constant(node: ts.Node, value: number, type: TileType): Value {
+  constant(node: TS.Node, value: number, type: TileType): Value {
     return this.value(node, 'const', [], { value }, type);
   }
 
@@ -176,16 +177,16 @@ export class Evaluator {
   }
 }
 
-const isSpan = (x: ts.Node | Span): x is Span => !('kind' in x);
+const isSpan = (x: TS.Node | Span): x is Span => !('kind' in x);
 
 /** Source text of a node, shortened for messages. */
-export function textOf(node: ts.Node, most = 40): string {
+export function textOf(node: TS.Node, most = 40): string {
   const text = node.getText().replace(/\s+/g, ' ');
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 /** Innermost expression under parentheses, `as`, `satisfies` and `!`, which change no value. */
-export function bare(node: ts.Expression): ts.Expression {
+export function bare(node: TS.Expression): TS.Expression {
   let e = node;
   while (
     ts.isParenthesizedExpression(e) ||

@@ -1,5 +1,6 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import { spanOf } from '../read/diagnostics.js';
+import { ts } from '../read/typescript.js';
 import { binary, isBinaryOperator, logical, logicalNot, notMask, symbolicCall, unary } from './arithmetic.js';
 import { select } from './builtins/math.js';
 import { VIEW_METHODS } from './builtins/views.js';
@@ -13,16 +14,16 @@ import type { Scope } from './scope.js';
 import { bool, describe, NONE, num, POISON, rankOf, type TileVal, tileTypeOf, type Val, viewTypeOf } from './value.js';
 
 /** Value of an expression: compile-time data, or a tile whose ops were appended to the current block. */
-export function evaluate(ev: Evaluator, node: ts.Expression, scope: Scope): Val {
+export function evaluate(ev: Evaluator, node: TS.Expression, scope: Scope): Val {
   return ev.within(node, () => dispatch(ev, node, scope));
 }
 
-export const operand = (ev: Evaluator, node: ts.Expression, scope: Scope): Operand => ({
+export const operand = (ev: Evaluator, node: TS.Expression, scope: Scope): Operand => ({
   val: evaluate(ev, node, scope),
   node,
 });
 
-function dispatch(ev: Evaluator, node: ts.Expression, scope: Scope): Val {
+function dispatch(ev: Evaluator, node: TS.Expression, scope: Scope): Val {
   if (ts.isNumericLiteral(node)) return num(Number(node.text));
   if (ts.isIdentifier(node)) return lookUp(ev, node, scope);
   if (ts.isParenthesizedExpression(node) || ts.isAsExpression(node) || ts.isSatisfiesExpression(node))
@@ -45,20 +46,20 @@ function dispatch(ev: Evaluator, node: ts.Expression, scope: Scope): Val {
   return keyword(node) ?? noSuchExpression(ev, node);
 }
 
-function keyword(node: ts.Expression): Val | undefined {
+function keyword(node: TS.Expression): Val | undefined {
   if (node.kind === ts.SyntaxKind.TrueKeyword) return bool(true);
   if (node.kind === ts.SyntaxKind.FalseKeyword) return bool(false);
   return node.kind === ts.SyntaxKind.NullKeyword || ts.isOmittedExpression(node) ? NONE : undefined;
 }
 
-function closure(node: ts.ArrowFunction | ts.FunctionExpression, scope: Scope): Val {
+function closure(node: TS.ArrowFunction | TS.FunctionExpression, scope: Scope): Val {
   const declared =
     ts.isVariableDeclaration(node.parent) && ts.isIdentifier(node.parent.name) ? node.parent.name.text : '';
   const name = node.name?.text ?? (ts.isPropertyAssignment(node.parent) ? node.parent.name.getText() : declared);
   return { kind: 'fn', node, scope, name: name === '' ? 'function' : name };
 }
 
-const INSTEAD: Readonly<Partial<Record<ts.SyntaxKind, readonly [what: string, help: string]>>> = {
+const INSTEAD: Readonly<Partial<Record<TS.SyntaxKind, readonly [what: string, help: string]>>> = {
   [ts.SyntaxKind.AwaitExpression]: ['await', 'nothing in a kernel is asynchronous'],
   [ts.SyntaxKind.NewExpression]: ['new', 'use arrays and object literals of tiles and numbers'],
   [ts.SyntaxKind.ThisKeyword]: ['this', 'pass what is needed as an argument'],
@@ -73,7 +74,7 @@ const INSTEAD: Readonly<Partial<Record<ts.SyntaxKind, readonly [what: string, he
   [ts.SyntaxKind.SpreadElement]: ['spread here', 'name the elements'],
 };
 
-function noSuchExpression(ev: Evaluator, node: ts.Expression): Val {
+function noSuchExpression(ev: Evaluator, node: TS.Expression): Val {
   const [what, help] = INSTEAD[node.kind] ?? [
     `this expression (${ts.SyntaxKind[node.kind]})`,
     'use arithmetic, calls and the functions of the language',
@@ -81,7 +82,7 @@ function noSuchExpression(ev: Evaluator, node: ts.Expression): Val {
   return ev.error('LAC0103', node, `kernels have no ${what}`, { help: [help] });
 }
 
-function prefix(ev: Evaluator, node: ts.PrefixUnaryExpression, scope: Scope): Val {
+function prefix(ev: Evaluator, node: TS.PrefixUnaryExpression, scope: Scope): Val {
   const op = ts.tokenToString(node.operator);
   if (op === '++' || op === '--')
     return ev.error('LAC0103', node, 'kernels have no ++ and -- inside an expression', {
@@ -92,7 +93,7 @@ function prefix(ev: Evaluator, node: ts.PrefixUnaryExpression, scope: Scope): Va
   return op === '-' || op === '+' || op === '~' ? unary(ev, node, op, x) : POISON;
 }
 
-function binaryExpression(ev: Evaluator, node: ts.BinaryExpression, scope: Scope): Val {
+function binaryExpression(ev: Evaluator, node: TS.BinaryExpression, scope: Scope): Val {
   const op = ts.tokenToString(node.operatorToken.kind) ?? '';
   if (op === '&&' || op === '||') return shortCircuit(ev, node, op, scope);
   const isAssignment =
@@ -115,13 +116,13 @@ function binaryExpression(ev: Evaluator, node: ts.BinaryExpression, scope: Scope
 }
 
 /** An option on the left decides alone; everything else is a logical operation on masks. */
-function shortCircuit(ev: Evaluator, node: ts.BinaryExpression, op: '&&' | '||', scope: Scope): Val {
+function shortCircuit(ev: Evaluator, node: TS.BinaryExpression, op: '&&' | '||', scope: Scope): Val {
   const a = operand(ev, node.left, scope);
   if (a.val.kind === 'bool' && a.val.value === (op === '||')) return a.val;
   return logical(ev, node, op, a, operand(ev, node.right, scope));
 }
 
-function conditional(ev: Evaluator, node: ts.ConditionalExpression, scope: Scope): Val {
+function conditional(ev: Evaluator, node: TS.ConditionalExpression, scope: Scope): Val {
   const m = operand(ev, node.condition, scope);
   if (m.val.kind === 'bool') return evaluate(ev, m.val.value ? node.whenTrue : node.whenFalse, scope);
   if (m.val.kind === 'poison') return POISON;
@@ -157,12 +158,12 @@ function armsNotNumeric(ev: Evaluator, o: Operand): Val {
   return ev.error('LAC0203', o.node, `the arms of a mask's ?: are numbers or tiles, not ${describe(o.val)}`);
 }
 
-function array(ev: Evaluator, node: ts.ArrayLiteralExpression, scope: Scope): Val {
+function array(ev: Evaluator, node: TS.ArrayLiteralExpression, scope: Scope): Val {
   return { kind: 'arr', items: spreadItems(ev, node.elements, scope).map((o) => o.val) };
 }
 
 /** Elements of a list of expressions, `...array` taken apart. */
-export function spreadItems(ev: Evaluator, nodes: readonly ts.Expression[], scope: Scope): Operand[] {
+export function spreadItems(ev: Evaluator, nodes: readonly TS.Expression[], scope: Scope): Operand[] {
   return nodes.flatMap((e) => {
     if (!ts.isSpreadElement(e)) return [operand(ev, e, scope)];
     const val = evaluate(ev, e.expression, scope);
@@ -172,13 +173,13 @@ export function spreadItems(ev: Evaluator, nodes: readonly ts.Expression[], scop
   });
 }
 
-function object(ev: Evaluator, node: ts.ObjectLiteralExpression, scope: Scope): Val {
+function object(ev: Evaluator, node: TS.ObjectLiteralExpression, scope: Scope): Val {
   const props = new Map<string, Val>();
   for (const p of node.properties) if (!addProperty(ev, p, scope, props)) return POISON;
   return { kind: 'obj', props };
 }
 
-function addProperty(ev: Evaluator, p: ts.ObjectLiteralElementLike, scope: Scope, into: Map<string, Val>): boolean {
+function addProperty(ev: Evaluator, p: TS.ObjectLiteralElementLike, scope: Scope, into: Map<string, Val>): boolean {
   if (ts.isShorthandPropertyAssignment(p)) into.set(p.name.text, evaluate(ev, p.name, scope));
   else if (
     ts.isPropertyAssignment(p) &&
@@ -195,7 +196,7 @@ function addProperty(ev: Evaluator, p: ts.ObjectLiteralElementLike, scope: Scope
   return true;
 }
 
-function spreadProperties(ev: Evaluator, p: ts.SpreadAssignment, scope: Scope, into: Map<string, Val>): boolean {
+function spreadProperties(ev: Evaluator, p: TS.SpreadAssignment, scope: Scope, into: Map<string, Val>): boolean {
   const val = evaluate(ev, p.expression, scope);
   if (val.kind === 'obj') for (const name of val.props.keys()) into.set(name, propertyOf(val, name) ?? NONE);
   else if (val.kind !== 'poison') ev.error('LAC0222', p, `only objects can be spread here, not ${describe(val)}`);
@@ -210,7 +211,7 @@ const TILE_PROPERTIES: Readonly<Record<string, string>> = {
   dtype: 'the dtype is that of the view the tile was loaded from: view.dtype',
 };
 
-function property(ev: Evaluator, node: ts.PropertyAccessExpression, scope: Scope): Val {
+function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope): Val {
   const from = evaluate(ev, node.expression, scope);
   const name = node.name.text;
   if (from.kind === 'poison') return POISON;
@@ -229,7 +230,7 @@ function property(ev: Evaluator, node: ts.PropertyAccessExpression, scope: Scope
   return ev.error('LAC0110', node.name, `${describe(from)} has no ${name}`, { help: hint === undefined ? [] : [hint] });
 }
 
-function element(ev: Evaluator, node: ts.ElementAccessExpression, scope: Scope): Val {
+function element(ev: Evaluator, node: TS.ElementAccessExpression, scope: Scope): Val {
   const from = operand(ev, node.expression, scope);
   if (from.val.kind === 'tile' || from.val.kind === 'view') return noSubscript(ev, node, from);
   const key = evaluate(ev, node.argumentExpression, scope);
@@ -248,7 +249,7 @@ function element(ev: Evaluator, node: ts.ElementAccessExpression, scope: Scope):
   return ev.error('LAC0110', node, `${describe(from.val)} cannot be indexed with ${describe(key)}`);
 }
 
-function noSubscript(ev: Evaluator, node: ts.ElementAccessExpression, from: Operand): Val {
+function noSubscript(ev: Evaluator, node: TS.ElementAccessExpression, from: Operand): Val {
   const text = textOf(from.node);
   const help =
     from.val.kind === 'view'

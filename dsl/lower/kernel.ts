@@ -1,9 +1,9 @@
-import { ts } from 'ts-morph';
 import { Bug, type Diagnostic } from '../../compiler/diag/diagnostic.js';
 import { type Kernel, type Module, newBlock, newValue, type Param } from '../../compiler/ir/module.js';
 import { type DType, scalarType, type Type, viewType } from '../../compiler/ir/types.js';
 import type { KernelDecl } from '../read/declaration.js';
 import { Findings } from '../read/diagnostics.js';
+import { ts } from '../read/typescript.js';
 import { Abandon, Evaluator } from './evaluator.js';
 import { evaluate } from './expression.js';
 import { bindPattern } from './pattern.js';

@@ -1,6 +1,7 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import { type Block, newBlock, type Value } from '../../compiler/ir/module.js';
 import { sameType, scalarType } from '../../compiler/ir/types.js';
+import { ts } from '../read/typescript.js';
 import { coerce } from './convert.js';
 import type { Evaluator } from './evaluator.js';
 import { operand } from './expression.js';
@@ -22,7 +23,7 @@ import {
 } from './value.js';
 
 /** `for (const i of range(...))`, and over arrays known at compile time. */
-export function forOf(ev: Evaluator, node: ts.ForOfStatement, scope: Scope): Completion {
+export function forOf(ev: Evaluator, node: TS.ForOfStatement, scope: Scope): Completion {
   const over = operand(ev, node.expression, scope);
   const name = loopVariable(ev, node);
   if (name === null || over.val.kind === 'poison') return failed(ev, node, scope);
@@ -39,12 +40,12 @@ export function forOf(ev: Evaluator, node: ts.ForOfStatement, scope: Scope): Com
 }
 
 /** What the loop would have assigned is unknown: nothing more is said about it. */
-function failed(ev: Evaluator, node: ts.ForOfStatement, scope: Scope): null {
+function failed(ev: Evaluator, node: TS.ForOfStatement, scope: Scope): null {
   for (const cell of assignedCells(ev, node.statement, scope)) cell.value = POISON;
   return null;
 }
 
-function loopVariable(ev: Evaluator, node: ts.ForOfStatement): ts.BindingName | null {
+function loopVariable(ev: Evaluator, node: TS.ForOfStatement): TS.BindingName | null {
   const list = node.initializer;
   const [d] = ts.isVariableDeclarationList(list) ? list.declarations : [];
   if (d !== undefined && node.awaitModifier === undefined) return d.name;
@@ -56,8 +57,8 @@ function loopVariable(ev: Evaluator, node: ts.ForOfStatement): ts.BindingName | 
 
 function eachItem(
   ev: Evaluator,
-  node: ts.ForOfStatement,
-  name: ts.BindingName,
+  node: TS.ForOfStatement,
+  name: TS.BindingName,
   items: readonly Val[],
   scope: Scope,
 ): Completion {
@@ -74,8 +75,8 @@ function eachItem(
 
 function unrolled(
   ev: Evaluator,
-  node: ts.ForOfStatement,
-  name: ts.BindingName,
+  node: TS.ForOfStatement,
+  name: TS.BindingName,
   range: RangeVal,
   scope: Scope,
 ): Completion {
@@ -104,8 +105,8 @@ interface Slot {
  */
 function runtimeLoop(
   ev: Evaluator,
-  node: ts.ForOfStatement,
-  name: ts.BindingName,
+  node: TS.ForOfStatement,
+  name: TS.BindingName,
   range: RangeVal,
   scope: Scope,
 ): void {
@@ -114,9 +115,9 @@ function runtimeLoop(
   );
   const [begin, end, step] = bounds;
   if (begin == null || end == null || step == null) return;
-  const cells = assignedCells(ev, node.statement, scope).filter(
-    (c) => c.value.kind !== 'poison' && c.value.kind !== 'none',
-  );
+  const assigned = assignedCells(ev, node.statement, scope);
+  const cells = assigned.filter(hasValue);
+  const unset = assigned.filter((c) => !hasValue(c)).map((cell) => ({ cell, value: cell.value }));
   const final = cells.some((c) => hasLiteral(c.value))
     ? rehearse(ev, node, name, cells, scope)
     : cells.map((c) => c.value);
@@ -137,9 +138,13 @@ function runtimeLoop(
   };
   const op = ev.op(node, 'for', [begin, end, step, ...slots.map((s) => s.init)], attrs, undefined, [region]);
   for (const [i, cell] of cells.entries()) cell.value = shapes[i]?.(op.results) ?? POISON;
+  // What the body gave a variable that had no value before the loop does not outlive the trip.
+  for (const { cell, value } of unset) cell.value = value;
 }
 
-function walkBody(ev: Evaluator, node: ts.ForOfStatement, name: ts.BindingName, region: Block, scope: Scope): void {
+const hasValue = (c: Cell): boolean => c.value.kind !== 'poison' && c.value.kind !== 'none';
+
+function walkBody(ev: Evaluator, node: TS.ForOfStatement, name: TS.BindingName, region: Block, scope: Scope): void {
   const inner = scope.child();
   const [index] = region.args;
   bindPattern(ev, inner, name, index === undefined ? POISON : tileOf(index), 'const', node);
@@ -149,8 +154,8 @@ function walkBody(ev: Evaluator, node: ts.ForOfStatement, name: ts.BindingName, 
 /** Values of the variables after one walk of the body that leaves no ops and reports nothing. */
 function rehearse(
   ev: Evaluator,
-  node: ts.ForOfStatement,
-  name: ts.BindingName,
+  node: TS.ForOfStatement,
+  name: TS.BindingName,
   cells: readonly Cell[],
   scope: Scope,
 ): Val[] {
@@ -170,7 +175,7 @@ function hasLiteral(val: Val): boolean {
 /** How a carried variable is put together again from the values in its slots. */
 type Assemble = (values: readonly Value[]) => Val;
 
-function carry(ev: Evaluator, node: ts.Node, cell: Cell, init: Val, final: Val, slots: Slot[]): Assemble {
+function carry(ev: Evaluator, node: TS.Node, cell: Cell, init: Val, final: Val, slots: Slot[]): Assemble {
   if (init.kind === 'tile') return slot(slots, { init: init.v, dims: init.dims, cell });
   if ((init.kind === 'num' || init.kind === 'bool') && final.kind === 'tile' && takes(final, init)) {
     const v = coerce(ev, { val: init, node }, tileTypeOf(final).dtype, tileTypeOf(final).shape);
@@ -216,7 +221,7 @@ function noDType(ev: Evaluator, cell: Cell): Assemble {
 /** What the body left in each slot, checked against what the slot holds. */
 function leave(
   ev: Evaluator,
-  at: ts.Node,
+  at: TS.Node,
   cells: readonly Cell[],
   shapes: readonly Assemble[],
   slots: readonly Slot[],
@@ -231,7 +236,7 @@ function leave(
 
 function match(
   ev: Evaluator,
-  at: ts.Node,
+  at: TS.Node,
   cell: Cell,
   was: Val,
   is: Val,
@@ -256,7 +261,7 @@ function match(
   else yields[inside.indexOf(was.v)] = left;
 }
 
-function carriedValue(ev: Evaluator, at: ts.Node, was: TileVal, is: Val, region: Block): Value | null {
+function carriedValue(ev: Evaluator, at: TS.Node, was: TileVal, is: Val, region: Block): Value | null {
   if (is.kind === 'tile') return sameType(was.v.type, is.v.type) ? is.v : null;
   if (!takes(was, is)) return null;
   const { dtype, shape } = tileTypeOf(was);

@@ -1,6 +1,7 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import { spanOf } from '../read/diagnostics.js';
 import { boundNames } from '../read/module.js';
+import { ts } from '../read/typescript.js';
 import type { Evaluator } from './evaluator.js';
 import { evaluate } from './expression.js';
 import { didYouMean } from './names.js';
@@ -11,10 +12,10 @@ import { type ArrVal, type Cell, describe, NONE, POISON, type Val } from './valu
 export function bindPattern(
   ev: Evaluator,
   scope: Scope,
-  name: ts.BindingName,
+  name: TS.BindingName,
   val: Val,
   kind: Cell['kind'],
-  at: ts.Node,
+  at: TS.Node,
 ): void {
   if (ts.isIdentifier(name)) declare(scope, name, val, kind);
   else if (val.kind === 'poison') poisonAll(scope, name, kind);
@@ -27,19 +28,19 @@ export function bindPattern(
   }
 }
 
-function declare(scope: Scope, name: ts.Identifier, value: Val, kind: Cell['kind']): void {
+function declare(scope: Scope, name: TS.Identifier, value: Val, kind: Cell['kind']): void {
   if (value.kind === 'tile' || value.kind === 'view') value.v.hint ??= name.text;
   scope.cells.set(name.text, { name: name.text, kind, value, declared: spanOf(name) });
 }
 
-function poisonAll(scope: Scope, name: ts.BindingName, kind: Cell['kind']): void {
+function poisonAll(scope: Scope, name: TS.BindingName, kind: Cell['kind']): void {
   for (const n of boundNames(name)) scope.cells.set(n, { name: n, kind, value: POISON, declared: spanOf(name) });
 }
 
 function bindProperty(
   ev: Evaluator,
   scope: Scope,
-  e: ts.BindingElement,
+  e: TS.BindingElement,
   from: Exclude<Val, { kind: 'poison' }>,
   kind: Cell['kind'],
 ): void {
@@ -54,11 +55,11 @@ function bindProperty(
   bindPattern(ev, scope, e.name, withDefault(ev, scope, e, val), kind, e);
 }
 
-function withDefault(ev: Evaluator, scope: Scope, e: ts.BindingElement, val: Val): Val {
+function withDefault(ev: Evaluator, scope: Scope, e: TS.BindingElement, val: Val): Val {
   return val.kind === 'none' && e.initializer !== undefined ? evaluate(ev, e.initializer, scope) : val;
 }
 
-function bindItems(ev: Evaluator, scope: Scope, name: ts.ArrayBindingPattern, val: ArrVal, kind: Cell['kind']): void {
+function bindItems(ev: Evaluator, scope: Scope, name: TS.ArrayBindingPattern, val: ArrVal, kind: Cell['kind']): void {
   for (const [i, e] of name.elements.entries()) {
     if (ts.isOmittedExpression(e)) continue;
     if (e.dotDotDotToken !== undefined) {
@@ -81,7 +82,7 @@ export function propertyOf(val: Val, name: string): Val | undefined {
   return typeof value === 'function' ? value() : value;
 }
 
-export function unknownProperty(ev: Evaluator, at: ts.Node, name: string, from: Val): Val {
+export function unknownProperty(ev: Evaluator, at: TS.Node, name: string, from: Val): Val {
   const names = from.kind === 'namespace' ? from.names() : from.kind === 'obj' ? [...from.props.keys()] : [];
   const meant = didYouMean(name, names);
   const help =

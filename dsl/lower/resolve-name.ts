@@ -1,8 +1,9 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import type { Help } from '../../compiler/diag/diagnostic.js';
 import { spanOf } from '../read/diagnostics.js';
 import type { Binding, Exported, SourceModule } from '../read/module.js';
 import { isLanguage } from '../read/resolve.js';
+import { ts } from '../read/typescript.js';
 import { MATH_CONSTANTS, MATH_FUNCTIONS } from './builtins/fold.js';
 import { languageNames, languageValue } from './builtins/table.js';
 import type { Evaluator } from './evaluator.js';
@@ -13,7 +14,7 @@ import { rootFrame, Scope } from './scope.js';
 import { type NamespaceVal, NONE, num, POISON, type Val } from './value.js';
 
 /** Value of an identifier where it is used. */
-export function lookUp(ev: Evaluator, node: ts.Identifier, scope: Scope): Val {
+export function lookUp(ev: Evaluator, node: TS.Identifier, scope: Scope): Val {
   const found = scope.find(node.text);
   if (found !== undefined) {
     if (found.cell.kind === 'let' && found.frame !== ev.frame) return closesOverLet(ev, node);
@@ -23,7 +24,7 @@ export function lookUp(ev: Evaluator, node: ts.Identifier, scope: Scope): Val {
   return globalValue(node.text) ?? unknownName(ev, node, scope);
 }
 
-function closesOverLet(ev: Evaluator, node: ts.Identifier): Val {
+function closesOverLet(ev: Evaluator, node: TS.Identifier): Val {
   return ev.error('LAC0106', node, `this function uses the variable ${node.text} of the code around it`, {
     help: [`pass ${node.text} as an argument, or make it a const`],
   });
@@ -57,7 +58,7 @@ function importHelp(module: SourceModule, name: string): string | Help {
   return text;
 }
 
-function unknownName(ev: Evaluator, node: ts.Identifier, scope: Scope): Val {
+function unknownName(ev: Evaluator, node: TS.Identifier, scope: Scope): Val {
   if (languageValue(node.text) !== undefined)
     return ev.error('LAC0104', node, `${node.text} is not imported`, { help: [importHelp(scope.module, node.text)] });
   const meant = didYouMean(node.text, [...scope.names(), ...scope.module.bindings.keys(), ...languageNames()]);
@@ -67,7 +68,7 @@ function unknownName(ev: Evaluator, node: ts.Identifier, scope: Scope): Val {
 }
 
 /** Value of a top-level name of a file: constants are computed once, without running anything. */
-export function moduleValue(ev: Evaluator, module: SourceModule, name: string, at: ts.Node): Val {
+export function moduleValue(ev: Evaluator, module: SourceModule, name: string, at: TS.Node): Val {
   const known = module.values.get(name);
   if (known !== undefined) return known;
   const binding = module.bindings.get(name);
@@ -85,7 +86,7 @@ export function moduleValue(ev: Evaluator, module: SourceModule, name: string, a
   }
 }
 
-function bindingValue(ev: Evaluator, module: SourceModule, name: string, binding: Binding, at: ts.Node): Val {
+function bindingValue(ev: Evaluator, module: SourceModule, name: string, binding: Binding, at: TS.Node): Val {
   switch (binding.kind) {
     case 'const':
       return constantValue(ev, module, name, binding.node);
@@ -102,7 +103,7 @@ function bindingValue(ev: Evaluator, module: SourceModule, name: string, binding
   }
 }
 
-function constantValue(ev: Evaluator, module: SourceModule, name: string, node: ts.VariableDeclaration): Val {
+function constantValue(ev: Evaluator, module: SourceModule, name: string, node: TS.VariableDeclaration): Val {
   const { initializer } = node;
   if (initializer === undefined) return NONE;
   return ev.atModuleLevel(() => {
@@ -112,7 +113,7 @@ function constantValue(ev: Evaluator, module: SourceModule, name: string, node: 
   });
 }
 
-function importedValue(ev: Evaluator, from: SourceModule, specifier: string, name: string, node: ts.Node): Val {
+function importedValue(ev: Evaluator, from: SourceModule, specifier: string, name: string, node: TS.Node): Val {
   const target = ev.project.resolve(from, specifier, node, ev.findings);
   if (target === null) return POISON;
   if (name === '*') return namespaceOf(ev, target, specifier, node);
@@ -120,7 +121,7 @@ function importedValue(ev: Evaluator, from: SourceModule, specifier: string, nam
   return languageValue(name) ?? notExported(ev, node, name, specifier, languageNames());
 }
 
-function namespaceOf(ev: Evaluator, target: SourceModule | 'lac', specifier: string, node: ts.Node): Val {
+function namespaceOf(ev: Evaluator, target: SourceModule | 'lac', specifier: string, node: TS.Node): Val {
   if (target === 'lac') return { kind: 'namespace', name: specifier, names: languageNames, get: languageValue };
   return {
     kind: 'namespace',
@@ -131,7 +132,7 @@ function namespaceOf(ev: Evaluator, target: SourceModule | 'lac', specifier: str
 }
 
 /** What a file exports under a name, through re-exports. */
-export function exportedValue(ev: Evaluator, module: SourceModule, name: string, node: ts.Node): Val {
+export function exportedValue(ev: Evaluator, module: SourceModule, name: string, node: TS.Node): Val {
   const exported: Exported | undefined = module.exports.get(name);
   if (exported === undefined)
     return notExported(ev, node, name, module.path.replace(/.*[\\/]/, ''), module.exports.keys());
@@ -147,7 +148,7 @@ export function exportedValue(ev: Evaluator, module: SourceModule, name: string,
   }
 }
 
-function notExported(ev: Evaluator, node: ts.Node, name: string, from: string, names: Iterable<string>): Val {
+function notExported(ev: Evaluator, node: TS.Node, name: string, from: string, names: Iterable<string>): Val {
   const meant = didYouMean(name, names);
   return ev.error('LAC0112', node, `'${from}' does not export ${name}`, {
     help: meant === undefined ? [] : [`did you mean ${meant}?`],

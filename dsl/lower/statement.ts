@@ -1,5 +1,6 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import { spanOf } from '../read/diagnostics.js';
+import { ts } from '../read/typescript.js';
 import { binary, isBinaryOperator } from './arithmetic.js';
 import { typeLabels } from './convert.js';
 import { bare, type Evaluator, textOf } from './evaluator.js';
@@ -14,10 +15,10 @@ import { type Cell, describe, NONE, num, POISON, rankOf, tileTypeOf, type Val } 
 export type Completion = Val | null;
 
 /** Runs the body of a function; its value is what it returns. */
-export const runBody = (ev: Evaluator, body: ts.Block, scope: Scope): Val =>
+export const runBody = (ev: Evaluator, body: TS.Block, scope: Scope): Val =>
   runBlock(ev, body.statements, scope) ?? NONE;
 
-export function runBlock(ev: Evaluator, statements: readonly ts.Statement[], scope: Scope): Completion {
+export function runBlock(ev: Evaluator, statements: readonly TS.Statement[], scope: Scope): Completion {
   for (const s of statements)
     if (ts.isFunctionDeclaration(s) && s.name !== undefined)
       bindPattern(ev, scope, s.name, { kind: 'fn', node: s, scope, name: s.name.text }, 'const', s);
@@ -28,11 +29,11 @@ export function runBlock(ev: Evaluator, statements: readonly ts.Statement[], sco
   return null;
 }
 
-export function runStatement(ev: Evaluator, node: ts.Statement, scope: Scope): Completion {
+export function runStatement(ev: Evaluator, node: TS.Statement, scope: Scope): Completion {
   return ev.within(node, () => dispatch(ev, node, scope));
 }
 
-function dispatch(ev: Evaluator, node: ts.Statement, scope: Scope): Completion {
+function dispatch(ev: Evaluator, node: TS.Statement, scope: Scope): Completion {
   if (ts.isVariableStatement(node)) return declare(ev, node.declarationList, scope);
   if (ts.isExpressionStatement(node)) return expressionStatement(ev, node.expression, scope);
   if (ts.isForOfStatement(node)) return forOf(ev, node, scope);
@@ -47,7 +48,7 @@ function dispatch(ev: Evaluator, node: ts.Statement, scope: Scope): Completion {
   return isSilent ? null : noSuchStatement(ev, node);
 }
 
-const INSTEAD: Readonly<Partial<Record<ts.SyntaxKind, readonly [what: string, help: string]>>> = {
+const INSTEAD: Readonly<Partial<Record<TS.SyntaxKind, readonly [what: string, help: string]>>> = {
   [ts.SyntaxKind.DoStatement]: ['do ... while', 'write for (const i of range(n))'],
   [ts.SyntaxKind.BreakStatement]: ['break', 'say it in the bounds of the range, or select with where()'],
   [ts.SyntaxKind.SwitchStatement]: ['switch', 'write if ... else'],
@@ -59,7 +60,7 @@ const INSTEAD: Readonly<Partial<Record<ts.SyntaxKind, readonly [what: string, he
   [ts.SyntaxKind.DebuggerStatement]: ['debugger', 'run it with --device interpret'],
 };
 
-function noSuchStatement(ev: Evaluator, node: ts.Statement): Completion {
+function noSuchStatement(ev: Evaluator, node: TS.Statement): Completion {
   if (ts.isWhileStatement(node) || ts.isContinueStatement(node)) {
     const what = ts.isWhileStatement(node) ? 'while' : 'continue';
     const help =
@@ -81,13 +82,13 @@ function noSuchStatement(ev: Evaluator, node: ts.Statement): Completion {
 }
 
 /** The keyword alone: a whole loop underlined says nothing. */
-function firstToken(node: ts.Node, word: string) {
+function firstToken(node: TS.Node, word: string) {
   const span = spanOf(node);
   const length = word.length || (/^\w+/.exec(node.getText())?.[0].length ?? 1);
   return { ...span, end: Math.min(span.end, span.start + length) };
 }
 
-function declare(ev: Evaluator, list: ts.VariableDeclarationList, scope: Scope): null {
+function declare(ev: Evaluator, list: TS.VariableDeclarationList, scope: Scope): null {
   const isLexical = (list.flags & ts.NodeFlags.BlockScoped) !== 0;
   if (!isLexical)
     ev.error('LAC0103', firstToken(list, 'var'), 'kernels have no var', {
@@ -101,7 +102,7 @@ function declare(ev: Evaluator, list: ts.VariableDeclarationList, scope: Scope):
   return null;
 }
 
-function returned(ev: Evaluator, node: ts.ReturnStatement, scope: Scope): Completion {
+function returned(ev: Evaluator, node: TS.ReturnStatement, scope: Scope): Completion {
   const val = node.expression === undefined ? NONE : evaluate(ev, node.expression, scope);
   if (ev.runtimeDepth === 0) return val;
   ev.error('LAC0102', node, 'return inside a run-time if or loop is declared but not built yet', {
@@ -110,7 +111,7 @@ function returned(ev: Evaluator, node: ts.ReturnStatement, scope: Scope): Comple
   return null;
 }
 
-function expressionStatement(ev: Evaluator, node: ts.Expression, scope: Scope): null {
+function expressionStatement(ev: Evaluator, node: TS.Expression, scope: Scope): null {
   const e = bare(node);
   if (ts.isBinaryExpression(e) && assignmentOperator(e) !== null) assignment(ev, e, scope);
   else if (isStep(e)) step(ev, e, scope);
@@ -118,14 +119,14 @@ function expressionStatement(ev: Evaluator, node: ts.Expression, scope: Scope): 
   return null;
 }
 
-function assignmentOperator(e: ts.BinaryExpression): string | null {
+function assignmentOperator(e: TS.BinaryExpression): string | null {
   const { kind } = e.operatorToken;
   if (kind < ts.SyntaxKind.FirstAssignment || kind > ts.SyntaxKind.LastAssignment) return null;
   return (ts.tokenToString(kind) ?? '=').slice(0, -1);
 }
 
-type Step = ts.PrefixUnaryExpression | ts.PostfixUnaryExpression;
-const isStep = (e: ts.Expression): e is Step =>
+type Step = TS.PrefixUnaryExpression | TS.PostfixUnaryExpression;
+const isStep = (e: TS.Expression): e is Step =>
   (ts.isPrefixUnaryExpression(e) || ts.isPostfixUnaryExpression(e)) &&
   (e.operator === ts.SyntaxKind.PlusPlusToken || e.operator === ts.SyntaxKind.MinusMinusToken);
 
@@ -135,7 +136,7 @@ function step(ev: Evaluator, e: Step, scope: Scope): void {
   assign(ev, bare(e.operand), val, scope, e);
 }
 
-function assignment(ev: Evaluator, e: ts.BinaryExpression, scope: Scope): void {
+function assignment(ev: Evaluator, e: TS.BinaryExpression, scope: Scope): void {
   const op = assignmentOperator(e) ?? '';
   if (op === '') {
     assign(ev, bare(e.left), evaluate(ev, e.right, scope), scope, e);
@@ -150,7 +151,7 @@ function assignment(ev: Evaluator, e: ts.BinaryExpression, scope: Scope): void {
 }
 
 /** Gives a variable a new value: tiles are values, so nothing else changes. `[a, b] = ...` assigns each. */
-function assign(ev: Evaluator, target: ts.Expression, val: Val, scope: Scope, at: ts.Node): void {
+function assign(ev: Evaluator, target: TS.Expression, val: Val, scope: Scope, at: TS.Node): void {
   if (ts.isArrayLiteralExpression(target)) {
     assignItems(ev, target, val, scope, at);
     return;
@@ -189,7 +190,7 @@ function assign(ev: Evaluator, target: ts.Expression, val: Val, scope: Scope, at
   found.cell.assigned = spanOf(at);
 }
 
-function assignItems(ev: Evaluator, target: ts.ArrayLiteralExpression, val: Val, scope: Scope, at: ts.Node): void {
+function assignItems(ev: Evaluator, target: TS.ArrayLiteralExpression, val: Val, scope: Scope, at: TS.Node): void {
   if (val.kind !== 'arr') {
     if (val.kind !== 'poison') ev.error('LAC0222', at, `${describe(val)} cannot be taken apart like this`);
     for (const e of target.elements) assign(ev, bare(e), POISON, scope, at);
@@ -200,9 +201,9 @@ function assignItems(ev: Evaluator, target: ts.ArrayLiteralExpression, val: Val,
 }
 
 /** Variables of this function, declared outside `node`, that `node` may assign. */
-export function assignedCells(ev: Evaluator, node: ts.Node, scope: Scope): Cell[] {
+export function assignedCells(ev: Evaluator, node: TS.Node, scope: Scope): Cell[] {
   const cells = new Set<Cell>();
-  const visit = (n: ts.Node): void => {
+  const visit = (n: TS.Node): void => {
     if (ts.isFunctionLike(n)) return;
     for (const target of targetsOf(n)) {
       const found = scope.find(target.text);
@@ -214,24 +215,24 @@ export function assignedCells(ev: Evaluator, node: ts.Node, scope: Scope): Cell[
   return [...cells];
 }
 
-function targetsOf(n: ts.Node): ts.Identifier[] {
+function targetsOf(n: TS.Node): TS.Identifier[] {
   if (ts.isBinaryExpression(n) && assignmentOperator(n) !== null) return targetNames(bare(n.left));
   return ts.isExpression(n) && isStep(n) ? targetNames(bare(n.operand)) : [];
 }
 
-function targetNames(target: ts.Expression): ts.Identifier[] {
+function targetNames(target: TS.Expression): TS.Identifier[] {
   if (ts.isIdentifier(target)) return [target];
   return ts.isArrayLiteralExpression(target) ? target.elements.flatMap((e) => targetNames(bare(e))) : [];
 }
 
-function ifStatement(ev: Evaluator, node: ts.IfStatement, scope: Scope): Completion {
+function ifStatement(ev: Evaluator, node: TS.IfStatement, scope: Scope): Completion {
   const m = operand(ev, node.expression, scope);
   if (m.val.kind === 'bool') {
     const taken = m.val.value ? node.thenStatement : node.elseStatement;
     return taken === undefined ? null : runStatement(ev, taken, scope.child());
   }
   const sides = [node.thenStatement, node.elseStatement] as const;
-  const run = (side: ts.Statement | undefined) => () => {
+  const run = (side: TS.Statement | undefined) => () => {
     if (side !== undefined) runStatement(ev, side, scope.child());
     return NONE;
   };
@@ -250,7 +251,7 @@ function ifStatement(ev: Evaluator, node: ts.IfStatement, scope: Scope): Complet
   return null;
 }
 
-function badCondition(ev: Evaluator, m: { val: Val; node: ts.Node }): void {
+function badCondition(ev: Evaluator, m: { val: Val; node: TS.Node }): void {
   const { val, node } = m;
   if (val.kind === 'poison') return;
   const labels = typeLabels(m);

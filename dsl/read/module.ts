@@ -1,24 +1,25 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import type { Val } from '../lower/value.js';
+import { ts } from './typescript.js';
 
 /** What a name at the top level of a file stands for. Types are not values and have no binding. */
 export type Binding =
-  | { readonly kind: 'const'; readonly node: ts.VariableDeclaration }
-  | { readonly kind: 'let'; readonly node: ts.VariableDeclaration }
-  | { readonly kind: 'function'; readonly node: ts.FunctionDeclaration }
+  | { readonly kind: 'const'; readonly node: TS.VariableDeclaration }
+  | { readonly kind: 'let'; readonly node: TS.VariableDeclaration }
+  | { readonly kind: 'function'; readonly node: TS.FunctionDeclaration }
   /** `imported` is '*' for a namespace. */
-  | { readonly kind: 'import'; readonly specifier: string; readonly imported: string; readonly node: ts.Node }
-  | { readonly kind: 'other'; readonly what: string; readonly node: ts.Node };
+  | { readonly kind: 'import'; readonly specifier: string; readonly imported: string; readonly node: TS.Node }
+  | { readonly kind: 'other'; readonly what: string; readonly node: TS.Node };
 
 export type Exported =
-  | { readonly kind: 'local'; readonly name: string; readonly node: ts.Node }
-  | { readonly kind: 'from'; readonly specifier: string; readonly name: string; readonly node: ts.Node };
+  | { readonly kind: 'local'; readonly name: string; readonly node: TS.Node }
+  | { readonly kind: 'from'; readonly specifier: string; readonly name: string; readonly node: TS.Node };
 
 /** One source file: its names, never its execution. */
 export interface SourceModule {
   readonly path: string;
   readonly text: string;
-  readonly source: ts.SourceFile;
+  readonly source: TS.SourceFile;
   readonly bindings: ReadonlyMap<string, Binding>;
   readonly exports: ReadonlyMap<string, Exported>;
   /** Values of module constants that were asked for. */
@@ -27,7 +28,7 @@ export interface SourceModule {
   readonly open: Set<string>;
 }
 
-export function moduleOf(path: string, text: string, source: ts.SourceFile): SourceModule {
+export function moduleOf(path: string, text: string, source: TS.SourceFile): SourceModule {
   const bindings = new Map<string, Binding>();
   const exports = new Map<string, Exported>();
   for (const statement of source.statements) {
@@ -37,10 +38,10 @@ export function moduleOf(path: string, text: string, source: ts.SourceFile): Sou
   return { path, text, source, bindings, exports, values: new Map(), open: new Set() };
 }
 
-export const isExported = (node: ts.Node): boolean =>
+export const isExported = (node: TS.Node): boolean =>
   ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.ExportKeyword);
 
-function bind(statement: ts.Statement, into: Map<string, Binding>): void {
+function bind(statement: TS.Statement, into: Map<string, Binding>): void {
   if (ts.isImportDeclaration(statement)) bindImport(statement, into);
   else if (ts.isFunctionDeclaration(statement) && statement.name !== undefined)
     into.set(statement.name.text, { kind: 'function', node: statement });
@@ -51,21 +52,21 @@ function bind(statement: ts.Statement, into: Map<string, Binding>): void {
   }
 }
 
-function bindVariables(list: ts.VariableDeclarationList, into: Map<string, Binding>): void {
+function bindVariables(list: TS.VariableDeclarationList, into: Map<string, Binding>): void {
   const kind = (list.flags & ts.NodeFlags.Const) !== 0 ? 'const' : 'let';
   for (const node of list.declarations) for (const name of boundNames(node.name)) into.set(name, { kind, node });
 }
 
-export function boundNames(name: ts.BindingName): string[] {
+export function boundNames(name: TS.BindingName): string[] {
   if (ts.isIdentifier(name)) return [name.text];
   return name.elements.flatMap((e) => (ts.isOmittedExpression(e) ? [] : boundNames(e.name)));
 }
 
-function bindImport(node: ts.ImportDeclaration, into: Map<string, Binding>): void {
+function bindImport(node: TS.ImportDeclaration, into: Map<string, Binding>): void {
   const clause = node.importClause;
   if (clause === undefined || clause.isTypeOnly || !ts.isStringLiteral(node.moduleSpecifier)) return;
   const specifier = node.moduleSpecifier.text;
-  const add = (local: string, imported: string, at: ts.Node): void => {
+  const add = (local: string, imported: string, at: TS.Node): void => {
     into.set(local, { kind: 'import', specifier, imported, node: at });
   };
   if (clause.name !== undefined) add(clause.name.text, 'default', clause.name);
@@ -75,7 +76,7 @@ function bindImport(node: ts.ImportDeclaration, into: Map<string, Binding>): voi
   else for (const e of named.elements) if (!e.isTypeOnly) add(e.name.text, e.propertyName?.text ?? e.name.text, e);
 }
 
-function collectExports(statement: ts.Statement, into: Map<string, Exported>): void {
+function collectExports(statement: TS.Statement, into: Map<string, Exported>): void {
   if (ts.isVariableStatement(statement) && isExported(statement))
     for (const d of statement.declarationList.declarations)
       for (const name of boundNames(d.name)) into.set(name, { kind: 'local', name, node: d });
@@ -84,7 +85,7 @@ function collectExports(statement: ts.Statement, into: Map<string, Exported>): v
   else if (ts.isExportDeclaration(statement) && !statement.isTypeOnly) exportList(statement, into);
 }
 
-function exportList(node: ts.ExportDeclaration, into: Map<string, Exported>): void {
+function exportList(node: TS.ExportDeclaration, into: Map<string, Exported>): void {
   if (node.exportClause === undefined || !ts.isNamedExports(node.exportClause)) return;
   const from = node.moduleSpecifier;
   for (const e of node.exportClause.elements) {

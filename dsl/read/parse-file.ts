@@ -1,5 +1,6 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
+import { ts } from './typescript.js';
 
 /** Largest source file that is read, in bytes. */
 export const MAX_FILE_BYTES = 1 << 20;
@@ -9,7 +10,7 @@ export const MAX_NESTING = 128;
 export const MAX_TREE_DEPTH = 512;
 
 export interface Parsed {
-  readonly source: ts.SourceFile | null;
+  readonly source: TS.SourceFile | null;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -42,7 +43,7 @@ function nested(file: string, at: number): Diagnostic {
   );
 }
 
-function parse(file: string, text: string): ts.SourceFile | null {
+function parse(file: string, text: string): TS.SourceFile | null {
   try {
     return ts.createSourceFile(file, text, { languageVersion: ts.ScriptTarget.Latest }, true);
   } catch (error) {
@@ -52,10 +53,10 @@ function parse(file: string, text: string): ts.SourceFile | null {
 }
 
 interface WithErrors {
-  readonly parseDiagnostics?: readonly ts.DiagnosticWithLocation[];
+  readonly parseDiagnostics?: readonly TS.DiagnosticWithLocation[];
 }
 /** `parseDiagnostics` is not in the public type; a program would be needed to reach it otherwise. */
-const syntaxErrors = (source: ts.SourceFile): readonly ts.DiagnosticWithLocation[] =>
+const syntaxErrors = (source: TS.SourceFile): readonly TS.DiagnosticWithLocation[] =>
   (source as WithErrors).parseDiagnostics ?? [];
 
 const OPEN = new Set([ts.SyntaxKind.OpenParenToken, ts.SyntaxKind.OpenBracketToken, ts.SyntaxKind.OpenBraceToken]);
@@ -74,8 +75,8 @@ function tooManyBrackets(text: string): number | null {
 }
 
 /** Start of the first node past the depth that the recursive walks of the compiler can take. */
-function tooDeep(source: ts.SourceFile): number | null {
-  const stack: [ts.Node, number][] = [[source, 0]];
+function tooDeep(source: TS.SourceFile): number | null {
+  const stack: [TS.Node, number][] = [[source, 0]];
   for (let entry = stack.pop(); entry !== undefined; entry = stack.pop()) {
     const [node, depth] = entry;
     if (depth > MAX_TREE_DEPTH) return node.getStart(source);

@@ -1,4 +1,4 @@
-import { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
 import { diagnostic } from '../../compiler/diag/diagnostic.js';
 import { Abandon, bare, Evaluator } from '../lower/evaluator.js';
 import { exportedValue, moduleValue } from '../lower/resolve-name.js';
@@ -7,6 +7,7 @@ import type { KernelDecl } from './declaration.js';
 import { Findings, spanOf } from './diagnostics.js';
 import type { SourceModule } from './module.js';
 import type { ReadResult, SourceProject } from './project.js';
+import { ts } from './typescript.js';
 
 /** The kernels of a file. Other exports, and whatever a host program does at its top level, are not looked at. */
 export function readKernels(project: SourceProject, module: SourceModule): ReadResult {
@@ -57,11 +58,11 @@ function guarded(run: () => Val): Val {
   }
 }
 
-function notExported(findings: Findings, node: ts.Node, name: string | null): void {
+function notExported(findings: Findings, node: TS.Node, name: string | null): void {
   const at =
     name === null
       ? { ...spanOf(node), end: spanOf(node).start + 'kernel'.length }
-      : spanOf((node as ts.VariableDeclaration).name);
+      : spanOf((node as TS.VariableDeclaration).name);
   findings.add(
     diagnostic('LAC0308', `${name ?? 'this kernel'} is not exported, so nothing can compile it`, at, {
       severity: 'warning',
@@ -92,7 +93,7 @@ function isReexported(
   module: SourceModule,
   specifier: string,
   name: string,
-  node: ts.Node,
+  node: TS.Node,
   depth = 0,
 ): boolean {
   const target = project.resolve(module, specifier, node, new Findings());
@@ -105,7 +106,7 @@ function isReexported(
 }
 
 /** A call of the language's `kernel` or `plan`. */
-function isDeclaration(module: SourceModule, e: ts.Expression): boolean {
+function isDeclaration(module: SourceModule, e: TS.Expression): boolean {
   if (!ts.isCallExpression(e)) return false;
   const callee = bare(e.expression);
   if (ts.isPropertyAccessExpression(callee) && ts.isIdentifier(callee.expression)) {
@@ -121,7 +122,7 @@ const isDeclaring = (name: string): boolean => name === 'kernel' || name === 'pl
 /** Whether a top-level name is mentioned anywhere but in its own declaration. */
 function isUsed(module: SourceModule, name: string): boolean {
   let mentions = 0;
-  const visit = (n: ts.Node): void => {
+  const visit = (n: TS.Node): void => {
     if (ts.isIdentifier(n) && n.text === name) mentions++;
     ts.forEachChild(n, visit);
   };

@@ -95,7 +95,7 @@ test('broken source gives diagnostics or valid IR, never an exception', { timeou
         checkKernel(decl);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 200 },
   );
 });
 

@@ -98,6 +98,10 @@ describe('what source becomes', () => {
     );
     expect(body('for (const n of range(N)) p = { a: p.b, b: p.a };', 'let p = { a: t, b: t * 2 };')).toMatch(/yield/);
   });
+  test('a variable without a value before a loop has none after it', () => {
+    expect(body('for (const n of range(N)) { u = t * 2; y.store([n, 0], u); }', 'let u: number;')).toMatch(/store/);
+    expect(body('for (const n of range(N)) u = t * 2;\ny.store([0, 0], u);', 'let u: number;')).toMatch(/^LAC0222/);
+  });
   test('an option decides at compile time, a scalar at run time', () => {
     expect(body('if (flag) y.store([0, 0], t);')).not.toMatch(/store|if/);
     expect(body('if (N > 3) y.store([0, 0], t);')).toMatch(/if %\d+ \{[\s\S]*store/);
