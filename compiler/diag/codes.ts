@@ -241,7 +241,7 @@ export const CODES = {
   },
   LAC0215: {
     title: 'extent that no tile can have',
-    explain: 'Tiles have rank 0 to 3, whole extents >= 1, and at most 4,194,304 elements.',
+    explain: 'Tiles have rank 0 to 3, whole extents from 1 to 65,536, and at most 1,048,576 elements.',
     wrong: 'zeros([BK / 3], f32)                    // BK = 32',
     right: 'zeros([BK / 4], f32)',
   },

@@ -9,7 +9,7 @@ import { MATH_FUNCTIONS } from './builtins/fold.js';
 import { BUILTINS } from './builtins/table.js';
 import { VIEW_METHODS, type ViewMethod } from './builtins/views.js';
 import type { Operand } from './convert.js';
-import { Abandon, type Evaluator, MAX_INLINE_DEPTH, textOf } from './evaluator.js';
+import { type Evaluator, MAX_INLINE_DEPTH, textOf } from './evaluator.js';
 import { evaluate, spreadItems } from './expression.js';
 import { bindPattern } from './pattern.js';
 import type { Frame, Scope } from './scope.js';
@@ -167,10 +167,7 @@ function enter(ev: Evaluator, fn: FnVal, node: TS.Node): Frame | null {
     return null;
   }
   const depth = ev.frame.depth + 1;
-  if (depth > MAX_INLINE_DEPTH) {
-    ev.error('LAC0007', node, `more than ${MAX_INLINE_DEPTH} calls are inlined in one another`);
-    throw new Abandon();
-  }
+  if (depth > MAX_INLINE_DEPTH) ev.tooLarge(node, `more than ${MAX_INLINE_DEPTH} calls are inlined in one another`);
   return { callee: fn.name, node: fn.node, call: ev.locOf(node), parent: ev.frame, depth };
 }
 

@@ -1,9 +1,10 @@
 import type { ts as TS } from 'ts-morph';
 import type { Code } from '../../compiler/diag/codes.js';
-import { diagnostic, type Help, type Label, type Span } from '../../compiler/diag/diagnostic.js';
+import { Bug, type Diagnostic, diagnostic, type Help, type Label, type Span } from '../../compiler/diag/diagnostic.js';
 import { Builder } from '../../compiler/ir/builder.js';
+import { LIMITS } from '../../compiler/ir/limits.js';
 import { type Block, type Loc, newBlock, type Op, type Value } from '../../compiler/ir/module.js';
-import type { DType, TileType, Type } from '../../compiler/ir/types.js';
+import { type DType, sizeOf, type TileType, type Type, typeText } from '../../compiler/ir/types.js';
 import type { AttrsOf, OpName } from '../../compiler/ops/table.js';
 import { Findings, spanOf } from '../read/diagnostics.js';
 import type { SourceProject } from '../read/project.js';
@@ -18,8 +19,14 @@ export const MAX_INLINE_DEPTH = 64;
 /** Nodes being evaluated at once. */
 const MAX_DEPTH = 1000;
 
-/** Gives up the kernel at hand; the reason has been reported. */
-export class Abandon extends Error {}
+/** Gives up the kernel at hand, from however deep. */
+export class Abandon extends Error {
+  readonly diagnostic: Diagnostic;
+  constructor(why: Diagnostic) {
+    super(why.message);
+    this.diagnostic = why;
+  }
+}
 
 type More = { labels?: readonly Label[]; help?: readonly (Help | string)[]; severity?: 'error' | 'warning' };
 
@@ -40,6 +47,8 @@ export class Evaluator {
   readonly prologue: Block = newBlock([]);
   #steps = 0;
   #depth = 0;
+  #ops = 0;
+  #regions = 0;
 
   constructor(project: SourceProject, findings: Findings, block: Block | null, dtypes: Record<string, DType> | null) {
     this.project = project;
@@ -49,8 +58,12 @@ export class Evaluator {
   }
 
   error(code: Code, at: TS.Node | Span, message: string, more: More = {}): PoisonVal {
-    this.findings.add(diagnostic(code, message, isSpan(at) ? at : spanOf(at), this.#withCalls(more)));
+    this.findings.add(this.#diagnostic(code, at, message, more));
     return POISON;
+  }
+
+  #diagnostic(code: Code, at: TS.Node | Span, message: string, more: More): Diagnostic {
+    return diagnostic(code, message, isSpan(at) ? at : spanOf(at), this.#withCalls(more));
   }
 
   warn(code: Code, at: TS.Node, message: string, more: More = {}): void {
@@ -73,8 +86,8 @@ export class Evaluator {
 
   /** Counts work and depth around the evaluation of one node. */
   within<T>(node: TS.Node, run: () => T): T {
-    if (++this.#steps > MAX_STEPS) this.#abandon(node, 'this kernel is too large once unrolled and inlined');
-    if (++this.#depth > MAX_DEPTH) this.#abandon(node, 'calls and expressions are nested too deeply');
+    if (++this.#steps > MAX_STEPS) this.tooLarge(node, 'this kernel is too large once unrolled and inlined');
+    if (++this.#depth > MAX_DEPTH) this.tooLarge(node, 'calls and expressions are nested too deeply');
     try {
       return run();
     } finally {
@@ -82,9 +95,9 @@ export class Evaluator {
     }
   }
 
-  #abandon(node: TS.Node, message: string): never {
-    this.error('LAC0007', node, message, { help: ['unroll less: leave `unroll: true` away where it is not needed'] });
-    throw new Abandon();
+  tooLarge(node: TS.Node, message: string): never {
+    const help = ['unroll less: leave `unroll: true` away where it is not needed'];
+    throw new Abandon(this.#diagnostic('LAC0007', node, message, { help }));
   }
 
   locOf(node: TS.Node): Loc {
@@ -107,13 +120,24 @@ export class Evaluator {
     types?: readonly Type[],
     regions: readonly Block[] = [],
   ): Op<N> {
-    if (this.block === null) throw new Abandon();
-    return new Builder(this.block, this.locOf(node)).op(name, operands, attrs, types, regions);
+    if (this.block === null) throw new Bug(`${name} outside the body of a kernel`);
+    if (++this.#ops > LIMITS.ops) this.tooLarge(node, 'this kernel is too large once unrolled and inlined');
+    const op = new Builder(this.block, this.locOf(node)).op(name, operands, attrs, types, regions);
+    for (const r of op.results) this.#checkSize(node, r.type);
+    return op;
   }
 
   value<N extends OpName>(node: TS.Node, name: N, operands: readonly Value[], attrs: AttrsOf<N>, type?: Type): Value {
-    if (this.block === null) throw new Abandon();
-    return new Builder(this.block, this.locOf(node)).value(name, operands, attrs, type);
+    const [result] = this.op(node, name, operands, attrs, type && [type]).results;
+    if (result === undefined) throw new Bug(`${name} has no result`);
+    return result;
+  }
+
+  /** Broadcasts and products can be larger than every tile that the source writes down. */
+  #checkSize(node: TS.Node, t: Type): void {
+    if (t.kind !== 'tile' || sizeOf(t.shape) <= LIMITS.tileElements) return;
+    const message = `${typeText(t)} has more than ${LIMITS.tileElements} elements`;
+    throw new Abandon(this.#diagnostic('LAC0215', node, message, { help: ['use smaller blocks'] }));
   }
 
   constant(node: TS.Node, value: number, type: TileType): Value {
@@ -123,11 +147,14 @@ export class Evaluator {
   /** Runs `body` with its ops going to `block`. */
   into<T>(block: Block, body: () => T): T {
     const outer = this.block;
+    if (this.#regions++ >= LIMITS.depth - 1 && this.frame.node !== null)
+      this.tooLarge(this.frame.node, 'loops, branches and calls are nested too deeply');
     this.block = block;
     try {
       return body();
     } finally {
       this.block = outer;
+      this.#regions--;
     }
   }
 

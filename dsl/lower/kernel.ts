@@ -36,7 +36,7 @@ export function lowerKernel(decl: KernelDecl, spec: Specialisation): Lowered {
     lowerBody(ev, decl, spec, kernel, named);
   } catch (error) {
     if (!(error instanceof Abandon)) throw error;
-    if (!findings.hasErrors) throw new Bug('lowering gave up without a reason');
+    findings.add(error.diagnostic);
   }
   kernel.body.ops.unshift(...ev.prologue.ops);
   return { module: findings.hasErrors ? null : { kernels: [kernel] }, diagnostics: findings.list, named };

@@ -26,7 +26,7 @@ export function readKernels(project: SourceProject, module: SourceModule): ReadR
     keep(
       kernels,
       name,
-      guarded(() => exportedValue(ev, module, name, e.node)),
+      guarded(findings, () => exportedValue(ev, module, name, e.node)),
     );
   }
   const unexported: KernelDecl[] = [];
@@ -35,7 +35,7 @@ export function readKernels(project: SourceProject, module: SourceModule): ReadR
     keep(
       unexported,
       name,
-      guarded(() => moduleValue(ev, module, name, b.node)),
+      guarded(findings, () => moduleValue(ev, module, name, b.node)),
     );
     if (!isUsed(module, name)) notExported(findings, b.node, name);
   }
@@ -49,12 +49,13 @@ function keep(into: KernelDecl[], name: string, val: Val): void {
   if (val.kind === 'kernel') into.push({ ...val.decl, name });
 }
 
-function guarded(run: () => Val): Val {
+function guarded(findings: Findings, run: () => Val): Val {
   try {
     return run();
   } catch (error) {
-    if (error instanceof Abandon) return POISON;
-    throw error;
+    if (!(error instanceof Abandon)) throw error;
+    findings.add(error.diagnostic);
+    return POISON;
   }
 }
 

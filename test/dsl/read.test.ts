@@ -29,6 +29,18 @@ describe('limits', () => {
     const dir = projectWith({ 'k.ts': kernelText(`const z = ${'('.repeat(100)}t${')'.repeat(100)};`) });
     expect(codes(dir)).toEqual([]);
   });
+  test.each([
+    ['a broadcast', 'const z = col(iota(8192)) + row(iota(8192));', '', 'LAC0215'],
+    [
+      'one in a loop that is walked twice',
+      'for (const i of range(N)) s = s + sum(sum(col(iota(8192)) + row(iota(8192)), 0), 0);',
+      'let s = 0;',
+      'LAC0215',
+    ],
+    ['loops', `${'for (const i of range(N)) '.repeat(150)}s = s + N;`, 'let s = 0;', 'LAC0007'],
+  ])('too large: %s', (_, statements, before, code) => {
+    expect(codes(projectWith({ 'k.ts': kernelText(statements, before) }))).toEqual([code]);
+  });
   test('exponential inlining ends', () => {
     const helpers = Array.from(
       { length: 60 },

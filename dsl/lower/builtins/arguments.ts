@@ -1,12 +1,10 @@
 import type { ts } from 'ts-morph';
+import { LIMITS } from '../../../compiler/ir/limits.js';
 import { type DType, sizeOf } from '../../../compiler/ir/types.js';
 import { isNumeric, type Joined, type Numeric, type Operand, typeLabels } from '../convert.js';
 import type { Evaluator } from '../evaluator.js';
 import { didYouMean } from '../names.js';
 import { describe, type NumVal, rankOf, type TileVal, type Val } from '../value.js';
-
-/** Elements of the largest tile. Bounds the work of hostile source; devices have far lower limits. */
-export const MAX_TILE_ELEMENTS = 1 << 22;
 
 /** A call of a function of the language, its arguments evaluated. */
 export interface Call {
@@ -95,8 +93,8 @@ export function dtypeArg(call: Call, i: number): DType | null {
 export function extentOf(call: Call, o: Operand): NumVal | null {
   const n = constantOf(call, o, 'an extent');
   if (n === null) return null;
-  if (Number.isInteger(n.value) && n.value >= 1 && n.value <= MAX_TILE_ELEMENTS) return n;
-  call.ev.error('LAC0215', o.node, `an extent is a whole number from 1 to ${MAX_TILE_ELEMENTS}, not ${n.value}`);
+  if (Number.isInteger(n.value) && n.value >= 1 && n.value <= LIMITS.tileExtent) return n;
+  call.ev.error('LAC0215', o.node, `an extent is a whole number from 1 to ${LIMITS.tileExtent}, not ${n.value}`);
   return null;
 }
 
@@ -112,8 +110,8 @@ export function shapeArg(call: Call, i: number): Joined | null {
     shape.push(e.value);
     dims.push(e.label ?? String(e.value));
   }
-  if (shape.length <= 3 && sizeOf(shape) <= MAX_TILE_ELEMENTS) return { shape, dims };
-  const what = shape.length > 3 ? `rank ${shape.length}; the most is 3` : `more than ${MAX_TILE_ELEMENTS} elements`;
+  if (shape.length <= 3 && sizeOf(shape) <= LIMITS.tileElements) return { shape, dims };
+  const what = shape.length > 3 ? `rank ${shape.length}; the most is 3` : `more than ${LIMITS.tileElements} elements`;
   call.ev.error('LAC0215', o.node, `this tile has ${what}`);
   return null;
 }
