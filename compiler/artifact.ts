@@ -8,7 +8,8 @@ export type ArgSpec =
 
 /**
  * What is assumed of one tensor argument when a variant is compiled, so that wide accesses are legal. `contiguous`: the
- * last axis has stride 1. `align`: every other stride, and the offset of element 0, are multiples of so many elements.
+ * last axis has stride 1. `align`: every other stride, the offset of element 0, and the extent of the last axis are
+ * multiples of so many elements.
  */
 export interface ArgFacts {
   readonly contiguous: boolean;

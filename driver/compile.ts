@@ -165,8 +165,8 @@ function wgslVariant(
   limits: WgslTarget['limits'],
   config: Config,
 ): Variant {
-  const program = emitWgsl(kernel, { facts: when.facts, limits, grid: Object.fromEntries(decl.grid) });
-  return { when, target: 'webgpu', config, ...program };
+  const { facts, ...program } = emitWgsl(kernel, { facts: when.facts, limits, grid: Object.fromEntries(decl.grid) });
+  return { when: { ...when, facts }, target: 'webgpu', config, ...program };
 }
 
 const irVariant = (kernel: Kernel, when: Variant['when'], config: Config): AnyVariant => {

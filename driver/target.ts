@@ -39,5 +39,5 @@ export const maxStorageElements = (target: Target): number =>
 
 /** Nothing is assumed: right for every tensor. */
 export const GENERIC: ArgFacts = { contiguous: false, align: 1 };
-/** Rows without gaps that begin at multiples of 4 elements: what tensors of even sizes are. */
+/** Rows of a multiple of 4 elements without gaps, that begin at such multiples: what tensors of even sizes are. */
 export const ALIGNED: ArgFacts = { contiguous: true, align: 4 };

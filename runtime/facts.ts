@@ -13,7 +13,8 @@ export function factsOf(tensor: Pick<Tensor, 'shape' | 'strides' | 'offset'>): A
   const steps = tensor.strides.filter((_, axis) => axis !== last && (tensor.shape[axis] as number) > 1);
   const contiguous = last < 0 || (tensor.shape[last] as number) <= 1 || tensor.strides[last] === 1;
   let align = MAX_ALIGN;
-  while (align > 1 && [tensor.offset, ...steps].some((n) => n % align !== 0)) align /= 2;
+  const multiples = [tensor.offset, ...steps, tensor.shape[last] ?? 0];
+  while (align > 1 && multiples.some((n) => n % align !== 0)) align /= 2;
   return { contiguous, align };
 }
 

@@ -1,3 +1,4 @@
+import type { ArgFacts } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { type AnyOp, type Op, type Value, type ViewParam, walk } from '../../compiler/ir/module.js';
 import type { Access, DType, ViewType } from '../../compiler/ir/types.js';
@@ -36,6 +37,8 @@ export interface ArgState {
   readonly access: Access;
   readonly wide: boolean;
   readonly text: string;
+  /** Facts that the declaration and the addresses make use of. */
+  readonly reliesOn: ArgFacts | null;
 }
 
 const is16 = (d: DType): boolean => d === 'f16' || d === 'bf16';
@@ -55,12 +58,14 @@ export function declarationOf(a: ArgState): string {
 export function bindParam(e: Emitter, p: ViewParam): void {
   const type = p.value.type as ViewType;
   const facts = e.ctx.facts[p.name];
+  const wide = isWide(e, p);
   const arg: ArgState = {
     name: p.name,
     dtype: type.dtype,
     access: type.access,
-    wide: isWide(e, p),
+    wide,
     text: `b${e.bindings.length}`,
+    reliesOn: facts?.contiguous ? { contiguous: true, align: wide ? 4 : 1 } : null,
   };
   e.bindings.push({ arg: p.name, index: e.bindings.length, access: type.access === 'in' ? 'read' : 'read_write' });
   const last = p.dims.length - 1;
@@ -101,15 +106,18 @@ function isWide(e: Emitter, p: ViewParam): boolean {
   for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
     if (op.name !== 'load' && op.name !== 'store') continue;
     if (rootOf(op.operands[0] as Value).root !== p.value) continue;
-    const wide = accessIsWide(op);
+    const wide = accessIsWide(op, facts);
     if (op.name === 'store' && !wide) return false;
     some ||= wide;
   }
   return some;
 }
 
-/** The op touches runs of four elements that start at multiples of four and are inside or outside as a whole. */
-function accessIsWide(op: Op<'load'> | Op<'store'>): boolean {
+/**
+ * The op touches runs of four elements that start at multiples of four and are inside or outside as a whole: the extent of
+ * the last axis is a multiple of four, by its size in this variant or by what is assumed of the tensor.
+ */
+function accessIsWide(op: Op<'load'> | Op<'store'>, facts: ArgFacts): boolean {
   const view = op.operands[0] as Value;
   const tile = op.name === 'load' ? op.results[0] : op.operands[1];
   const first = op.name === 'load' ? 1 : 2;
@@ -118,7 +126,9 @@ function accessIsWide(op: Op<'load'> | Op<'store'>): boolean {
   const last = rank - 1;
   const extent = (view.type as ViewType).extents[last] ?? null;
   const whole =
-    op.attrs.guard?.[last] === false || op.attrs.in_bounds === true || (extent !== null && extent % 4 === 0);
+    op.attrs.guard?.[last] === false ||
+    op.attrs.in_bounds === true ||
+    (extent === null ? facts.align % 4 === 0 : extent % 4 === 0);
   const sliced = rank === 1 && isSliced(view);
   const valid = op.attrs.valid?.[last];
   return (
@@ -303,7 +313,8 @@ export function emitLoad(e: Emitter, op: Op<'load'>): void {
   const width = widthOf(registers);
   const lane = laneType(view.arg.dtype);
   const pad = literal(op.attrs.pad, view.arg.dtype);
-  const wide = view.arg.wide && accessIsWide(op);
+  const facts = e.ctx.facts[view.arg.name];
+  const wide = view.arg.wide && facts !== undefined && accessIsWide(op, facts);
   const groups: string[] = [];
   for (let r = 0; r < registers; r += width) {
     if (wide) {
@@ -374,8 +385,7 @@ function storeScalar(e: Emitter, view: ViewState, value: Value): void {
 
 function writeFour(e: Emitter, a: ArgState, offset: string, group: string): string {
   if (!is16(a.dtype)) return `${a.text}[(${offset}) >> 2u] = ${group};`;
-  const bits = e.name('w');
-  return `let ${bits} = ${e.use(`lac_${a.dtype}_bits`)}(${group});\n${a.text}[(${offset}) >> 2u] = vec2<u32>(${bits}.x | (${bits}.y << 16u), ${bits}.z | (${bits}.w << 16u));`;
+  return `${a.text}[(${offset}) >> 2u] = ${e.use(`lac_${a.dtype}_pack`)}(${group});`;
 }
 
 /**

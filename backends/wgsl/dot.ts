@@ -2,7 +2,7 @@ import type { Op, Value } from '../../compiler/ir/module.js';
 import { dotLayout } from '../../compiler/layout/blocked.js';
 import { type Layout, makeLayout, registerCount } from '../../compiler/layout/layout.js';
 import { type AxisIndex, axisIndexOf, type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
-import { readElement, type Staged, swizzle, swizzleText, xor } from './memory.js';
+import { isChunked, readChunk, readElement, type Staged, swizzle, swizzleText, xor } from './memory.js';
 import { pack, type RegTile, typeOfGroup, widthOf } from './registers.js';
 import { offsetMark } from './statement.js';
 
@@ -69,7 +69,7 @@ export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const [a, b] = [operandOf(e, op.operands[0] as Value), operandOf(e, op.operands[1] as Value)];
   const K = tileOf(op.operands[0] as Value).shape[1] ?? 1;
   const acc = accumulator(e, result, layout, op.operands[2]);
-  const wide = a.staged.buffer.memory === 'vec4' && b.staged.buffer.memory === 'vec4' && K % 4 === 0;
+  const wide = isChunked(a.staged) && isChunked(b.staged) && K % 4 === 0;
   const gen = new DotText(e, layout, a, b, acc);
   const step = wide ? 4 : 1;
   const body = wide ? gen.wideStep() : gen.plainStep();
@@ -143,7 +143,7 @@ class DotText {
       lines.push(`let ${letter}k = ${xor('k', sw)};`);
       for (const p of positions)
         lines.push(
-          `let ${letter}${p} = mem4[${sum(offsetMark(s.buffer), line, p * chunksPerRow, xor(`${letter}k`, swizzle(s, p)))}];`,
+          `let ${letter}${p} = ${readChunk(this.e, s, sum(offsetMark(s.buffer), line, p * chunksPerRow, xor(`${letter}k`, swizzle(s, p))))};`,
         );
       return { lines, element: (p, j) => `${letter}${p}.${'xyzw'[j]}`, vector: () => null };
     }
@@ -157,7 +157,7 @@ class DotText {
         const sw = mask === 0 ? '0i' : `${letter}s`;
         const at = xor(xor(chunk, p >> 2), xor(sw, swizzle(s, j)));
         lines.push(
-          `let ${letter}${p}_${j} = mem4[${sum(offsetMark(s.buffer), product('k', 4 * chunksPerRow), j * chunksPerRow, at)}];`,
+          `let ${letter}${p}_${j} = ${readChunk(this.e, s, sum(offsetMark(s.buffer), product('k', 4 * chunksPerRow), j * chunksPerRow, at))};`,
         );
       }
     }
@@ -221,11 +221,11 @@ class DotText {
       axis.disjoint ? sum(axis.invocation, p) : `(${axis.invocation} ^ ${p}i)`;
     for (const p of distinct(this.row.register))
       lines.push(
-        `let a${p} = ${this.a.flipped ? readElement(this.a.staged, 'k', at(this.row, p)) : readElement(this.a.staged, at(this.row, p), 'k')};`,
+        `let a${p} = ${this.a.flipped ? readElement(this.e, this.a.staged, 'k', at(this.row, p)) : readElement(this.e, this.a.staged, at(this.row, p), 'k')};`,
       );
     for (const p of distinct(this.col.register))
       lines.push(
-        `let b${p} = ${this.b.flipped ? readElement(this.b.staged, at(this.col, p), 'k') : readElement(this.b.staged, 'k', at(this.col, p))};`,
+        `let b${p} = ${this.b.flipped ? readElement(this.e, this.b.staged, at(this.col, p), 'k') : readElement(this.e, this.b.staged, 'k', at(this.col, p))};`,
       );
     const width = widthOf(this.acc.registers);
     this.acc.groups.forEach((acc, g) => {

@@ -1,5 +1,5 @@
-import type { BindingSpec, ParamSlot } from '../../compiler/artifact.js';
-import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.js';
+import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import { type AnyOp, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
 import { blockedLayout } from '../../compiler/layout/blocked.js';
@@ -14,7 +14,7 @@ import { libraryFunction } from './library.js';
 import { emitBlock, isRename } from './lower.js';
 import { checkWorkgroupBytes, planBuffers } from './memory.js';
 import { recordLoop } from './multiple.js';
-import { print } from './statement.js';
+import { MEMORIES, type MemoryKind, print } from './statement.js';
 import { WARP } from './target.js';
 
 export type { WgslContext } from './emitter.js';
@@ -32,6 +32,8 @@ export interface WgslProgram {
   readonly features: readonly string[];
   /** Tensor arguments that the kernel never touches. */
   readonly unused: readonly string[];
+  /** What the text relies on, of the facts that it was given. */
+  readonly facts: Readonly<Record<string, ArgFacts>>;
 }
 
 const DEFAULT_WARPS = 4;
@@ -57,20 +59,37 @@ export function layOut(kernel: Kernel): void {
  */
 export function emitWgsl(kernel: Kernel, ctx: WgslContext): WgslProgram {
   checkInvocations(invocationsOf(kernel), ctx.limits.invocations);
-  try {
-    return emitOnce(cloneKernel(kernel), ctx, true);
-  } catch (error) {
-    if (!(error instanceof LacError) || error.diagnostics[0]?.code !== 'LAC0501') throw error;
-    return emitOnce(cloneKernel(kernel), ctx, false);
+  for (const plan of PLANS) {
+    try {
+      return emitOnce(cloneKernel(kernel), ctx, plan);
+    } catch (error) {
+      const tooMuch = error instanceof LacError && error.diagnostics[0]?.code === 'LAC0501';
+      if (!tooMuch || plan === PLANS.at(-1)) throw error;
+    }
   }
+  throw new Bug('no way to stage was tried');
 }
 
-function emitOnce(kernel: Kernel, ctx: WgslContext, early: boolean): WgslProgram {
+/** How dot operands lie in workgroup memory, fastest first: each way needs less of it than the one before. */
+interface StagingPlan {
+  /** Operands are written as soon as they are there: fewer barriers, longer lives. */
+  readonly early: boolean;
+  /** 16-bit dtypes lie packed. */
+  readonly packed: boolean;
+}
+
+const PLANS: readonly StagingPlan[] = [
+  { early: true, packed: false },
+  { early: true, packed: true },
+  { early: false, packed: true },
+];
+
+function emitOnce(kernel: Kernel, ctx: WgslContext, { early, packed }: StagingPlan): WgslProgram {
   const used = usedParams(kernel);
   prefetchLoads.run(kernel, PASS_CONTEXT);
   if (early) raiseOperands.run(kernel, PASS_CONTEXT);
   layOut(kernel);
-  const e = new Emitter(kernel, ctx, invocationsOf(kernel));
+  const e = new Emitter(kernel, ctx, invocationsOf(kernel), packed);
   prepare(e);
   const unused: string[] = [];
   for (const p of kernel.params) {
@@ -86,9 +105,12 @@ function emitOnce(kernel: Kernel, ctx: WgslContext, early: boolean): WgslProgram
 }
 
 function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
-  const { kernel, threads } = e;
+  const { threads } = e;
   const plan = planBuffers(e.statements, e.buffers);
-  const sharedBytes = plan.vec4s * 16 + plan.words * 4;
+  const memories = (Object.entries(MEMORIES) as [MemoryKind, (typeof MEMORIES)[MemoryKind]][]).filter(
+    ([kind]) => plan.sizes[kind] > 0,
+  );
+  const sharedBytes = memories.reduce((n, [kind, { bytes }]) => n + plan.sizes[kind] * bytes, 0);
   checkWorkgroupBytes(sharedBytes, e.ctx.limits.workgroupBytes);
   const statements = placeBarriers(e.statements, plan.overlap);
   const programs = programIds(e);
@@ -102,8 +124,7 @@ function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
     '// compiled by lac',
     ...storage,
     `@group(0) @binding(${paramsBinding}) var<uniform> params: array<vec4<u32>, ${Math.max(1, Math.ceil(e.params.length / 4))}>;`,
-    ...(plan.vec4s > 0 ? [`var<workgroup> mem4: array<vec4<f32>, ${plan.vec4s}>;`] : []),
-    ...(plan.words > 0 ? [`var<workgroup> mem1: array<u32, ${plan.words}>;`] : []),
+    ...memories.map(([kind, { name, type }]) => `var<workgroup> ${name}: array<${type}, ${plan.sizes[kind]}>;`),
     ...[...e.library].sort().map(libraryFunction),
     `@compute @workgroup_size(${threads}, 1, 1)`,
     'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) inv: u32) {',
@@ -123,6 +144,9 @@ function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
     sharedBytes,
     features: [],
     unused,
+    facts: Object.fromEntries(
+      views.filter((v) => v.arg.reliesOn !== null).map((v) => [v.arg.name, v.arg.reliesOn as ArgFacts]),
+    ),
   };
 }
 

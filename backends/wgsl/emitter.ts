@@ -27,6 +27,8 @@ export class Emitter {
   readonly kernel: Kernel;
   readonly ctx: WgslContext;
   readonly threads: number;
+  /** Tiles of 16-bit dtypes lie packed in workgroup memory: half the bytes, for some arithmetic. */
+  readonly packed: boolean;
   readonly tiles = new Map<Value, RegTile>();
   readonly scalars = new Map<Value, string>();
   readonly views = new Map<Value, ViewState>();
@@ -45,7 +47,8 @@ export class Emitter {
   statements: Statement[] = [];
   private counter = 0;
 
-  constructor(kernel: Kernel, ctx: WgslContext, threads: number) {
+  constructor(kernel: Kernel, ctx: WgslContext, threads: number, packed: boolean) {
+    this.packed = packed;
     this.kernel = kernel;
     this.ctx = ctx;
     this.threads = threads;
@@ -99,6 +102,7 @@ export class Emitter {
   }
 
   use(name: string): string {
+    if (name === 'lac_f16_pack') this.library.add('lac_f16_bits');
     this.library.add(name);
     return name;
   }

@@ -129,6 +129,14 @@ const FIXED: Readonly<Record<string, string>> = {
   lac_bf16_four: `fn lac_bf16_four(w: vec2<u32>) -> vec4<f32> {
   return bitcast<vec4<f32>>(vec4<u32>(w.x << 16u, w.x & 0xffff0000u, w.y << 16u, w.y & 0xffff0000u));
 }`,
+  lac_f16_pack: `fn lac_f16_pack(v: vec4<f32>) -> vec2<u32> {
+  let b = lac_f16_bits(v);
+  return vec2<u32>(b.x | (b.y << 16u), b.z | (b.w << 16u));
+}`,
+  lac_bf16_pack: `fn lac_bf16_pack(v: vec4<f32>) -> vec2<u32> {
+  let b = bitcast<vec4<u32>>(v);
+  return vec2<u32>((b.x >> 16u) | (b.y & 0xffff0000u), (b.z >> 16u) | (b.w & 0xffff0000u));
+}`,
   // Bits of a value that is already rounded to the dtype.
   lac_f16_bits: `fn lac_f16_bits(v: vec4<f32>) -> vec4<u32> {
   let u = bitcast<vec4<u32>>(v);

@@ -8,7 +8,7 @@ import { type Layout, registerCount } from '../../compiler/layout/layout.js';
 import { holdsRunsOfFour } from '../../compiler/layout/shape.js';
 import { axisIndexOf, type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
 import { component, laneType, pack, type RegTile, vectorType, widthOf } from './registers.js';
-import { type Buffer, offsetMark, type Statement } from './statement.js';
+import { type Buffer, MEMORIES, type MemoryKind, offsetMark, type Statement } from './statement.js';
 
 /**
  * A tile in workgroup memory, row-major as rows x columns (the last axis). In `vec4` memory a row is a line of 16-byte
@@ -23,6 +23,19 @@ export interface Staged {
 }
 
 const chunksOf = (s: Staged): number => s.columns / 4;
+
+const MEMORY_KINDS = Object.keys(MEMORIES) as MemoryKind[];
+
+/** Four elements of a row side by side make one array element. */
+export const isChunked = (s: Staged): boolean => s.buffer.memory !== 'word';
+
+/** Four elements as f32, from a chunk. */
+export const readChunk = (e: Emitter, s: Staged, at: string): string =>
+  s.buffer.memory === 'vec4' ? `mem4[${at}]` : `${e.use(`lac_${s.dtype}_four`)}(mem2[${at}])`;
+
+/** A statement that writes four elements, already rounded to the dtype. */
+export const writeChunk = (e: Emitter, s: Staged, at: string, value: string): string =>
+  s.buffer.memory === 'vec4' ? `mem4[${at}] = ${value};` : `mem2[${at}] = ${e.use(`lac_${s.dtype}_pack`)}(${value});`;
 
 /** Linear over GF(2) in r, so it can be applied to the parts of a row index one by one. */
 export const swizzle = (s: Staged, row: number): number => (row ^ (row >> 2)) & (Math.min(8, chunksOf(s)) - 1);
@@ -51,10 +64,12 @@ export function chunkIndex(s: Staged, row: { text: string; constant: number }, c
 export { xor };
 
 /** Element (row, column) as a scalar of its lane type; any indices, no alignment. */
-export function readElement(s: Staged, row: string, column: string): string {
-  if (s.buffer.memory === 'vec4') {
+export function readElement(e: Emitter, s: Staged, row: string, column: string): string {
+  if (isChunked(s)) {
     const chunk = `((${column}) >> 2u)`;
-    return `mem4[${sum(offsetMark(s.buffer), product(row, chunksOf(s)), xor(chunk, swizzleText(s, row)))}][(${column}) & 3i]`;
+    const at = sum(offsetMark(s.buffer), product(row, chunksOf(s)), xor(chunk, swizzleText(s, row)));
+    if (s.buffer.memory === 'vec4') return `mem4[${at}][(${column}) & 3i]`;
+    return `${e.use(`lac_${s.dtype}_at`)}(mem2[${at}][((${column}) >> 1u) & 1i], (${column}) & 1i)`;
   }
   return fromWord(`mem1[${sum(offsetMark(s.buffer), product(row, s.columns), column)}]`, s.dtype);
 }
@@ -76,7 +91,9 @@ export function stagedFor(e: Emitter, shape: readonly number[], dtype: DType, wi
   const columns = columnsOf(shape);
   const rows = sizeOf(shape) / columns;
   const vec4 = wide && laneType(dtype) === 'f32' && columns >= 4;
-  const buffer = e.buffer(vec4 ? 'vec4' : 'word', vec4 ? (rows * columns) / 4 : rows * columns);
+  const is16 = dtype === 'f16' || dtype === 'bf16';
+  const memory: MemoryKind = !vec4 ? 'word' : is16 && e.packed ? 'half4' : 'vec4';
+  const buffer = e.buffer(memory, vec4 ? (rows * columns) / 4 : rows * columns);
   return { buffer, dtype, rows, columns };
 }
 
@@ -108,7 +125,7 @@ export function writeStaged(e: Emitter, s: Staged, layout: Layout, tile: RegTile
   const [row, col] = [axisIndexOf(e, l, 0), axisIndexOf(e, l, 1)];
   const free = freeBits(l).register;
   const lines: string[] = [];
-  if (s.buffer.memory === 'vec4') {
+  if (isChunked(s)) {
     const sw = e.hoisted(swizzleText(s, row.invocation), 's');
     const chunk = e.hoisted(`(${col.invocation} >> 2u)`, 'c');
     for (let r = 0; r < registerCount(l); r += 4) {
@@ -119,7 +136,7 @@ export function writeStaged(e: Emitter, s: Staged, layout: Layout, tile: RegTile
         xor(chunk, (col.register[r] ?? 0) >> 2),
         sw,
       );
-      lines.push(`mem4[${at}] = ${tile.groups[r / 4]};`);
+      lines.push(writeChunk(e, s, at, tile.groups[r / 4] ?? ''));
     }
   } else {
     for (let r = 0; r < registerCount(l); r++) {
@@ -139,17 +156,23 @@ export function readStaged(e: Emitter, s: Staged, layout: Layout): string[] {
   const l = asMatrix(layout);
   const [row, col] = [axisIndexOf(e, l, 0), axisIndexOf(e, l, 1)];
   const width = widthOf(registerCount(l));
-  const wide = s.buffer.memory === 'vec4' && holdsRunsOfFour(l);
+  const wide = isChunked(s) && holdsRunsOfFour(l);
   const out: string[] = [];
   for (let r = 0; r < registerCount(l); r += width) {
     if (wide) {
       const sw = e.hoisted(swizzleText(s, row.invocation), 's');
       const chunk = e.hoisted(`(${col.invocation} >> 2u)`, 'c');
-      out.push(
-        `mem4[${chunkIndex(s, { text: row.invocation, constant: row.register[r] ?? 0 }, xor(chunk, (col.register[r] ?? 0) >> 2), sw)}]`,
+      const at = chunkIndex(
+        s,
+        { text: row.invocation, constant: row.register[r] ?? 0 },
+        xor(chunk, (col.register[r] ?? 0) >> 2),
+        sw,
       );
+      out.push(readChunk(e, s, at));
     } else {
-      const parts = Array.from({ length: width }, (_, i) => readElement(s, combine(row, r + i), combine(col, r + i)));
+      const parts = Array.from({ length: width }, (_, i) =>
+        readElement(e, s, combine(row, r + i), combine(col, r + i)),
+      );
       out.push(pack(laneType(s.dtype), parts));
     }
   }
@@ -170,9 +193,8 @@ export function unstage(e: Emitter, s: Staged, v: Value): void {
 
 export interface MemoryPlan {
   readonly offsets: ReadonlyMap<number, number>;
-  /** Elements of the two arrays. */
-  readonly vec4s: number;
-  readonly words: number;
+  /** Elements of each array. */
+  readonly sizes: Readonly<Record<MemoryKind, number>>;
   readonly overlap: (a: Buffer, b: Buffer) => boolean;
 }
 
@@ -185,8 +207,8 @@ interface Lifetime {
 export function planBuffers(list: readonly Statement[], buffers: readonly Buffer[]): MemoryPlan {
   const lives = lifetimes(list);
   const offsets = new Map<number, number>();
-  const total = { vec4: 0, word: 0 };
-  for (const memory of ['vec4', 'word'] as const) {
+  const total = { vec4: 0, half4: 0, word: 0 };
+  for (const memory of MEMORY_KINDS) {
     const mine = buffers.filter((b) => b.memory === memory && lives.has(b));
     const plan = planMemory(
       mine.map((b) => {
@@ -204,7 +226,7 @@ export function planBuffers(list: readonly Statement[], buffers: readonly Buffer
     const [x, y] = [offsets.get(a.id) ?? 0, offsets.get(b.id) ?? 0];
     return a.memory === b.memory && x < y + b.size && y < x + a.size;
   };
-  return { offsets, vec4s: total.vec4, words: total.word, overlap };
+  return { offsets, sizes: total, overlap };
 }
 
 /** A buffer written before a loop and read in it lives to the loop's end: the next trip reads it again. */

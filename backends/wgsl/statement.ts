@@ -1,5 +1,17 @@
-/** Which workgroup array a buffer lies in: 16-byte vectors of f32, or 32-bit words of any dtype (bits). */
-export type MemoryKind = 'vec4' | 'word';
+/**
+ * Which workgroup array a buffer lies in: chunks of four f32 (16 bytes), chunks of four packed 16-bit floats (8 bytes), or
+ * 32-bit words of any dtype (bits).
+ */
+export type MemoryKind = 'vec4' | 'half4' | 'word';
+
+/** Name, element type and bytes of the workgroup arrays. */
+export const MEMORIES: Readonly<
+  Record<MemoryKind, { readonly name: string; readonly type: string; readonly bytes: number }>
+> = {
+  vec4: { name: 'mem4', type: 'vec4<f32>', bytes: 16 },
+  half4: { name: 'mem2', type: 'vec2<u32>', bytes: 8 },
+  word: { name: 'mem1', type: 'u32', bytes: 4 },
+};
 
 /** A piece of workgroup memory with a lifetime. Sizes and offsets are in elements of its array. */
 export interface Buffer {

@@ -24,6 +24,7 @@ export interface RunSpec {
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   readonly scalars?: Readonly<Record<string, number>>;
   readonly grid: Readonly<Record<string, Expr>>;
+  readonly limits?: WgslLimits;
   readonly config?: Readonly<Record<string, number>>;
   /** Values of an input by element number. */
   readonly value?: (arg: string, i: number) => number;
@@ -65,7 +66,7 @@ export async function runBoth(spec: RunSpec): Promise<Outcome> {
   const ctx = { target: 'webgpu', maxStorageElements: 2 ** 30, grid: spec.grid };
   runPipeline({ kernels: [kernel] }, ctx, { verify: true });
   const facts = Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, factsOf(t)]));
-  const program = emitWgsl(kernel, { limits: ROOMY, facts, grid: spec.grid });
+  const program = emitWgsl(kernel, { limits: spec.limits ?? ROOMY, facts, grid: spec.grid });
   const specs = kernel.params.map(
     (p): ArgSpec =>
       p.kind === 'scalar'
@@ -79,7 +80,7 @@ export async function runBoth(spec: RunSpec): Promise<Outcome> {
   );
   const grid = kernel.axes.map((axis) => [axis, spec.grid[axis] ?? 1] as const);
   const variant: Variant = {
-    when: { dtypes: {}, comptime: kernel.comptime, facts },
+    when: { dtypes: {}, comptime: kernel.comptime, facts: program.facts },
     target: 'webgpu',
     config: kernel.config,
     ...program,
