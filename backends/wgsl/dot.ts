@@ -2,7 +2,7 @@ import type { Op, Value } from '../../compiler/ir/module.js';
 import { dotLayout } from '../../compiler/layout/blocked.js';
 import { type Layout, makeLayout, registerCount } from '../../compiler/layout/layout.js';
 import { type AxisIndex, axisIndexOf, type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
-import { isChunked, readChunk, readElement, type Staged, swizzle, swizzleText, xor } from './memory.js';
+import { isChunked, readChunk, readElement, type Staged, stage, swizzle, swizzleText, xor } from './memory.js';
 import { pack, type RegTile, typeOfGroup, widthOf } from './registers.js';
 import { offsetMark } from './statement.js';
 
@@ -44,9 +44,7 @@ interface Operand {
 function operandOf(e: Emitter, v: Value): Operand {
   const flipped = isTransposed(v);
   const source = flipped && v.def.kind === 'op' ? (v.def.operands[0] as Value) : v;
-  const staged = e.staged.get(source);
-  if (staged === undefined) throw new Error('dot operand is not staged');
-  return { staged, flipped };
+  return { staged: e.staged.get(source) ?? stage(e, source, e.tile(source)), flipped };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
-import { type AnyOp, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
+import { type AnyOp, type Block, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
 import { blockedLayout } from '../../compiler/layout/blocked.js';
 import { inferLayouts } from '../../compiler/passes/infer-layouts.js';
 import { prefetchLoads } from '../../compiler/passes/prefetch-loads.js';
@@ -76,21 +76,24 @@ interface StagingPlan {
   readonly early: boolean;
   /** 16-bit dtypes lie packed. */
   readonly packed: boolean;
+  /** Operands wait in registers until the dot that reads them: more barriers, the shortest lives. */
+  readonly lazy: boolean;
 }
 
 const PLANS: readonly StagingPlan[] = [
-  { early: true, packed: false },
-  { early: true, packed: true },
-  { early: false, packed: true },
+  { early: true, packed: false, lazy: false },
+  { early: true, packed: true, lazy: false },
+  { early: false, packed: true, lazy: false },
+  { early: false, packed: true, lazy: true },
 ];
 
-function emitOnce(kernel: Kernel, ctx: WgslContext, { early, packed }: StagingPlan): WgslProgram {
+function emitOnce(kernel: Kernel, ctx: WgslContext, { early, packed, lazy }: StagingPlan): WgslProgram {
   const used = usedParams(kernel);
   prefetchLoads.run(kernel, PASS_CONTEXT);
   if (early) raiseOperands.run(kernel, PASS_CONTEXT);
   layOut(kernel);
   const e = new Emitter(kernel, ctx, invocationsOf(kernel), packed);
-  prepare(e);
+  prepare(e, lazy);
   const unused: string[] = [];
   for (const p of kernel.params) {
     if (p.kind === 'scalar') e.scalars.set(p.value, e.param({ scalar: p.name, dtype: p.dtype }));
@@ -171,7 +174,7 @@ function programIds(e: Emitter): string[] {
 }
 
 /** Finds loops, and the values that dots and conversions read from workgroup memory. */
-function prepare(e: Emitter): void {
+function prepare(e: Emitter, lazy: boolean): void {
   for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
     if (op.name === 'for') recordLoop(op);
     if (op.name === 'dot') for (const v of op.operands.slice(0, 2)) e.needsStage.add(stagedSource(v));
@@ -180,6 +183,19 @@ function prepare(e: Emitter): void {
       if (!isRename(layoutOf(from), layoutOf(to))) e.needsStage.add(from);
     }
   }
+  if (lazy) for (const [v, inPlace] of stagedInPlace(e.kernel.body)) if (inPlace) e.stagesLate.add(v);
+}
+
+/** Values that every reader finds in its own block: they may be staged as late as there. */
+function stagedInPlace(block: Block, waiting = new Map<Value, boolean>()): Map<Value, boolean> {
+  const here = new Set<Value>([...block.args, ...block.ops.flatMap((op) => op.results)]);
+  for (const op of block.ops) {
+    const read =
+      op.name === 'dot' ? op.operands.slice(0, 2).map(stagedSource) : op.name === 'convert' ? op.operands : [];
+    for (const v of read) waiting.set(v, (waiting.get(v) ?? true) && here.has(v));
+    for (const region of op.regions) stagedInPlace(region, waiting);
+  }
+  return waiting;
 }
 
 const stagedSource = (v: Value): Value =>

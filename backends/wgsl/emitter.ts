@@ -34,6 +34,8 @@ export class Emitter {
   readonly views = new Map<Value, ViewState>();
   readonly staged = new Map<Value, Staged>();
   readonly needsStage = new Set<Value>();
+  /** Values of `needsStage` that are written where they are first read, not where they are made. */
+  readonly stagesLate = new Set<Value>();
   /** Scalars that WGSL's uniformity analysis does not know to be uniform. */
   readonly nonUniform = new Set<Value>();
   readonly library = new Set<string>();

@@ -42,7 +42,7 @@ function emitOp(e: Emitter, op: AnyOp): void {
 }
 
 function stageIfNeeded(e: Emitter, v: Value): void {
-  if (!e.needsStage.has(v) || e.staged.has(v)) return;
+  if (!e.needsStage.has(v) || e.stagesLate.has(v) || e.staged.has(v)) return;
   stage(e, v, e.tile(v));
 }
 

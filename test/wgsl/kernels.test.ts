@@ -73,5 +73,8 @@ it.each(['f16', 'bf16'] as const)('%s tiles lie packed in workgroup memory when 
   expect(tight.text).toContain('mem2');
   expect(worst(roomy)).toBeLessThan(0.01);
   expect([...(tight.got.o ?? [])]).toEqual([...(roomy.got.o ?? [])]);
+  // Below that, operands wait in registers until their dot.
+  const tightest = await runBoth({ ...spec, limits: { ...ROOMY, workgroupBytes: 3072 } });
+  expect([...(tightest.got.o ?? [])]).toEqual([...(roomy.got.o ?? [])]);
   await expect(runBoth({ ...spec, limits: { ...ROOMY, workgroupBytes: 1024 } })).rejects.toThrow('LAC0501');
 });
