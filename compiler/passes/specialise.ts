@@ -1,29 +1,43 @@
 /**
  * Enters: a kernel whose `comptime` gives some dimensions a size. Leaves: view types with those extents, down through
- * `view_at` and `view_slice`, and `dim` ops of those names as constants. Sound because a variant is only launched with
- * the sizes it was compiled for (checked by the launch).
+ * `view_at` and `view_slice`, and `dim` ops of those names as constants. Along an axis of the grid that has one program
+ * in this variant, whatever the other sizes, the program id is 0. Sound because a variant is only launched with the sizes
+ * it was compiled for (checked by the launch), on the grid of its kernel.
  */
 import { Bug } from '../diag/diagnostic.js';
+import { type Expr, evaluateExpr, namesOf } from '../expr.js';
 import { inferTypes } from '../ir/builder.js';
 import { type Block, type Kernel, type Op, type Value, walk } from '../ir/module.js';
 import type { Type, ViewType } from '../ir/types.js';
-import type { Pass } from './pass.js';
+import type { Pass, PassContext } from './pass.js';
 
 export const specialise: Pass = {
   name: 'specialise',
-  summary: 'Puts the sizes of comptime dimensions into view types and constants.',
+  summary: 'Puts the sizes of this variant into view types and constants.',
   requires: [],
   run: specialiseKernel,
 };
 
-function specialiseKernel(kernel: Kernel): void {
+function specialiseKernel(kernel: Kernel, ctx: PassContext): void {
   for (const p of kernel.params) {
     if (p.kind !== 'view') continue;
     const type = p.value.type as ViewType;
     p.value.type = { ...type, extents: p.dims.map((name, i) => kernel.comptime[name] ?? type.extents[i] ?? null) };
   }
   specialiseBlock(kernel.body);
-  for (const op of walk(kernel.body)) if (op.name === 'dim') foldDim(op as unknown as Op<'dim'>, kernel.comptime);
+  const alone = new Set(kernel.axes.filter((axis) => extentOf(kernel, ctx.grid?.[axis]) === 1));
+  for (const op of walk(kernel.body)) {
+    if (op.name === 'dim') foldDim(op as unknown as Op<'dim'>, kernel.comptime);
+    if (op.name === 'program_id' && alone.has((op.attrs as { axis: string }).axis))
+      Object.assign(op, { name: 'const', attrs: { value: 0 } });
+  }
+}
+
+/** Programs along an axis, if comptime sizes and knobs decide it. */
+function extentOf(kernel: Kernel, extent: Expr | undefined): number | null {
+  if (extent === undefined) return null;
+  const known = { ...kernel.comptime, ...kernel.config };
+  return [...namesOf(extent)].every((name) => known[name] !== undefined) ? evaluateExpr(extent, known) : null;
 }
 
 function foldDim(op: Op<'dim'>, comptime: Readonly<Record<string, number>>): void {

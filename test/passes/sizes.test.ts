@@ -4,7 +4,7 @@ import { proveBounds } from '../../compiler/passes/prove-bounds.js';
 import { specialise } from '../../compiler/passes/specialise.js';
 import { CONTEXT, textCases } from './text-cases.js';
 
-textCases(specialise);
+textCases(specialise, () => ({ ...CONTEXT, grid: { h: 'H', e: ['cdiv', 'E', 'BE'] } }));
 textCases(padTiles);
 textCases(proveBounds, (title) => ({
   ...CONTEXT,

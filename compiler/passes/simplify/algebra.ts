@@ -48,7 +48,7 @@ export const neutral: Rule = (op) => {
   }
 };
 
-/** Integers and masks: x * 0 = x & 0 = x % 1 = 0, x | ~0 = ~0. */
+/** Integers and masks: x * 0 = x & 0 = x % 1 = 0, x | ~0 = ~0; min(x, 0) = 0 for sizes and program ids, never negative. */
 export const absorbing: Rule = (op, r) => {
   const type = resultTile(op);
   const [x, c] = op.operands;
@@ -56,6 +56,7 @@ export const absorbing: Rule = (op, r) => {
   const zero = (op.name === 'mul' || op.name === 'and') && is(c, 0);
   if (zero || (op.name === 'rem' && is(c, 1))) return r.constant(0, type);
   if (op.name === 'or' && type.dtype === 'i1' && is(c, 1)) return c;
+  if (op.name === 'min' && is(c, 0) && (definedBy(x, 'dim') || definedBy(x, 'program_id'))) return c;
   return null;
 };
 
