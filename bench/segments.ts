@@ -95,17 +95,19 @@ async function measure(
   try {
     const plans = sets.map((s) => bind(device, s, config));
     for (const plan of plans[0] ?? []) await device.launch(plan);
-    const error = relativeRmse(await (sets[0]?.o as Tensor).read());
+    const [first] = sets;
+    if (first?.o === undefined) throw new Error('no output');
+    const error = relativeRmse(await first.o.read());
     const ok = error <= (is16 ? 0.005 : 1e-5);
-    await device.time(plans[0] ?? [], { warmup: 2, warmupMs: 250, repeat: 1 });
-    const samples: number[] = [];
-    for (let i = 0; i < Number(options.samples); i++)
-      samples.push((await device.time(plans[i % plans.length] ?? [], { warmup: 0, repeat: 1 })).medianMs);
-    samples.sort((a, b) => a - b);
-    const ms = samples[Math.floor(samples.length / 2)] ?? Number.NaN;
+    const warmupMs = device.info.kind === 'gpu' ? 250 : 0;
+    const { medianMs: ms, samples } = await device.time(plans, {
+      warmup: 2,
+      warmupMs,
+      repeat: Number(options.samples),
+    });
     return {
       ms: ok ? ms : Number.POSITIVE_INFINITY,
-      row: [name, digits(ms), digits(samples[0] ?? 0), `${error.toExponential(1)}${ok ? '' : ' WRONG'}`],
+      row: [name, digits(ms), digits(Math.min(...samples)), `${error.toExponential(1)}${ok ? '' : ' WRONG'}`],
     };
   } catch (error) {
     if (!(error instanceof LacError)) throw error;

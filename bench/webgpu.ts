@@ -14,7 +14,7 @@ import type { Device } from '../runtime/device.js';
 import { factsOf } from '../runtime/facts.js';
 import { bindLaunch, type LaunchPlan } from '../runtime/launch.js';
 import { openDevice } from '../runtime/open.js';
-import { digits, median, table } from './table.js';
+import { digits, table } from './table.js';
 
 /**
  * How fast a kernel runs through WebGPU, over its configurations:
@@ -83,17 +83,13 @@ function bindSets({ decl, reference, device, dims }: Subject, config: Config, by
 async function measure(subject: Subject, config: Config): Promise<{ ms: number; best: number; how: string }> {
   const { plans, free } = bindSets(subject, config, Number(options.bytes));
   try {
-    const [first] = plans;
-    if (first === undefined) throw new Error('no launch to measure');
-    await subject.device.time(first, { warmup: 2, warmupMs: 250, repeat: 1 });
-    const samples: number[] = [];
-    let how = '';
-    for (let i = 0; i < Number(options.samples); i++) {
-      const timing = await subject.device.time(plans[i % plans.length] ?? first, { warmup: 0, repeat: 1 });
-      samples.push(timing.medianMs);
-      how = timing.how;
-    }
-    return { ms: median(samples), best: Math.min(...samples), how };
+    const slow = subject.device.info.kind !== 'gpu';
+    const timing = await subject.device.time(plans, {
+      warmup: 2,
+      warmupMs: slow ? 0 : 250,
+      repeat: Number(options.samples),
+    });
+    return { ms: timing.medianMs, best: Math.min(...timing.samples), how: timing.how };
   } finally {
     free();
   }

@@ -9,7 +9,7 @@ import { runPipeline } from '../compiler/passes/pipeline.js';
 import type { AnyVariant } from '../runtime/device.js';
 import { usedArguments } from './arguments.js';
 import { chooseDtypes, comptimeOf } from './choices.js';
-import { type Config, candidates, programKey } from './configurations.js';
+import { type Config, candidates, tooLargeToo } from './configurations.js';
 import { dtypeOf, isTensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
 import { type KernelDecl, lowerDecl } from './source.js';
@@ -55,8 +55,6 @@ export interface Compiled {
 
 /** What a configuration may exceed where another may fit. */
 const LIMITS: ReadonlySet<Code> = new Set(['LAC0501', 'LAC0502', 'LAC0503']);
-/** Pipeline depth does not change WGSL: workgroup memory is not written asynchronously there. */
-const IGNORED_KNOBS: ReadonlySet<string> = new Set(['stages']);
 
 type Exact = Omit<Compiled, 'refused'>;
 const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
@@ -70,18 +68,15 @@ const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
 export function compileKernel(decl: KernelDecl, request: CompileRequest): Compiled {
   const begin = performance.now();
   const refused: { config: Config; why: Diagnostic }[] = [];
-  const hopeless = new Map<string, Diagnostic>();
-  const ignored = request.target.kind === 'webgpu' ? IGNORED_KNOBS : new Set<string>();
   const asked = Object.keys(decl.tune).every((name) => name in (request.config ?? {}));
   for (const config of candidates(decl, request.dims, request.config ?? {}, maxInvocations(request.target))) {
-    const program = programKey(config, ignored);
-    const result = hopeless.get(program) ?? attempt(decl, request, config);
+    const smaller = refused.find((r) => r.why.code === 'LAC0501' && tooLargeToo(config, r.config));
+    const result = smaller?.why ?? attempt(decl, request, config);
     if ('variant' in result) {
       const timings = { ...result.timings, total: performance.now() - begin };
       return { ...result, refused, timings };
     }
     if (asked) throw new LacError(result);
-    hopeless.set(program, result);
     refused.push({ config, why: result });
   }
   throw new LacError(nothingFits(decl, request, refused));

@@ -51,6 +51,13 @@ export interface TimeOptions {
   readonly repeat?: number;
 }
 
+/** What one call measures; see `Device.time`. */
+export type TimedPlans = LaunchPlan | readonly LaunchPlan[] | readonly (readonly LaunchPlan[])[];
+
+/** The samples in turn: each a sequence of launches. */
+export const sequencesOf = (plans: TimedPlans): readonly (readonly LaunchPlan[])[] =>
+  'kernel' in plans ? [[plans]] : plans.map((p) => ('kernel' in p ? [p] : p));
+
 export type AnyVariant = Variant | InterpretVariant;
 
 /**
@@ -83,8 +90,11 @@ export interface Device {
   launch(plan: LaunchPlan): Promise<void>;
   /** Waits for everything submitted, and throws what went wrong meanwhile. */
   synchronize(): Promise<void>;
-  /** Launches the plan, or all plans in their order, many times. Inout arguments change with every launch. */
-  time(plan: LaunchPlan | readonly LaunchPlan[], options?: TimeOptions): Promise<Timing>;
+  /**
+   * Launches the plan many times; of a list, the plans in turn, so that each finds cold caches; of a list of lists, each
+   * inner one as one sample, in its order. Inout arguments change with every launch.
+   */
+  time(plan: TimedPlans, options?: TimeOptions): Promise<Timing>;
   /** Gives everything back. Idempotent; every tensor of the device is gone. */
   destroy(): void;
 }

@@ -2,7 +2,16 @@ import { Bug } from '../../compiler/diag/diagnostic.js';
 import { interpretKernel } from '../../compiler/interp/interpret.js';
 import type { TensorArg } from '../../compiler/interp/machine.js';
 import type { TensorDType } from '../codec.js';
-import type { AnyVariant, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from '../device.js';
+import {
+  type AnyVariant,
+  type Device,
+  type DeviceInfo,
+  type DeviceLimits,
+  sequencesOf,
+  type TimedPlans,
+  type TimeOptions,
+  type Timing,
+} from '../device.js';
 import { runtimeError } from '../errors.js';
 import type { LaunchPlan } from '../launch.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
@@ -76,12 +85,12 @@ export class InterpretDevice implements Device {
     this.#live();
   }
 
-  async time(plan: LaunchPlan | readonly LaunchPlan[], options: TimeOptions = {}): Promise<Timing> {
-    const plans = 'kernel' in plan ? [plan] : plan;
+  async time(plan: TimedPlans, options: TimeOptions = {}): Promise<Timing> {
+    const sequences = sequencesOf(plan);
     const samples: number[] = [];
     for (let i = 0; i < (options.repeat ?? 1); i++) {
       const begin = performance.now();
-      for (const one of plans) await this.launch(one);
+      for (const one of sequences[i % sequences.length] ?? []) await this.launch(one);
       samples.push(performance.now() - begin);
     }
     return summarize(samples, 'host');

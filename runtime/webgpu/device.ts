@@ -2,7 +2,16 @@ import type { Variant } from '../../compiler/artifact.js';
 import { Bug, LacError } from '../../compiler/diag/diagnostic.js';
 import { bytesOf } from '../../compiler/ir/types.js';
 import type { Raw, TensorDType } from '../codec.js';
-import type { AnyVariant, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from '../device.js';
+import {
+  type AnyVariant,
+  type Device,
+  type DeviceInfo,
+  type DeviceLimits,
+  sequencesOf,
+  type TimedPlans,
+  type TimeOptions,
+  type Timing,
+} from '../device.js';
 import { messageOf, runtimeError } from '../errors.js';
 import { GRID_WIDTH, type LaunchPlan } from '../launch.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
@@ -160,9 +169,9 @@ export class WebGpuDevice implements Device {
     if (error) throw error;
   }
 
-  time(plan: LaunchPlan | readonly LaunchPlan[], options: TimeOptions = {}): Promise<Timing> {
+  time(plan: TimedPlans, options: TimeOptions = {}): Promise<Timing> {
     this.#live();
-    return timePlans(this, 'kernel' in plan ? [plan] : plan, options);
+    return timePlans(this, sequencesOf(plan), options);
   }
 
   destroy(): void {

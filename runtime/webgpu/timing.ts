@@ -7,38 +7,49 @@ import { MAP_READ, USAGE } from './flags.js';
 /** Queries of one set, at most (WebGPU 4.4). */
 const MAX_QUERIES = 4096;
 
-/** Times the launches together, in their order: one sample is all of them. */
+/** Times sequences of launches in turn: one sample is one sequence. */
 export async function timePlans(
   device: WebGpuDevice,
-  plans: readonly LaunchPlan[],
+  plans: readonly (readonly LaunchPlan[])[],
   options: TimeOptions,
 ): Promise<Timing> {
   const repeat = Math.max(1, Math.min(options.repeat ?? 20, MAX_QUERIES / 2));
-  const dispatch: Dispatch[] = [];
-  for (const plan of plans) {
-    const one = await device.dispatchOf(plan);
-    if (one) dispatch.push(one);
+  const sequences: Sequence[] = [];
+  for (const sequence of plans) {
+    const dispatches: Dispatch[] = [];
+    for (const plan of sequence) {
+      const one = await device.dispatchOf(plan);
+      if (one) dispatches.push(one);
+    }
+    if (dispatches.length > 0) sequences.push(dispatches);
   }
-  if (dispatch.length === 0) return summarize([0], 'host');
-  await warmUp(device, dispatch, options);
-  const samples = device.features.has('timestamp-query') ? await timestamps(device, dispatch, repeat) : null;
+  if (sequences.length === 0) return summarize([0], 'host');
+  await warmUp(device, sequences, options);
+  const samples = device.features.has('timestamp-query') ? await timestamps(device, sequences, repeat) : null;
   await device.synchronize();
-  return samples ? summarize(samples, 'timestamp') : summarize(await hostTimes(device, dispatch, repeat), 'host');
+  return samples ? summarize(samples, 'timestamp') : summarize(await hostTimes(device, sequences, repeat), 'host');
 }
 
-function submit(device: WebGpuDevice, dispatch: readonly Dispatch[], stamps?: GPUComputePassTimestampWrites): void {
+type Sequence = readonly Dispatch[];
+
+const inTurn = (sequences: readonly Sequence[], i: number): Sequence => sequences[i % sequences.length] ?? [];
+
+function submit(device: WebGpuDevice, sequence: Sequence, stamps?: GPUComputePassTimestampWrites): void {
   const encoder = device.gpu.createCommandEncoder();
-  encodeDispatches(encoder, dispatch, stamps);
+  encodeDispatches(encoder, sequence, stamps);
   device.gpu.queue.submit([encoder.finish()]);
 }
 
-async function warmUp(device: WebGpuDevice, dispatch: readonly Dispatch[], options: TimeOptions): Promise<void> {
-  const begin = performance.now();
+/** Launches between two waits while the clocks rise: the device must not fall idle, or they sink again. */
+const WARM_BATCH = 16;
+
+async function warmUp(device: WebGpuDevice, sequences: readonly Sequence[], options: TimeOptions): Promise<void> {
   const launches = options.warmup ?? 3;
-  for (let i = 0; i < launches; i++) submit(device, dispatch);
+  for (let i = 0; i < launches; i++) submit(device, inTurn(sequences, i));
   await device.synchronize();
+  const begin = performance.now();
   while (performance.now() - begin < (options.warmupMs ?? 0)) {
-    for (let i = 0; i < Math.max(launches, 1); i++) submit(device, dispatch);
+    for (let i = 0; i < WARM_BATCH; i++) submit(device, inTurn(sequences, i));
     await device.synchronize();
   }
 }
@@ -46,7 +57,7 @@ async function warmUp(device: WebGpuDevice, dispatch: readonly Dispatch[], optio
 /** Milliseconds of each launch by the device's own clock; null where that clock does not run. */
 async function timestamps(
   device: WebGpuDevice,
-  dispatch: readonly Dispatch[],
+  sequences: readonly Sequence[],
   repeat: number,
 ): Promise<number[] | null> {
   const { gpu } = device;
@@ -56,7 +67,11 @@ async function timestamps(
   const staging = gpu.createBuffer({ size: bytes, usage: USAGE.mapRead | USAGE.copyDst });
   try {
     for (let i = 0; i < repeat; i++)
-      submit(device, dispatch, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 });
+      submit(device, inTurn(sequences, i), {
+        querySet,
+        beginningOfPassWriteIndex: 2 * i,
+        endOfPassWriteIndex: 2 * i + 1,
+      });
     const encoder = gpu.createCommandEncoder();
     encoder.resolveQuerySet(querySet, 0, repeat * 2, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
@@ -70,11 +85,11 @@ async function timestamps(
   }
 }
 
-async function hostTimes(device: WebGpuDevice, dispatch: readonly Dispatch[], repeat: number): Promise<number[]> {
+async function hostTimes(device: WebGpuDevice, sequences: readonly Sequence[], repeat: number): Promise<number[]> {
   const samples: number[] = [];
   for (let i = 0; i < repeat; i++) {
     const begin = performance.now();
-    submit(device, dispatch);
+    submit(device, inTurn(sequences, i));
     await device.guard(device.gpu.queue.onSubmittedWorkDone());
     samples.push(performance.now() - begin);
   }
