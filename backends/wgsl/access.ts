@@ -344,7 +344,6 @@ export function emitGet(e: Emitter, op: Op<'get'>): void {
     readOne(e, view.arg, o),
   );
   e.scalars.set(result, e.let(value));
-  if (view.arg.access !== 'in') e.nonUniform.add(result);
 }
 
 export function emitStore(e: Emitter, op: Op<'store'>): void {

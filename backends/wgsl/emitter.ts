@@ -10,6 +10,7 @@ import type { Staged } from './memory.js';
 import { component, laneType, type RegTile, vectorType, widthOf } from './registers.js';
 import { type Buffer, type MemoryKind, type Statement, text } from './statement.js';
 import { MAX_TILE_REGISTERS, type WgslLimits } from './target.js';
+import { nonUniformValues } from './uniformity.js';
 
 export interface WgslContext {
   readonly limits: WgslLimits;
@@ -37,7 +38,7 @@ export class Emitter {
   /** Values of `needsStage` that are written where they are first read, not where they are made. */
   readonly stagesLate = new Set<Value>();
   /** Scalars that WGSL's uniformity analysis does not know to be uniform. */
-  readonly nonUniform = new Set<Value>();
+  readonly nonUniform: ReadonlySet<Value>;
   readonly library = new Set<string>();
   readonly params: ParamSlot[] = [];
   readonly paramNames = new Map<string, string>();
@@ -54,6 +55,7 @@ export class Emitter {
     this.kernel = kernel;
     this.ctx = ctx;
     this.threads = threads;
+    this.nonUniform = nonUniformValues(kernel);
   }
 
   name(prefix = 'v'): string {

@@ -4,6 +4,27 @@ import { vectorType, type Width } from './registers.js';
 type Template = (t: (lane: string) => string) => string;
 
 /**
+ * sin (`turns` 0) or cos (1): WGSL promises 2^-11 inside one period and nothing beyond. Whole quarter turns are taken away
+ * in parts of few bits, so that their products with the number of turns are exact up to 2^17 (Cody and Waite); then
+ * polynomials (Cephes). Absolute error 1.1e-7 up to 131072; beyond, a value between -1 and 1. NaN of NaN and Infinity, which clamp would hide.
+ */
+const sine =
+  (turns: 0 | 1): Template =>
+  (t) =>
+    `let q = round(a * 0.63661975f);
+  let p = (((a - q * 1.5625f) - q * 0.00830078125f) + q * 4.470348358154297e-6f) - q * 1.5832483768463135e-8f;
+  let r = clamp(p - q * 6.077094383272197e-11f, ${t('f32')}(-0.8f), ${t('f32')}(0.8f));
+  let n = ${t('i32')}(q)${turns === 1 ? ` + ${t('i32')}(1i)` : ''};
+  let z = r * r;
+  let s = r + r * z * (-0.16666654611f + z * (0.0083321608736f - z * 0.00019515295891f));
+  let c = 1.0f - 0.5f * z + z * z * (0.04166664568298827f + z * (-0.001388731625493765f + z * 2.443315711809948e-5f));
+  let v = select(c, s, (n & ${t('i32')}(1i)) == ${t('i32')}(0i));
+  let u = bitcast<${t('u32')}>(a);
+  let none = (u & ${t('u32')}(0x7f800000u)) == ${t('u32')}(0x7f800000u);
+  let w = select(v, -v, (n & ${t('i32')}(2i)) != ${t('i32')}(0i));
+  return select(w, bitcast<${t('f32')}>(u | ${t('u32')}(0x7fc00000u)), none);`;
+
+/**
  * Functions that WGSL lacks, or whose built-in form WGSL leaves loose, by name without the width suffix. `t('f32')` is
  * the vector type at hand.
  */
@@ -74,16 +95,15 @@ const TEMPLATES: Readonly<
   let s = ${t('f32')}(1.0f) / (${t('f32')}(1.0f) + e);
   return select(e * s, s, a >= ${t('f32')}(0.0f));`,
   },
-  // |tanh x| rounds to 1 from 9.02 on; below 0.1 the odd series, to 1e-8.
+  // e is 0 where |tanh x| rounds to 1; below 0.1 the odd series, to 1e-8. No clamp: it would hide NaN.
   lac_tanh: {
     result: 'f32',
     params: ['f32'],
-    body: (t) => `let c = clamp(a, ${t('f32')}(-10.0f), ${t('f32')}(10.0f));
-  let e = exp(-2.0f * abs(c));
+    body: (t) => `let e = exp(-2.0f * abs(a));
   let big = (${t('f32')}(1.0f) - e) / (${t('f32')}(1.0f) + e);
-  let q = c * c;
-  let small = c * (1.0f + q * (-0.33333334f + q * (0.13333334f - q * 0.053968254f)));
-  return select(select(-big, big, c >= ${t('f32')}(0.0f)), small, abs(c) < ${t('f32')}(0.1f));`,
+  let q = a * a;
+  let small = a * (1.0f + q * (-0.33333334f + q * (0.13333334f - q * 0.053968254f)));
+  return select(select(-big, big, a >= ${t('f32')}(0.0f)), small, abs(a) < ${t('f32')}(0.1f));`,
   },
   // Series below 0.5; above, Abramowitz & Stegun 7.1.26 (absolute error 1.5e-7).
   lac_erf: {
@@ -97,6 +117,8 @@ const TEMPLATES: Readonly<
   let big = 1.0f - p * exp(-q);
   return select(select(-big, big, a >= ${t('f32')}(0.0f)), small, x < ${t('f32')}(0.5f));`,
   },
+  lac_sin: { result: 'f32', params: ['f32'], body: sine(0) },
+  lac_cos: { result: 'f32', params: ['f32'], body: sine(1) },
   lac_mulhi: {
     result: 'u32',
     params: ['u32', 'u32'],

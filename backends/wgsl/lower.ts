@@ -57,7 +57,6 @@ function emitElementwise(e: Emitter, op: AnyOp): void {
     const made = rule({ x, from, to, width: 1, use, op });
     const is16 = to === 'f16' || to === 'bf16';
     e.scalars.set(v, e.let(is16 ? e.roundedScalar(made, to) : made));
-    if (op.operands.some((o) => e.nonUniform.has(o))) e.nonUniform.add(v);
     return;
   }
   const width = widthOf(registerCount(layoutOf(v)));
@@ -93,7 +92,6 @@ function renamed(e: Emitter, v: Value, from: Value, element: (index: number) => 
   if (rankOf(v) === 0) {
     // A tile of one element: every invocation holds it.
     e.scalars.set(v, component(e.tile(from), 0));
-    e.nonUniform.add(v);
     return;
   }
   const source = e.tile(from);
@@ -279,8 +277,6 @@ function emitIf(e: Emitter, op: Op<'if'>): void {
   e.statements.push({ kind: 'branch', head: condition, yes: yes ?? [], no: no ?? [] });
   op.results.forEach((r, i) => {
     readSlot(e, slots[i] as Slot, r);
-    if (rankOf(r) === 0 && op.regions.some((region) => e.nonUniform.has(yieldOf(region)[i] as Value)))
-      e.nonUniform.add(r);
   });
 }
 

@@ -96,7 +96,6 @@ export function emitReduce(e: Emitter, op: Op<'reduce'>): void {
   };
   if (rankOf(result) === 0) {
     e.scalars.set(result, pick(0));
-    e.nonUniform.add(result);
     return;
   }
   const target = layoutOf(result);

@@ -43,6 +43,8 @@ export class Evaluator {
   readonly dtypes: Readonly<Record<string, DType>> | null;
   /** Run-time `if` and `for` around the statement at hand, inside the present function. */
   runtimeDepth = 0;
+  /** Some expression had no value: a finding says why, or the front end is wrong. */
+  poisoned = false;
   /** dim and program_id ops, which go to the start of the body so that they dominate every use. */
   readonly prologue: Block = newBlock([]);
   #steps = 0;
@@ -171,12 +173,13 @@ export class Evaluator {
 
   /** Runs `body` for what it computes: its ops and findings are dropped. */
   rehearse<T>(body: () => T): T {
-    const findings = this.findings;
+    const { findings, poisoned } = this;
     this.findings = new Findings();
     try {
       return this.into(newBlock([]), body);
     } finally {
       this.findings = findings;
+      this.poisoned = poisoned;
     }
   }
 

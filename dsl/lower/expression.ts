@@ -15,7 +15,9 @@ import { bool, describe, NONE, num, POISON, rankOf, type TileVal, tileTypeOf, ty
 
 /** Value of an expression: compile-time data, or a tile whose ops were appended to the current block. */
 export function evaluate(ev: Evaluator, node: TS.Expression, scope: Scope): Val {
-  return ev.within(node, () => dispatch(ev, node, scope));
+  const val = ev.within(node, () => dispatch(ev, node, scope));
+  if (val.kind === 'poison') ev.poisoned = true;
+  return val;
 }
 
 export const operand = (ev: Evaluator, node: TS.Expression, scope: Scope): Operand => ({

@@ -38,6 +38,7 @@ export function lowerKernel(decl: KernelDecl, spec: Specialisation): Lowered {
     if (!(error instanceof Abandon)) throw error;
     findings.add(error.diagnostic);
   }
+  if (ev.poisoned && !findings.hasErrors) throw new Bug(`a value of ${decl.name} was lost, and no diagnostic says why`);
   kernel.body.ops.unshift(...ev.prologue.ops);
   return { module: findings.hasErrors ? null : { kernels: [kernel] }, diagnostics: findings.list, named };
 }

@@ -130,6 +130,7 @@ function runtimeLoop(
   const inside = region.args.slice(1);
   for (const [i, cell] of cells.entries()) cell.value = shapes[i]?.(inside) ?? POISON;
   walkBody(ev, node, name, region, scope);
+  const lost = cells.map((c) => c.value.kind === 'poison');
   const yields = leave(ev, node, cells, shapes, slots, inside, region);
   ev.into(region, () => ev.op(node, 'yield', yields, {}));
   const attrs = {
@@ -137,7 +138,8 @@ function runtimeLoop(
     ...(range.stages === undefined ? {} : { stages: range.stages }),
   };
   const op = ev.op(node, 'for', [begin, end, step, ...slots.map((s) => s.init)], attrs, undefined, [region]);
-  for (const [i, cell] of cells.entries()) cell.value = shapes[i]?.(op.results) ?? POISON;
+  for (const [i, cell] of cells.entries())
+    cell.value = (lost[i] === true ? undefined : shapes[i]?.(op.results)) ?? POISON;
   // What the body gave a variable that had no value before the loop does not outlive the trip.
   for (const { cell, value } of unset) cell.value = value;
 }
@@ -182,7 +184,6 @@ function carry(ev: Evaluator, node: TS.Node, cell: Cell, init: Val, final: Val, 
     return v === null ? () => POISON : slot(slots, { init: v, dims: final.dims, cell });
   }
   if (init.kind === 'num' && final.kind === 'num' && init.value !== final.value) return noDType(ev, cell);
-  if (init.kind === 'num' && final.kind === 'poison') return () => POISON;
   if (init.kind === 'arr') {
     const parts = init.items.map((x, i) =>
       carry(ev, node, cell, x, final.kind === 'arr' ? (final.items[i] ?? x) : x, slots),

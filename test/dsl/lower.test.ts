@@ -89,6 +89,11 @@ describe('what source becomes', () => {
     const ir = body('for (const n of range(N)) s = s + sum(sum(t, 0), 0);', 'let s = 0;');
     expect(ir).toMatch(/for %\d+, %N, %\d+, %\w+ : f32/);
   });
+  test('a literal that never gets a dtype is reported, though the rest of the loop hides it', () => {
+    const count = 'for (const n of range(N)) if (n > 3) used += 1;\nif (used > 0) y.store([0, 0], t);';
+    expect(body(count, 'let used = 0;')).toMatch(/^LAC0207: used differs[^\n]*$/);
+    expect(body(count, 'let used = cast(0, i32);')).toMatch(/if %\w+ \{[\s\S]*store/);
+  });
   test('a literal takes the dtype that one side of an if gives it', () => {
     expect(body('if (N > 3) s = N;', 'let s = 0;')).toMatch(/if %\d+ : i32/);
   });
