@@ -11,7 +11,7 @@ const HIGHEST = '0x1.fffffep+127f';
 export function literal(value: number, d: DType): string {
   if (d === 'i1') return value === 0 ? 'false' : 'true';
   if (d === 'u32') return `${value >>> 0}u`;
-  if (d === 'i32') return value === -(2 ** 31) ? 'i32(-2147483647 - 1)' : value < 0 ? `(${value})` : `${value}i`;
+  if (d === 'i32') return value === -(2 ** 31) ? '(-2147483647i - 1i)' : value < 0 ? `(${value}i)` : `${value}i`;
   const x = roundTo(d, value);
   if (Number.isNaN(x)) return 'bitcast<f32>(0x7fc00000u + (inv & 0u))';
   const s = x === Infinity ? HIGHEST : x === -Infinity ? LOWEST : finite(x);

@@ -1,4 +1,4 @@
-import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
 import { coordinates, flatten } from '../../compiler/layout/axes.js';
 import { apply, type Layout, registerCount } from '../../compiler/layout/layout.js';
@@ -331,7 +331,7 @@ const RULES: Rules = {
   for: emitFor,
   if: emitIf,
   inline: () => {
-    throw new LacError(diagnostic('LAC0504', 'inline regions must be spliced before code generation', null));
+    throw new Bug('code generation of an inline region: the pipeline splices them');
   },
   yield: nothing,
 };

@@ -469,11 +469,6 @@ export const CODES = {
     explain:
       'A tile is spread over the invocations of a workgroup. When one invocation would hold more than 256 values of one tile, it would only spill to slow memory, so the configuration is refused.',
   },
-  LAC0504: {
-    title: 'kernel is not lowered far enough',
-    explain:
-      'Code generation takes kernels that went through the whole pipeline. `lac opt` prints what a pass leaves behind.',
-  },
   LAC0505: {
     title: 'in-place arguments are not supported by this backend yet',
     explain:

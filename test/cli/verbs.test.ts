@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CODES } from '../../compiler/diag/codes.js';
 import { MISTAKE, SCALE, SCALE_REFERENCE } from './fixtures-text.js';
@@ -70,11 +72,21 @@ describe('lac explain', () => {
   });
 
   test('an unknown code is exit code 2', async () => {
-    expect(await lac.run(['explain', 'LAC9999'])).toMatchObject({ code: 2, stdout: '' });
+    const outcome = await lac.run(['explain', 'LAC9999']);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('LAC0914');
   });
 });
 
 describe('lac check', () => {
+  test('a folder without kernels is exit code 2', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'lac-empty-'));
+    const outcome = await lac.run(['check'], { cwd: empty });
+    rmSync(empty, { recursive: true });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('LAC0904');
+  });
+
   test('a file without mistakes', async () => {
     const outcome = await lac.run(['check', folder.path('scale.ts')]);
     expect(outcome).toMatchObject({ code: 0, stderr: '' });

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { describe, expect, test } from 'vitest';
+import { CODES } from '../../compiler/diag/codes.js';
 import { ROOT, readable, repositoryFiles } from './sources.js';
 
 const texts = repositoryFiles()
@@ -31,6 +32,14 @@ describe('registries', () => {
     if (registry !== '') expect(containing(new URL(registry).host)).toEqual([]);
     const lock = readable('package-lock.json') ?? '';
     expect(lock).not.toMatch(/https?:\/\/[^/"]*(registry|artifact|nexus|mirror)/i);
+  });
+});
+
+describe('diagnostic codes', () => {
+  test('every code is provoked, or at least named, by a test', () => {
+    const tests = texts.filter(({ path }) => path.startsWith('test/')).map(({ text }) => text);
+    const codes = Object.keys(CODES);
+    expect(codes.filter((code) => !tests.some((text) => text.includes(code)))).toEqual([]);
   });
 });
 

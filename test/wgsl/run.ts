@@ -49,7 +49,7 @@ export async function runBoth(spec: RunSpec): Promise<Outcome> {
   kernel.config = { warps: 2, ...spec.config };
   const views = kernel.params.filter((p): p is ViewParam => p.kind === 'view');
   const dims: Record<string, number> = {};
-  for (const p of views) p.dims.forEach((d, i) => (dims[d] = spec.shapes[p.name]?.[i] ?? 0));
+  for (const p of views) for (const [i, d] of p.dims.entries()) dims[d] = spec.shapes[p.name]?.[i] ?? 0;
   const tensors: Record<string, Tensor> = {};
   const args: Record<string, TensorArg | number> = { ...spec.scalars };
   for (const p of views) {
