@@ -5,7 +5,7 @@ import { infinityWarnings } from './lower/warn-infinity.js';
 import { type KernelDecl, withValues } from './read/declaration.js';
 import { Findings } from './read/diagnostics.js';
 import type { SourceProject } from './read/project.js';
-import { representatives } from './representatives.js';
+import { type Representatives, representatives } from './representatives.js';
 
 export interface FileCheck {
   readonly kernels: readonly KernelDecl[];
@@ -27,14 +27,13 @@ export function checkFile(project: SourceProject, file: string): FileCheck {
  */
 export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
   const findings = new Findings();
-  const { base, others, pruned } = representatives(decl);
+  const { first, base, others, pruned } = representativeLowering(decl);
   if (pruned)
     findings.add(
       diagnostic('LAC0309', `prune rejects every configuration of ${decl.name} that was tried`, decl.span, {
         severity: 'warning',
       }),
     );
-  const first = lowerKernel(decl, base);
   findings.addAll(first.diagnostics);
   warn(first, findings);
   // A kernel that is too large is so in every variant, each time at another place.
@@ -47,6 +46,17 @@ export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
       addVariant(flipped, base, `${name} = ${String(!value)}`, findings);
     }
   return findings.list;
+}
+
+/** The base variant, lowered; at small sizes if it is only the choice of sizes that makes a tile too large. */
+function representativeLowering(decl: KernelDecl): Representatives & { readonly first: Lowered } {
+  const usual = representatives(decl);
+  const first = lowerKernel(decl, usual.base);
+  const tooLarge = ({ diagnostics }: Lowered): boolean => diagnostics.some((d) => d.code === 'LAC0215');
+  if (!tooLarge(first) || decl.comptime.length === 0) return { ...usual, first };
+  const small = representatives(decl, { small: true });
+  const again = lowerKernel(decl, small.base);
+  return tooLarge(again) || small.pruned ? { ...usual, first } : { ...small, first: again };
 }
 
 function addVariant(decl: KernelDecl, spec: Specialisation, what: string, findings: Findings): void {

@@ -5,6 +5,8 @@ import type { KernelDecl } from './read/declaration.js';
 
 /** Sizes tried for comptime dimensions. Powers of two: kernels may divide them. */
 const SIZES = [64, 128, 256, 32, 16, 512, 8, 1024];
+/** For kernels whose tiles have several comptime extents: products of the sizes above may be more than a tile can hold. */
+const SMALL_SIZES = [16, 32, 8, 64, 4, 2];
 const MOST_TRIES = 1000;
 
 /** `name` is the knob or dtype parameter that differs from the base, `what` says how. */
@@ -24,11 +26,15 @@ export interface Representatives {
 
 type Numbers = Readonly<Record<string, number>>;
 
-/** Variants at which a kernel is checked: extents with different names get different values where prune allows it. */
-export function representatives(decl: KernelDecl): Representatives {
+/**
+ * Variants at which a kernel is checked: extents with different names get different values where prune allows it.
+ * `small`: comptime dimensions stay small.
+ */
+export function representatives(decl: KernelDecl, { small = false } = {}): Representatives {
+  const tried = small ? SMALL_SIZES : SIZES;
   const dtypes = Object.fromEntries(Object.entries(decl.dtypes).map(([name, choices]) => [name, choices[0] ?? 'f32']));
-  const best = bestSizes(decl);
-  const { config, comptime } = best ?? { config: firstConfig(decl), comptime: sizesFor(decl, {}, SIZES) };
+  const best = bestSizes(decl, tried);
+  const { config, comptime } = best ?? { config: firstConfig(decl), comptime: sizesFor(decl, {}, tried) };
   const base: Specialisation = { dtypes, config, comptime };
   return { base, others: [...otherDTypes(decl, base), ...otherConfigs(decl, base)], pruned: best === null };
 }
@@ -82,11 +88,11 @@ function* configs(decl: KernelDecl): Generator<Numbers> {
 }
 
 /** The allowed choice with the fewest equal extents among different names; null if prune rejects all that are tried. */
-function bestSizes(decl: KernelDecl): { config: Numbers; comptime: Numbers } | null {
+function bestSizes(decl: KernelDecl, tried: readonly number[]): { config: Numbers; comptime: Numbers } | null {
   let best: { config: Numbers; comptime: Numbers; equal: number } | null = null;
   let tries = 0;
   for (const config of configs(decl))
-    for (const sizes of [SIZES, ...SIZES.map((s) => [s])]) {
+    for (const sizes of [tried, ...tried.map((s) => [s])]) {
       if (best?.equal === 0 || tries++ > MOST_TRIES) return best;
       const comptime = sizesFor(decl, config, sizes);
       const equal = coincidences(config, comptime);

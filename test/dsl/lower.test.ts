@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { printModule } from '../../compiler/ir/print.js';
 import { verifyModule } from '../../compiler/ir/verify.js';
 import { checkFile, type KernelDecl, lowerKernel, representatives, SourceProject } from '../../dsl/source.js';
-import { body } from './kernel-text.js';
+import { body, projectWith } from './kernel-text.js';
 
 const examples = join(import.meta.dirname, 'fixtures/examples');
 const project = new SourceProject();
@@ -130,6 +130,10 @@ describe('what source becomes', () => {
     expect(body('void x.slice(1, N).get(0, 0);')).toMatch(/view_slice %x, %\d+, %N/);
     expect(body('y.scatter([1, 2], 3);')).toMatch(/store %y, %\d+, %\d+, %\d+/);
   });
+  test('a view without axes stores a number; others say what makes a tile of it', () => {
+    expect(body('y.at(1, 2).store([], -1);')).toMatch(/const \{value = -1\}[\s\S]*store/);
+    expect(body('y.at(1).store([0], -1);')).toMatch(/^LAC0219/);
+  });
   test('loads: pad, mask, promise', () => {
     const ir = body(
       'void x.load([0, 0], [32, 32], { pad: -Infinity, mask: col(iota(32)) < N, inBounds: true, cache: "keep" });',
@@ -159,6 +163,16 @@ describe('what source becomes', () => {
     expect(body('void where(t > 0 && !flag, t, 0);')).not.toMatch(/ and /);
     expect(body('void where(t > 0 || N > 3, t, 0);')).not.toMatch(/LAC/);
   });
+});
+
+test('check chooses smaller sizes where three comptime dimensions make a tile too large', () => {
+  const dims = "['A', 'B', 'C']";
+  const dir = projectWith({
+    'k.ts': `import { f32, input, kernel, output } from 'lac';
+export const cube = kernel({ args: { x: input(f32, ${dims}), y: output(f32, ${dims}) }, comptime: ${dims}, grid: () => ({ p: 1 }) },
+({ x, y }, { A, B, C }) => y.store([0, 0, 0], x.load([0, 0, 0], [A, B, C])));`,
+  });
+  expect(checkFile(new SourceProject(), join(dir, 'k.ts')).diagnostics).toEqual([]);
 });
 
 test('ops remember the calls through which they were inlined', () => {

@@ -193,9 +193,16 @@ function maskOf(call: Call, i: number, mask: Val | undefined, shape: readonly nu
 function store(call: Call, view: ViewVal): Val {
   if (!writable(call, view)) return POISON;
   const where = origin(call, view);
-  const value = arg(call, 1).val.kind === 'num' ? numberStored(call, view) : tileArg(call, 1);
+  const value = storedValue(call, view);
   if (value === null || !storedRankFits(call, view, value)) return POISON;
   return where === null ? POISON : storeTile(call, view, value, where);
+}
+
+/** A number has the shape that a view without axes stores. */
+function storedValue(call: Call, view: ViewVal): Operand<TileVal> | null {
+  const o = arg(call, 1);
+  if (o.val.kind !== 'num') return tileArg(call, 1);
+  return viewTypeOf(view).extents.length === 0 ? element(call, o, view) : numberStored(call, view);
 }
 
 function numberStored(call: Call, view: ViewVal): null {
