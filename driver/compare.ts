@@ -1,4 +1,4 @@
-import type { DType } from '../compiler/ir/types.js';
+import { type DType, is16Bit } from '../compiler/ir/types.js';
 import type { Tolerance } from './reference.js';
 
 /** How one output differs from what the reference says. */
@@ -17,8 +17,6 @@ export interface Comparison {
   /** Elements where one is NaN or infinite and the other is not the same. */
   readonly nonFinite: number;
 }
-
-const is16Bit = (d: DType): boolean => d === 'f16' || d === 'bf16';
 
 /**
  * Bounds of architecture.md, "What right means": relative RMSE 0.005 where anything is kept in 16 bits (an f32 output

@@ -1,5 +1,5 @@
 /** Numbers to the bytes of a dtype and back. 16-bit floats travel as their bits, two to a 32-bit word. */
-import type { DType } from '../compiler/ir/types.js';
+import { type DType, is16Bit } from '../compiler/ir/types.js';
 import { fromBits16, roundTo, toBits16 } from '../compiler/ops/round.js';
 
 /** Elements as a device stores them: Uint16Array holds the bits of f16 and bf16. */
@@ -27,7 +27,7 @@ function tableOf(dtype: 'f16' | 'bf16'): Float64Array {
 /** Values rounded to the dtype: floats to nearest even, integers modulo 2^32 as typed arrays do. */
 export function encode(dtype: TensorDType, values: ArrayLike<number>): Raw {
   const raw = rawOf(dtype, values.length);
-  if (dtype !== 'f16' && dtype !== 'bf16') {
+  if (!is16Bit(dtype)) {
     raw.set(values);
     return raw;
   }
@@ -60,7 +60,7 @@ function encode16(dtype: 'f16' | 'bf16', values: ArrayLike<number>, raw: Raw): v
 }
 
 export function decode(dtype: TensorDType, raw: Raw): Float64Array {
-  if (dtype !== 'f16' && dtype !== 'bf16') return Float64Array.from(raw);
+  if (!is16Bit(dtype)) return Float64Array.from(raw);
   const table = tableOf(dtype);
   const out = new Float64Array(raw.length);
   for (let i = 0; i < out.length; i++) out[i] = table[raw[i] as number] as number;

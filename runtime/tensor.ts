@@ -1,4 +1,4 @@
-import { bytesOf, DTYPES, sizeOf } from '../compiler/ir/types.js';
+import { bytesOf, DTYPES, is16Bit, isFloat, sizeOf } from '../compiler/ir/types.js';
 import { encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
 import type { Device } from './device.js';
 import { runtimeError } from './errors.js';
@@ -93,7 +93,7 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     if (data.length !== this.size)
       throw runtimeError('LAC0621', `${data.length} values for a tensor of ${this.size} elements`);
     if (!isStorageType(this.dtype, data) && !(data instanceof Float64Array) && !Array.isArray(data)) {
-      const float32 = data instanceof Float32Array && (this.dtype === 'f16' || this.dtype === 'bf16');
+      const float32 = data instanceof Float32Array && is16Bit(this.dtype);
       if (!float32) throw runtimeError('LAC0621', `${data.constructor.name} does not hold ${this.dtype}`);
     }
     if (this.size > 0) this.#scatter(data);
@@ -102,7 +102,7 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
 
   /** Every element of the view set to one value (NaN included; integers take 0xA5A5A5A5 for NaN). */
   fill(value: number): this {
-    const float = this.dtype === 'f16' || this.dtype === 'bf16' || this.dtype === 'f32';
+    const float = isFloat(this.dtype);
     return this.write(new Float64Array(this.size).fill(Number.isNaN(value) && !float ? 0xa5a5a5a5 : value));
   }
 

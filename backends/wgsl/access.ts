@@ -1,14 +1,13 @@
 import type { ArgFacts } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { type AnyOp, type Op, type Value, type ViewParam, walk } from '../../compiler/ir/module.js';
-import type { Access, DType, ViewType } from '../../compiler/ir/types.js';
+import { type Access, type DType, is16Bit, type ViewType } from '../../compiler/ir/types.js';
 import { freeBits } from '../../compiler/layout/holders.js';
 import { type Layout, registerCount } from '../../compiler/layout/layout.js';
 import { holdsRunsOfFour } from '../../compiler/layout/shape.js';
 import { type AxisIndex, axisIndexOf, type Emitter, layoutOf, position, product, sum, tileOf } from './emitter.js';
 import { literal } from './literal.js';
 import { elected } from './memory.js';
-import { multipleOf } from './multiple.js';
 import { component, laneType, pack, vectorType, widthOf } from './registers.js';
 
 /** One axis of a view: positions lo <= c < extent are inside; `stride` in elements. All texts are i32 expressions. */
@@ -41,10 +40,8 @@ export interface ArgState {
   readonly reliesOn: ArgFacts | null;
 }
 
-const is16 = (d: DType): boolean => d === 'f16' || d === 'bf16';
-
 export function declarationOf(a: ArgState): string {
-  const entry = is16(a.dtype)
+  const entry = is16Bit(a.dtype)
     ? a.wide
       ? 'vec2<u32>'
       : a.access === 'in'
@@ -106,7 +103,7 @@ function isWide(e: Emitter, p: ViewParam): boolean {
   for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
     if (op.name !== 'load' && op.name !== 'store') continue;
     if (rootOf(op.operands[0] as Value).root !== p.value) continue;
-    const wide = accessIsWide(op, facts);
+    const wide = accessIsWide(e, op, facts);
     if (op.name === 'store' && !wide) return false;
     some ||= wide;
   }
@@ -117,7 +114,7 @@ function isWide(e: Emitter, p: ViewParam): boolean {
  * The op touches runs of four elements that start at multiples of four and are inside or outside as a whole: the extent of
  * the last axis is a multiple of four, by its size in this variant or by what is assumed of the tensor.
  */
-function accessIsWide(op: Op<'load'> | Op<'store'>, facts: ArgFacts): boolean {
+function accessIsWide(e: Emitter, op: Op<'load'> | Op<'store'>, facts: ArgFacts): boolean {
   const view = op.operands[0] as Value;
   const tile = op.name === 'load' ? op.results[0] : op.operands[1];
   const first = op.name === 'load' ? 1 : 2;
@@ -136,7 +133,7 @@ function accessIsWide(op: Op<'load'> | Op<'store'>, facts: ArgFacts): boolean {
     !sliced &&
     op.attrs.masked !== true &&
     (valid === undefined || valid % 4 === 0) &&
-    multipleOf(op.operands[first + last] as Value) % 4 === 0
+    e.multiple(op.operands[first + last] as Value) % 4 === 0
   );
 }
 
@@ -269,7 +266,7 @@ function termOf(
 
 /** One element of a buffer at a text index (in elements), as its lane type. */
 function readOne(e: Emitter, a: ArgState, offset: string): string {
-  if (is16(a.dtype)) {
+  if (is16Bit(a.dtype)) {
     const word = a.wide ? `${a.text}[${offset} >> 2u][(${offset} >> 1u) & 1i]` : `${a.text}[${offset} >> 1u]`;
     return `${e.use(`lac_${a.dtype}_at`)}(${word}, ${offset} & 1i)`;
   }
@@ -278,7 +275,7 @@ function readOne(e: Emitter, a: ArgState, offset: string): string {
 
 function readFour(e: Emitter, a: ArgState, offset: string): string {
   const entry = `${a.text}[${offset} >> 2u]`;
-  return is16(a.dtype) ? `${e.use(`lac_${a.dtype}_four`)}(${entry})` : entry;
+  return is16Bit(a.dtype) ? `${e.use(`lac_${a.dtype}_four`)}(${entry})` : entry;
 }
 
 /** Lanes outside read element 0 and are replaced by pad: a select, so that what memory holds there reaches nothing. */
@@ -314,7 +311,7 @@ export function emitLoad(e: Emitter, op: Op<'load'>): void {
   const lane = laneType(view.arg.dtype);
   const pad = literal(op.attrs.pad, view.arg.dtype);
   const facts = e.ctx.facts[view.arg.name];
-  const wide = view.arg.wide && facts !== undefined && accessIsWide(op, facts);
+  const wide = view.arg.wide && facts !== undefined && accessIsWide(e, op, facts);
   const groups: string[] = [];
   for (let r = 0; r < registers; r += width) {
     if (wide) {
@@ -376,14 +373,13 @@ export function emitStore(e: Emitter, op: Op<'store'>): void {
 
 /** A view whose axes are all fixed holds one element. */
 function storeScalar(e: Emitter, view: ViewState, value: Value): void {
-  const x = e.roundedScalar(e.scalar(value), view.arg.dtype);
-  const write = writeOne(e, view.arg, view.offset, x);
+  const write = writeOne(e, view.arg, view.offset, e.scalar(value));
   const condition = and([view.valid, 'inv == 0u']);
   e.line(`if (${condition}) {\n${write}\n}`);
 }
 
 function writeFour(e: Emitter, a: ArgState, offset: string, group: string): string {
-  if (!is16(a.dtype)) return `${a.text}[(${offset}) >> 2u] = ${group};`;
+  if (!is16Bit(a.dtype)) return `${a.text}[(${offset}) >> 2u] = ${group};`;
   return `${a.text}[(${offset}) >> 2u] = ${e.use(`lac_${a.dtype}_pack`)}(${group});`;
 }
 
@@ -392,7 +388,7 @@ function writeFour(e: Emitter, a: ArgState, offset: string, group: string): stri
  * cleared and set by two atomics, which leave the other half as it is whatever happens between them.
  */
 function writeOne(e: Emitter, a: ArgState, offset: string, value: string): string {
-  if (!is16(a.dtype)) return `${a.text}[${offset}] = ${value};`;
+  if (!is16Bit(a.dtype)) return `${a.text}[${offset}] = ${value};`;
   const [o, s, bits] = [e.name('o'), e.name('s'), `${e.use(`lac_${a.dtype}_bits`)}(vec4<f32>(${value})).x`];
   return `let ${o} = ${offset};
 let ${s} = u32(${o} & 1i) * 16u;

@@ -6,7 +6,12 @@ import { BARRIER, type Buffer, type Statement, type TextStatement } from './stat
  * for order. All control flow around barriers is uniform: statements inside invocation-dependent branches are text.
  */
 export function placeBarriers(list: readonly Statement[], overlap: (a: Buffer, b: Buffer) => boolean): Statement[] {
-  return new Placement(overlap).block(list, EMPTY).statements;
+  const placement = new Placement(overlap);
+  do {
+    placement.changed = false;
+    placement.walk(list, EMPTY);
+  } while (placement.changed);
+  return placement.written(list);
 }
 
 /** Accesses since the last barrier. */
@@ -17,18 +22,28 @@ interface Pending {
 
 const EMPTY: Pending = { reads: new Set(), writes: new Set() };
 
-const union = (a: Pending, b: Pending): Pending => ({
-  reads: new Set([...a.reads, ...b.reads]),
-  writes: new Set([...a.writes, ...b.writes]),
-});
+const isEmpty = (p: { readonly reads: Iterable<Buffer>; readonly writes: Iterable<Buffer> }): boolean =>
+  [...p.reads, ...p.writes].length === 0;
 
-interface Placed {
-  readonly statements: Statement[];
-  readonly pending: Pending;
+function union(a: Pending, b: { readonly reads: Iterable<Buffer>; readonly writes: Iterable<Buffer> }): Pending {
+  return isEmpty(b) ? a : { reads: new Set([...a.reads, ...b.reads]), writes: new Set([...a.writes, ...b.writes]) };
 }
 
+const sameSet = (a: ReadonlySet<Buffer>, b: ReadonlySet<Buffer>): boolean =>
+  a.size === b.size && [...a].every((x) => b.has(x));
+
+/**
+ * A fixpoint over the whole program: each walk goes through every loop once, entering with what the walk before left
+ * pending at the loop's end. Barriers are never taken back, so that walks are few, however deep loops nest.
+ */
 class Placement {
+  /** Statements with a barrier in front. */
+  readonly fenced = new Set<Statement>();
+  /** What is pending at the end of a trip. */
+  readonly backEdges = new Map<Statement, Pending>();
   readonly overlap: (a: Buffer, b: Buffer) => boolean;
+  changed = false;
+
   constructor(overlap: (a: Buffer, b: Buffer) => boolean) {
     this.overlap = overlap;
   }
@@ -41,47 +56,45 @@ class Placement {
     return this.meets(s.reads, p.writes) || this.meets(s.writes, p.reads) || this.meets(s.writes, p.writes);
   }
 
-  block(list: readonly Statement[], entry: Pending): Placed {
-    const out: Statement[] = [];
-    let pending = entry;
-    for (const s of list) {
-      if (s === BARRIER) {
-        out.push(s);
-        pending = EMPTY;
-      } else if (s.kind === 'text') {
-        if (this.conflicts(s, pending)) {
-          out.push(BARRIER);
-          pending = EMPTY;
-        }
-        out.push(s);
-        pending = union(pending, { reads: new Set(s.reads), writes: new Set(s.writes) });
-      } else if (s.kind === 'loop') {
-        const body = this.loop(s.body, pending);
-        out.push({ ...s, body: body.statements });
-        pending = union(pending, body.pending);
-      } else {
-        const [a, b] = [this.block(s.yes, pending), this.block(s.no, pending)];
-        out.push({ ...s, yes: a.statements, no: b.statements });
-        pending = union(a.pending, b.pending);
-      }
-    }
-    return { statements: out, pending };
+  /** Adds the barriers that are missing when `entry` is pending at the start; what is pending at the end. */
+  walk(list: readonly Statement[], entry: Pending): Pending {
+    return list.reduce((pending, s) => this.step(s, pending), entry);
   }
 
-  /** Barriers of one round stay and are inputs of the next, until the back edge asks for no more. */
-  loop(list: readonly Statement[], before: Pending): Placed {
-    let body = this.block(list, before);
-    for (;;) {
-      const again = this.block(body.statements, union(before, body.pending));
-      if (countBarriers(again.statements) === countBarriers(body.statements)) return again;
-      body = again;
+  step(s: Statement, pending: Pending): Pending {
+    switch (s.kind) {
+      case 'text':
+        return this.text(s, pending);
+      case 'loop':
+        return union(pending, this.loop(s, pending));
+      case 'branch':
+        return union(this.walk(s.yes, pending), this.walk(s.no, pending));
     }
   }
-}
 
-export function countBarriers(list: readonly Statement[]): number {
-  return list.reduce((n, s) => {
-    if (s.kind === 'text') return n + (s === BARRIER ? 1 : 0);
-    return n + (s.kind === 'loop' ? countBarriers(s.body) : countBarriers(s.yes) + countBarriers(s.no));
-  }, 0);
+  text(s: TextStatement, pending: Pending): Pending {
+    if (!this.fenced.has(s) && this.conflicts(s, pending)) {
+      this.fenced.add(s);
+      this.changed = true;
+    }
+    return union(this.fenced.has(s) ? EMPTY : pending, s);
+  }
+
+  loop(s: Extract<Statement, { kind: 'loop' }>, before: Pending): Pending {
+    const known = this.backEdges.get(s) ?? EMPTY;
+    const end = this.walk(s.body, union(before, known));
+    if (!sameSet(end.reads, known.reads) || !sameSet(end.writes, known.writes)) {
+      this.backEdges.set(s, end);
+      this.changed = true;
+    }
+    return end;
+  }
+
+  written(list: readonly Statement[]): Statement[] {
+    return list.flatMap((s): Statement[] => {
+      if (s.kind === 'text') return this.fenced.has(s) ? [BARRIER, s] : [s];
+      if (s.kind === 'loop') return [{ ...s, body: this.written(s.body) }];
+      return [{ ...s, yes: this.written(s.yes), no: this.written(s.no) }];
+    });
+  }
 }

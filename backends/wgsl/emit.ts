@@ -13,7 +13,6 @@ import { Emitter, layoutOf, type WgslContext } from './emitter.js';
 import { libraryFunction } from './library.js';
 import { emitBlock, isRename } from './lower.js';
 import { checkWorkgroupBytes, planBuffers } from './memory.js';
-import { recordLoop } from './multiple.js';
 import { MEMORIES, type MemoryKind, print } from './statement.js';
 import { WARP } from './target.js';
 
@@ -173,10 +172,9 @@ function programIds(e: Emitter): string[] {
   return lines;
 }
 
-/** Finds loops, and the values that dots and conversions read from workgroup memory. */
+/** Finds the values that dots and conversions read from workgroup memory. */
 function prepare(e: Emitter, lazy: boolean): void {
   for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
-    if (op.name === 'for') recordLoop(op);
     if (op.name === 'dot') for (const v of op.operands.slice(0, 2)) e.needsStage.add(stagedSource(v));
     if (op.name === 'convert') {
       const [from, to] = [op.operands[0] as Value, op.results[0] as Value];

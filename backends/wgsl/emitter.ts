@@ -2,11 +2,12 @@ import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.j
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Expr } from '../../compiler/expr.js';
 import type { Kernel, Op, Value } from '../../compiler/ir/module.js';
-import type { DType, TileType } from '../../compiler/ir/types.js';
+import { type DType, is16Bit, type TileType } from '../../compiler/ir/types.js';
 import { bitRuns, indexParts } from '../../compiler/layout/axes.js';
 import { type Layout, registerCount } from '../../compiler/layout/layout.js';
 import type { ViewState } from './access.js';
 import type { Staged } from './memory.js';
+import { type Multiples, multiplesIn } from './multiple.js';
 import { component, laneType, type RegTile, vectorType, widthOf } from './registers.js';
 import { type Buffer, type MemoryKind, type Statement, text } from './statement.js';
 import { MAX_TILE_REGISTERS, type WgslLimits } from './target.js';
@@ -31,6 +32,7 @@ export class Emitter {
   /** Tiles of 16-bit dtypes lie packed in workgroup memory: half the bytes, for some arithmetic. */
   readonly packed: boolean;
   readonly tiles = new Map<Value, RegTile>();
+  /** Names or literals; those of a 16-bit dtype are rounded to it. */
   readonly scalars = new Map<Value, string>();
   readonly views = new Map<Value, ViewState>();
   readonly staged = new Map<Value, Staged>();
@@ -39,6 +41,8 @@ export class Emitter {
   readonly stagesLate = new Set<Value>();
   /** Scalars that WGSL's uniformity analysis does not know to be uniform. */
   readonly nonUniform: ReadonlySet<Value>;
+  /** Divisors of scalars, for the alignment of accesses. */
+  readonly multiple: Multiples;
   readonly library = new Set<string>();
   readonly params: ParamSlot[] = [];
   readonly paramNames = new Map<string, string>();
@@ -56,6 +60,7 @@ export class Emitter {
     this.ctx = ctx;
     this.threads = threads;
     this.nonUniform = nonUniformValues(kernel);
+    this.multiple = multiplesIn(kernel);
   }
 
   name(prefix = 'v'): string {
@@ -146,13 +151,13 @@ export class Emitter {
 
   /** Values of a 16-bit dtype, rounded to it. What is exact already comes back unchanged. */
   rounded(t: RegTile): RegTile {
-    if (t.rounded || (t.dtype !== 'f16' && t.dtype !== 'bf16')) return t;
+    if (t.rounded || !is16Bit(t.dtype)) return t;
     const f = this.use(`lac_round_${t.dtype}_${widthOf(t.registers)}`);
     return { ...t, groups: t.groups.map((g) => this.let(`${f}(${g})`)), rounded: true };
   }
 
   roundedScalar(text: string, d: DType): string {
-    return d === 'f16' || d === 'bf16' ? this.let(`${this.use(`lac_round_${d}_1`)}(${text})`) : text;
+    return is16Bit(d) ? this.let(`${this.use(`lac_round_${d}_1`)}(${text})`) : text;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
+import { is16Bit } from '../../compiler/ir/types.js';
 import { coordinates, flatten } from '../../compiler/layout/axes.js';
 import { apply, type Layout, registerCount } from '../../compiler/layout/layout.js';
 import type { OpName } from '../../compiler/ops/table.js';
@@ -35,7 +36,7 @@ export function emitBlock(e: Emitter, block: Block): void {
 }
 
 function emitOp(e: Emitter, op: AnyOp): void {
-  checkRegisters(op as unknown as Op);
+  checkRegisters(op);
   if (isElementwiseName(op.name)) emitElementwise(e, op);
   else (RULES[op.name] as (e: Emitter, op: AnyOp) => void)(e, op);
   for (const v of op.results) stageIfNeeded(e, v);
@@ -55,8 +56,7 @@ function emitElementwise(e: Emitter, op: AnyOp): void {
   if (rankOf(v) === 0) {
     const x = op.operands.map((o) => e.scalar(o));
     const made = rule({ x, from, to, width: 1, use, op });
-    const is16 = to === 'f16' || to === 'bf16';
-    e.scalars.set(v, e.let(is16 ? e.roundedScalar(made, to) : made));
+    e.scalars.set(v, e.let(e.roundedScalar(made, to)));
     return;
   }
   const width = widthOf(registerCount(layoutOf(v)));
@@ -66,7 +66,7 @@ function emitElementwise(e: Emitter, op: AnyOp): void {
     rule({ x: tiles.map((t) => t.groups[g] ?? ''), from, to, width, use, op }),
   );
   const exact = EXACT.has(op.name) && (op.name !== 'cast' || from === to) && tiles.every((t) => t.rounded);
-  const tile = e.define(v, exprs, exact || (to !== 'f16' && to !== 'bf16'));
+  const tile = e.define(v, exprs, exact || !is16Bit(to));
   if (op.name === 'cast') e.tiles.set(v, e.rounded(tile));
 }
 
@@ -91,7 +91,7 @@ function renamed(e: Emitter, v: Value, from: Value, element: (index: number) => 
   }
   if (rankOf(v) === 0) {
     // A tile of one element: every invocation holds it.
-    e.scalars.set(v, component(e.tile(from), 0));
+    e.scalars.set(v, component(e.rounded(e.tile(from)), 0));
     return;
   }
   const source = e.tile(from);

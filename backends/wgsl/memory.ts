@@ -1,7 +1,7 @@
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Value } from '../../compiler/ir/module.js';
 import type { DType } from '../../compiler/ir/types.js';
-import { sizeOf } from '../../compiler/ir/types.js';
+import { is16Bit, sizeOf } from '../../compiler/ir/types.js';
 import { planMemory } from '../../compiler/layout/allocate.js';
 import { freeBits } from '../../compiler/layout/holders.js';
 import { type Layout, registerCount } from '../../compiler/layout/layout.js';
@@ -91,8 +91,7 @@ export function stagedFor(e: Emitter, shape: readonly number[], dtype: DType, wi
   const columns = columnsOf(shape);
   const rows = sizeOf(shape) / columns;
   const vec4 = wide && laneType(dtype) === 'f32' && columns >= 4;
-  const is16 = dtype === 'f16' || dtype === 'bf16';
-  const memory: MemoryKind = !vec4 ? 'word' : is16 && e.packed ? 'half4' : 'vec4';
+  const memory: MemoryKind = !vec4 ? 'word' : is16Bit(dtype) && e.packed ? 'half4' : 'vec4';
   const buffer = e.buffer(memory, vec4 ? (rows * columns) / 4 : rows * columns);
   return { buffer, dtype, rows, columns };
 }
@@ -179,8 +178,8 @@ export function readStaged(e: Emitter, s: Staged, layout: Layout): string[] {
   return out;
 }
 
-/** Loads a staged tile into registers of `v`, as one statement that reads the buffer. */
-export function unstage(e: Emitter, s: Staged, v: Value): void {
+/** Loads a staged tile into registers of `v`. `rounded`: what lies in memory has been rounded to the dtype. */
+export function unstage(e: Emitter, s: Staged, v: Value, rounded = true): void {
   const l = layoutOf(v);
   const type = vectorType(laneType(s.dtype), widthOf(registerCount(l)));
   const groups = readStaged(e, s, l).map((x) => {
@@ -188,7 +187,7 @@ export function unstage(e: Emitter, s: Staged, v: Value): void {
     e.line(`let ${name}: ${type} = ${x};`, [s.buffer]);
     return name;
   });
-  e.tiles.set(v, { dtype: tileOf(v).dtype, registers: registerCount(l), groups, rounded: true });
+  e.tiles.set(v, { dtype: tileOf(v).dtype, registers: registerCount(l), groups, rounded });
 }
 
 export interface MemoryPlan {

@@ -95,7 +95,7 @@ export function emitReduce(e: Emitter, op: Op<'reduce'>): void {
     return fold.positions ? p.position : p.value;
   };
   if (rankOf(result) === 0) {
-    e.scalars.set(result, pick(0));
+    e.scalars.set(result, e.roundedScalar(pick(0), tileOf(result).dtype));
     return;
   }
   const target = layoutOf(result);

@@ -1,8 +1,9 @@
 import type { Op, Value } from '../../compiler/ir/module.js';
+import { is16Bit } from '../../compiler/ir/types.js';
 import { type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
 import { fromWord, stagedFor, toWord, unstage, writeStaged } from './memory.js';
 import { laneType } from './registers.js';
-import { offsetMark } from './statement.js';
+import { type Buffer, offsetMark } from './statement.js';
 
 /**
  * Inclusive sum along an axis, in workgroup memory. An extent n is cut into chunks of about sqrt(n): first each invocation
@@ -23,24 +24,25 @@ export function emitScan(e: Emitter, op: Op<'scan'>): void {
   const chunks = n / chunk;
   const lane = laneType(dtype);
   const reverse = op.attrs.reverse === true;
-  // Element t of line i, counted from where the scan starts.
-  const at = (line: string, t: string): string => {
+  // Element t of a line, counted from where the scan starts.
+  const at = (b: Buffer, line: string, t: string): string => {
     const position = reverse ? `(${n - 1}i - ${t})` : t;
     return sum(
-      offsetMark(s.buffer),
+      offsetMark(b),
       product(`(${line} / ${inner}i)`, n * inner),
       inner === 1 ? '0i' : `(${line} % ${inner}i)`,
       product(position, inner),
     );
   };
   const [i, t, x, first] = [e.name('n'), e.name('t'), e.name('x'), e.name('t')];
+  const own = `mem1[${at(s.buffer, `(${i} / ${chunks}i)`, `(${first} + ${t})`)}]`;
   e.line(
     `for (var ${i} = i32(inv); ${i} < ${lines * chunks}i; ${i} += ${e.threads}i) {
 let ${first} = (${i} % ${chunks}i) * ${chunk}i;
 var ${x}: ${lane} = ${lane}();
 for (var ${t} = 0i; ${t} < ${chunk}i; ${t}++) {
-${x} = ${x} + ${fromWord(`mem1[${at(`(${i} / ${chunks}i)`, `(${first} + ${t})`)}]`, dtype)};
-mem1[${at(`(${i} / ${chunks}i)`, `(${first} + ${t})`)}] = ${toWord(x, dtype)};
+${x} = ${x} + ${fromWord(own, dtype)};
+${own} = ${toWord(x, dtype)};
 }
 }`,
     [s.buffer],
@@ -49,23 +51,23 @@ mem1[${at(`(${i} / ${chunks}i)`, `(${first} + ${t})`)}] = ${toWord(x, dtype)};
   let done = s;
   if (chunks > 1) {
     done = stagedFor(e, shape, dtype, false);
-    const [j, c, y, own] = [e.name('n'), e.name('c'), e.name('y'), e.name('c')];
+    const [j, c, y, before] = [e.name('n'), e.name('c'), e.name('y'), e.name('c')];
     const line = `(${j} / ${n}i)`;
     const pos = `(${j} % ${n}i)`;
-    const target = at(line, pos).replace(offsetMark(s.buffer), offsetMark(done.buffer));
     e.line(
       `for (var ${j} = i32(inv); ${j} < ${lines * n}i; ${j} += ${e.threads}i) {
-let ${own} = ${pos} / ${chunk}i;
-var ${y}: ${lane} = ${fromWord(`mem1[${at(line, pos)}]`, dtype)};
-for (var ${c} = 0i; ${c} < ${own}; ${c}++) {
-${y} = ${y} + ${fromWord(`mem1[${at(line, `(${c} * ${chunk}i + ${chunk - 1}i)`)}]`, dtype)};
+let ${before} = ${pos} / ${chunk}i;
+var ${y}: ${lane} = ${fromWord(`mem1[${at(s.buffer, line, pos)}]`, dtype)};
+for (var ${c} = 0i; ${c} < ${before}; ${c}++) {
+${y} = ${y} + ${fromWord(`mem1[${at(s.buffer, line, `(${c} * ${chunk}i + ${chunk - 1}i)`)}]`, dtype)};
 }
-mem1[${target}] = ${toWord(y, dtype)};
+mem1[${at(done.buffer, line, pos)}] = ${toWord(y, dtype)};
 }`,
       [s.buffer],
       [done.buffer],
     );
   }
-  e.staged.set(result, done);
-  unstage(e, done, result);
+  // Sums of a 16-bit dtype are f32 until they are rounded, in registers: readers of memory would get too many digits.
+  if (!is16Bit(dtype)) e.staged.set(result, done);
+  unstage(e, done, result, !is16Bit(dtype));
 }

@@ -46,7 +46,7 @@ function visitOp(op: Op, a: Analysis): void {
     const v = op.operands[i];
     return (v && a.facts.get(v)) ?? unknown(v);
   };
-  if (op.name === 'for') visitLoop(op as unknown as Op<'for'>, a);
+  if (op.name === 'for') visitLoop(op as Op<'for'>, a);
   else if (op.regions.length > 0) joinRegions(op, a);
   else setFact(op, of, a);
 }
@@ -129,7 +129,7 @@ function structural(op: Op, of: (i: number) => Fact): Fact | null {
 function splatted(op: Op, result: TileType): Fact | null {
   const def = op.operands[0]?.def;
   if (def?.kind !== 'op' || def.name !== 'const') return null;
-  const { value } = (def as unknown as Op<'const'>).attrs;
+  const { value } = (def as Op<'const'>).attrs;
   return result.shape.map(() => exact(value, result.dtype));
 }
 

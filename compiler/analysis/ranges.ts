@@ -101,11 +101,11 @@ export class Ranges {
     const [a, b] = op.operands.map((v) => (isIndex(v) ? this.form(v) : null));
     switch (op.name) {
       case 'const':
-        return number((op as unknown as Op<'const'>).attrs.value);
+        return number((op as Op<'const'>).attrs.value);
       case 'dim':
-        return this.dim((op as unknown as Op<'dim'>).attrs.name);
+        return this.dim((op as Op<'dim'>).attrs.name);
       case 'program_id':
-        return this.#programId((op as unknown as Op<'program_id'>).attrs.axis);
+        return this.#programId((op as Op<'program_id'>).attrs.axis);
       case 'neg':
         return a ? this.#unwrapped(times(a, -1)) : null;
       default:

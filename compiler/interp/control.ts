@@ -133,7 +133,7 @@ function copyTiles(targets: readonly Float64Array[], sources: readonly Float64Ar
 }
 
 function forLoop(op: Op<'for'>, m: Machine): Step {
-  const any = op as unknown as Op;
+  const any = op;
   const body = regionOf(any, 0);
   const [begin, end, by] = op.operands.slice(0, 3).map((v) => m.tile(v)) as [Float64Array, Float64Array, Float64Array];
   const index = m.tile(body.args[0]);
@@ -183,7 +183,7 @@ function copyValues(targets: readonly Value[], sources: readonly Value[], m: Mac
 function branch(op: Op<'if'>, m: Machine): Step {
   const condition = m.tile(op.operands[0]);
   const [yes, no] = [0, 1].map((i) => {
-    const block = regionOf(op as unknown as Op, i);
+    const block = regionOf(op, i);
     const run = compileBlock(block, m);
     const leave = copyValues(op.results, yielded(block), m);
     return () => {
@@ -196,7 +196,7 @@ function branch(op: Op<'if'>, m: Machine): Step {
 
 /** Runs once where it stands: its results are the yielded values themselves. */
 function inlined(op: Op<'inline'>, m: Machine): Step {
-  const body = regionOf(op as unknown as Op, 0);
+  const body = regionOf(op, 0);
   const run = compileBlock(body, m);
   yielded(body).forEach((v, i) => {
     const result = op.results[i];

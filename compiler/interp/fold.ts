@@ -122,7 +122,7 @@ function foldOf(op: Op<'reduce'>): Fold {
 
 export function reduce(op: Op<'reduce'>, m: Machine): Step {
   const fold = foldOf(op);
-  const { outer, length, inner } = split(op as unknown as Op, op.attrs.axis);
+  const { outer, length, inner } = split(op, op.attrs.axis);
   const x = m.tile(op.operands[0]);
   const out = m.tile(op.results[0]);
   const dtype = op.results[0]?.type.dtype ?? 'f32';
@@ -135,7 +135,7 @@ export function reduce(op: Op<'reduce'>, m: Machine): Step {
 }
 
 export function scan(op: Op<'scan'>, m: Machine): Step {
-  const { outer, length, inner } = split(op as unknown as Op, op.attrs.axis);
+  const { outer, length, inner } = split(op, op.attrs.axis);
   const x = m.tile(op.operands[0]);
   const out = m.tile(op.results[0]);
   const dtype = op.results[0]?.type.dtype ?? 'f32';

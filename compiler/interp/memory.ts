@@ -108,7 +108,7 @@ class Box {
     const bad = index.findIndex((i, axis) => i < (lo[axis] as number) || i >= (hi[axis] as number));
     const text = `index [${index.join(', ')}] of ${memory?.name ?? 'a null argument'}, of extents [${hi.join(', ')}]`;
     if (promised === true)
-      this.#m.trap('LAC0801', this.#op as unknown as Op, `inBounds promises what does not hold: ${text}`, [
+      this.#m.trap('LAC0801', this.#op, `inBounds promises what does not hold: ${text}`, [
         'drop inBounds: lanes outside then read `pad`, and stores drop them',
       ]);
     if (empty || guard?.[bad] === false)
@@ -128,7 +128,7 @@ export function load(op: Op<'load'>, m: Machine): Step {
   const out = m.tile(op.results[0]);
   const dtype = op.results[0]?.type.dtype ?? 'f32';
   const pad = m.mode === 'round' ? roundTo(dtype, op.attrs.pad) : op.attrs.pad;
-  const any = op as unknown as Op;
+  const any = op;
   return () => {
     const memory = view.memory;
     box.walk(
@@ -155,7 +155,7 @@ export function get(op: Op<'get'>, m: Machine): Step {
       address += i * (view.strides[axis] as number);
     }
     if (!inside && op.attrs.inside === true) throw new Bug('get: the element was proven inside, but is not');
-    out[0] = inside ? read(view.memory, address, op as unknown as Op, m) : 0;
+    out[0] = inside ? read(view.memory, address, op, m) : 0;
   };
 }
 
@@ -163,7 +163,7 @@ export function store(op: Op<'store'>, m: Machine): Step {
   const box = new Box(op, m, shapeOf(op, 'value'), 2);
   const view = m.view(op.operands[0]);
   const value = m.tile(op.operands[1]);
-  const any = op as unknown as Op;
+  const any = op;
   return () => {
     const memory = view.memory;
     m.stores = (m.stores + 1) | 0;

@@ -23,7 +23,7 @@ export class Builder {
     regions: readonly Block[] = [],
   ): Op<N> {
     const op = newOp(name, operands, attrs, inferTypes(name, operands, attrs, resultTypes), regions, this.loc);
-    this.block.ops.push(op as unknown as Op);
+    this.block.ops.push(op);
     return op;
   }
 

@@ -97,7 +97,7 @@ export function newOp<N extends OpName>(
   loc: Loc | null = null,
 ): Op<N> {
   const op: Op<N> = { kind: 'op', name, operands: [...operands], attrs, results: [], regions: [...regions], loc };
-  op.results = resultTypes.map((t) => newValue(t, op as unknown as Op));
+  op.results = resultTypes.map((t) => newValue(t, op));
   return op;
 }
 

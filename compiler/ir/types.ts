@@ -30,10 +30,12 @@ export const viewType = (dtype: DType, access: Access, extents: readonly (number
   extents,
 });
 
-export const isFloat = (d: DType): boolean => d === 'f16' || d === 'bf16' || d === 'f32';
+/** Floats that are narrower than the f32 in which they are computed. */
+export const is16Bit = (d: DType): d is 'f16' | 'bf16' => d === 'f16' || d === 'bf16';
+export const isFloat = (d: DType): boolean => d === 'f32' || is16Bit(d);
 export const isInt = (d: DType): boolean => d === 'i32' || d === 'u32';
 /** Bytes of one element in a tensor. Masks are never stored in tensors. */
-export const bytesOf = (d: DType): number => (d === 'f16' || d === 'bf16' ? 2 : 4);
+export const bytesOf = (d: DType): number => (is16Bit(d) ? 2 : 4);
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, x) => n * x, 1);
 
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>

@@ -46,7 +46,7 @@ export function layoutFault(v: Value): string | null {
 
 /** What the type rule of an op does not see in its attributes. Attributes are of the right kind already. */
 export function attrFault(op: Op): string | null {
-  const typed = op as unknown as AnyOp;
+  const typed = op as AnyOp;
   const type = op.results[0]?.type ?? op.operands[0]?.type;
   switch (typed.name) {
     case 'const':

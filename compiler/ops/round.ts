@@ -1,5 +1,5 @@
 import { Bug } from '../diag/diagnostic.js';
-import type { DType } from '../ir/types.js';
+import { type DType, is16Bit } from '../ir/types.js';
 
 /** A binary float format narrower than f64: significand bits (the hidden one included), least exponent, largest value. */
 interface FloatFormat {
@@ -58,7 +58,7 @@ export function roundTo(dtype: DType, x: number): number {
  * round that once more (semantics.md, "arithmetic on f16/bf16").
  */
 export const roundResult = (dtype: DType, x: number): number =>
-  dtype === 'f16' || dtype === 'bf16' ? roundTo(dtype, Math.fround(x)) : roundTo(dtype, x);
+  is16Bit(dtype) ? roundTo(dtype, Math.fround(x)) : roundTo(dtype, x);
 
 const f32 = new Float32Array(1);
 const f32Bits = new Uint32Array(f32.buffer);

@@ -357,7 +357,7 @@ export const OPS = {
 } as const satisfies Record<string, OpRow>;
 
 export type OpName = keyof typeof OPS;
-export type AttrsOf<N extends OpName> = AttrTypes<(typeof OPS)[N]['attrs']>;
+export type AttrsOf<N extends OpName> = N extends OpName ? AttrTypes<(typeof OPS)[N]['attrs']> : never;
 export const OP_NAMES = Object.keys(OPS) as readonly OpName[];
 export const opRow = (name: OpName): OpRow => OPS[name];
 export const isOpName = (name: string): name is OpName => Object.hasOwn(OPS, name);

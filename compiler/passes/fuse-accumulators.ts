@@ -46,7 +46,7 @@ function fuseBlock(block: Block, uses: ReadonlyMap<Value, number>, replaced: Sub
       if (from.layout !== undefined) to.layout = from.layout;
       replaced.set(from, to);
     }
-    return fused as unknown as Op;
+    return fused;
   });
   block.ops = ops.filter((op) => !gone.has(op));
 }
@@ -62,7 +62,7 @@ function productOf(
     if (product === undefined || acc === undefined) continue;
     const dot = definedBy(product, 'dot') as Op<'dot'> | null;
     const alone = dot !== null && dot.operands.length === 2 && uses.get(product) === 1;
-    if (alone && here.has(dot as unknown as Op)) return { dot, acc };
+    if (alone && here.has(dot)) return { dot, acc };
   }
   return null;
 }

@@ -224,7 +224,7 @@ class Inference {
       assign(convert.results[0] as Value);
     }
     this.requests.delete(v);
-    return [...converts.values()] as unknown as Op[];
+    return [...converts.values()] as Op[];
   }
 
   /** Operands of a dot are read from memory in either order: a transposed one needs its source only. */
@@ -236,9 +236,9 @@ class Inference {
 
   /** The ops that stand for `op` from now on, in order. */
   place(op: AnyOp): Op[] {
-    if (this.readTransposed.has(op as unknown as Op) && !this.requests.has(op.results[0] as Value)) {
-      this.need(op as unknown as Op, 0, null);
-      return [op as unknown as Op];
+    if (this.readTransposed.has(op) && !this.requests.has(op.results[0] as Value)) {
+      this.need(op, 0, null);
+      return [op];
     }
     switch (op.name) {
       case 'for':
@@ -246,24 +246,23 @@ class Inference {
       case 'if':
         return this.placeIf(op);
       case 'yield':
-        return [op as unknown as Op];
+        return [op];
       case 'store':
         return this.placeStore(op);
     }
     const result = op.results[0];
     if (result === undefined || !isTile(result)) {
-      if (op.name === 'reduce') this.need(op as unknown as Op, 0, this.settled(op.operands[0] as Value));
-      return [op as unknown as Op];
+      if (op.name === 'reduce') this.need(op, 0, this.settled(op.operands[0] as Value));
+      return [op];
     }
     const opinion = this.opinion(result);
-    if (opinion.strength === 'free') return this.placeCopies(op as unknown as Op, result);
-    if (opinion.strength === 'weak' && op.name === 'load')
-      return this.placeLoad(op as unknown as Op, result, opinion.layout as Layout);
+    if (opinion.strength === 'free') return this.placeCopies(op, result);
+    if (opinion.strength === 'weak' && op.name === 'load') return this.placeLoad(op, result, opinion.layout as Layout);
     const layout = opinion.layout as Layout;
     result.layout = layout;
     const converts = this.serve(result, layout);
     this.needOperands(op, layout);
-    return [op as unknown as Op, ...converts];
+    return [op, ...converts];
   }
 
   /** A load wanted in one layout only is read in that one; else it is read coalesced and converted. */
@@ -302,13 +301,13 @@ class Inference {
         if (mine) r.assign(made);
       }
       this.needOperands(copy as AnyOp, layout);
-      return copy as unknown as Op;
+      return copy;
     });
   }
 
   /** Layouts in which the operands must be, given the result's. */
   needOperands(typed: AnyOp, layout: Layout): void {
-    const op = typed as unknown as Op;
+    const op = typed;
     if (isElementwise(op.name)) {
       this.needAll(op, layout);
       return;
@@ -352,9 +351,9 @@ class Inference {
     const value = op.operands[1] as Value;
     if (isTile(value)) {
       const layout = this.settled(value);
-      this.needAll(op as unknown as Op, layout);
+      this.needAll(op, layout);
     }
-    return [op as unknown as Op];
+    return [op];
   }
 
   placeIf(op: Op<'if'>): Op[] {
@@ -363,7 +362,7 @@ class Inference {
       this.needYields(region, op.results);
       region.ops = this.backward(region);
     }
-    return [op as unknown as Op, ...converts];
+    return [op, ...converts];
   }
 
   placeFor(op: Op<'for'>): Op[] {
@@ -375,9 +374,9 @@ class Inference {
     this.needYields(body, body.args.slice(1));
     body.ops = this.backward(body);
     body.args.slice(1).forEach((arg, i) => {
-      if (isTile(arg)) this.need(op as unknown as Op, i + 3, this.settled(arg));
+      if (isTile(arg)) this.need(op, i + 3, this.settled(arg));
     });
-    return [op as unknown as Op, ...converts];
+    return [op, ...converts];
   }
 
   needYields(region: Block, like: readonly Value[]): void {

@@ -81,27 +81,27 @@ class Padder {
       b.loc = op.loc;
       this.#op(op, b);
       block.ops.push(op);
-      if (op.name === 'reduce') this.#keepInside(op as unknown as Op<'reduce'>, b);
+      if (op.name === 'reduce') this.#keepInside(op as Op<'reduce'>, b);
     }
   }
 
   #op(op: Op, b: Builder): void {
     switch (op.name) {
       case 'load':
-        this.#limit(op as unknown as Op<'load'>, op.results[0]);
+        this.#limit(op as Op<'load'>, op.results[0]);
         break;
       case 'store':
-        this.#limit(op as unknown as Op<'store'>, op.operands[1]);
+        this.#limit(op as Op<'store'>, op.operands[1]);
         break;
       case 'dot':
         this.#select(op, b, 0, 1, 0);
         this.#select(op, b, 1, 0, 0);
         break;
       case 'reduce':
-        this.#reduce(op as unknown as Op<'reduce'>, b);
+        this.#reduce(op as Op<'reduce'>, b);
         break;
       case 'scan':
-        this.#scan(op as unknown as Op<'scan'>, b);
+        this.#scan(op as Op<'scan'>, b);
         break;
       case 'idiv':
       case 'rem':
@@ -137,7 +137,7 @@ class Padder {
   }
 
   #reduce(op: Op<'reduce'>, b: Builder): void {
-    const any = op as unknown as Op;
+    const any = op;
     const { axis, op: fold } = op.attrs;
     const dtype = tileOf(op.operands[0])?.dtype ?? 'f32';
     this.#select(any, b, 0, axis, identityOf(fold, dtype));
@@ -145,7 +145,7 @@ class Padder {
 
   /** A forward scan meets the padding last; a backward one first. */
   #scan(op: Op<'scan'>, b: Builder): void {
-    if (op.attrs.reverse === true) this.#select(op as unknown as Op, b, 0, op.attrs.axis, 0);
+    if (op.attrs.reverse === true) this.#select(op, b, 0, op.attrs.axis, 0);
   }
 
   /** argmax of NaN only is 0, but a padding lane of -Infinity beats NaN: its position becomes 0. */
@@ -156,13 +156,13 @@ class Padder {
     const from = tileOf(op.operands[0])?.dtype ?? 'i32';
     if (!op.attrs.op.startsWith('arg') || !isFloat(from) || result === undefined || type === null) return;
     if (extent === undefined || isPowerOfTwo(extent)) return;
-    const position = newValue(type, op as unknown as Op);
+    const position = newValue(type, op);
     op.results = [position];
     const all = (value: number): Value => b.value('const', [], { value }, type);
     const inside = b.value('cmp', [position, all(extent)], { pred: 'lt' });
     const chosen = b.op('select', [inside, position, all(0)], {});
     chosen.results = [result];
-    result.def = chosen as unknown as Op;
+    result.def = chosen;
   }
 
   /** Padding lanes of a divisor: 1, so that nothing divides by zero where the program does not. */

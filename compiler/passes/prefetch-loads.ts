@@ -26,7 +26,7 @@ export const prefetchLoads: Pass = {
 function prefetchBlock(block: Block, kernel: Kernel): void {
   block.ops = block.ops.flatMap((op) => {
     for (const region of op.regions) prefetchBlock(region, kernel);
-    return op.name === 'for' ? [...prefetchLoop(op as unknown as Op<'for'>, kernel), op] : [op];
+    return op.name === 'for' ? [...prefetchLoop(op as Op<'for'>, kernel), op] : [op];
   });
 }
 
@@ -52,7 +52,7 @@ function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
   for (const op of body.ops as Op<'load'>[]) {
     const slice = slices.get(op);
     if (slice === undefined) {
-      out.push(op as unknown as Op);
+      out.push(op);
       continue;
     }
     const first = copyLoad(op, slice, new Map([[iv, begin]]));
@@ -63,7 +63,7 @@ function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
     const arg = newValue(tile.type, body, tile.hint);
     body.args.push(arg);
     loop.operands.push(resultOf(first));
-    loop.results.push(newValue(tile.type, loop as unknown as Op));
+    loop.results.push(newValue(tile.type, loop));
     end.operands.push(resultOf(later));
     replaceIn(body, tile, arg);
   }
@@ -95,11 +95,11 @@ function addressSlice(load: Op<'load'>, body: Block, iv: Value): Op[] | null {
 /** The load for another induction value, after copies of its address arithmetic. */
 function copyLoad(load: Op<'load'>, slice: readonly Op[], map: ValueMap): Op[] {
   const copies = slice.map((op) => cloneOp(op, map));
-  const copy = cloneOp(load as unknown as Op, map) as unknown as Op<'load'>;
+  const copy = cloneOp(load, map) as Op<'load'>;
   const { in_bounds: promised, ...rest } = load.attrs;
   const proven = rest.guard ?? load.operands.slice(1).map(() => promised !== true);
   copy.attrs = { ...rest, guard: proven.map((g, i) => g || copy.operands[i + 1] !== load.operands[i + 1]) };
-  return [...copies, copy as unknown as Op];
+  return [...copies, copy];
 }
 
 function replaceIn(block: Block, from: Value, to: Value): void {

@@ -29,19 +29,19 @@ function visitBlock(block: Block, ranges: Ranges): void {
 function visitOp(op: Op, ranges: Ranges): void {
   switch (op.name) {
     case 'view_at':
-      visitAt(op as unknown as Op<'view_at'>, ranges);
+      visitAt(op as Op<'view_at'>, ranges);
       break;
     case 'view_slice':
       visitSlice(op, ranges);
       break;
     case 'load':
-      visitAccess(op as unknown as Op<'load'>, op.results[0], op.operands.slice(1), ranges);
+      visitAccess(op as Op<'load'>, op.results[0], op.operands.slice(1), ranges);
       break;
     case 'store':
-      visitAccess(op as unknown as Op<'store'>, op.operands[1], op.operands.slice(2), ranges);
+      visitAccess(op as Op<'store'>, op.operands[1], op.operands.slice(2), ranges);
       break;
     case 'get':
-      visitGet(op as unknown as Op<'get'>, ranges);
+      visitGet(op as Op<'get'>, ranges);
       break;
     case 'for':
       visitLoop(op, ranges);

@@ -107,7 +107,7 @@ class Simplifier {
       const [a, b] = [yes?.operands[i], no?.operands[i]];
       if (a === undefined || b === undefined) throw new Bug('if yields too few values');
       const [x, y] = [this.rewriter.replaced.of(a), this.rewriter.replaced.of(b)];
-      const select = newOp('select', [condition, x, y], {}, [v.type], [], op.loc) as unknown as Op;
+      const select = newOp('select', [condition, x, y], {}, [v.type], [], op.loc);
       const [result] = select.results;
       if (result === undefined) throw new Bug('select has no result');
       if (v.hint !== undefined) result.hint = v.hint;

@@ -27,7 +27,7 @@ function specialiseKernel(kernel: Kernel, ctx: PassContext): void {
   specialiseBlock(kernel.body);
   const alone = new Set(kernel.axes.filter((axis) => extentOf(kernel, ctx.grid?.[axis]) === 1));
   for (const op of walk(kernel.body)) {
-    if (op.name === 'dim') foldDim(op as unknown as Op<'dim'>, kernel.comptime);
+    if (op.name === 'dim') foldDim(op as Op<'dim'>, kernel.comptime);
     if (op.name === 'program_id' && alone.has((op.attrs as { axis: string }).axis))
       Object.assign(op, { name: 'const', attrs: { value: 0 } });
   }

@@ -181,7 +181,7 @@ describe('the verifier finds', () => {
     expect(codes(swapped)).toEqual(['LAC0404']);
     const foreign = kernel();
     const other = kernel().body.ops[0]?.results ?? [];
-    foreign.body.ops.push(newOp('neg', other, {}, [scalarType('f32')]) as unknown as Op);
+    foreign.body.ops.push(newOp('neg', other, {}, [scalarType('f32')]));
     expect(codes(foreign)).toEqual(['LAC0404']);
   });
 
@@ -192,7 +192,7 @@ describe('the verifier finds', () => {
     b.results = [{ ...(b.results[0] as (typeof b.results)[number]), def: a }];
     expect(codes(stolen)).toEqual(['LAC0404']);
     const laidOut = kernel();
-    const op = newOp('iota', [], {}, [tileType('i32', [4])]) as unknown as Op;
+    const op = newOp('iota', [], {}, [tileType('i32', [4])]);
     Object.assign(op.results[0] ?? {}, { layout: { shape: [8], ins: { register: [1, 2, 4] } } });
     laidOut.body.ops.push(op);
     expect(codes(laidOut)).toEqual(['LAC0408']);
@@ -221,9 +221,9 @@ describe('the verifier finds', () => {
     let block = k.body;
     for (let i = 0; i < 20_000; i++) {
       const inner = newBlock([]);
-      const op = newOp('inline', [], { callee: 'f' }, [], [inner]) as unknown as Op;
+      const op = newOp('inline', [], { callee: 'f' }, [], [inner]);
       block.ops.unshift(op);
-      inner.ops.push(newOp('yield', [], {}, []) as unknown as Op);
+      inner.ops.push(newOp('yield', [], {}, []));
       block = inner;
     }
     expect(codes(k)).toContain('LAC0402');

@@ -120,8 +120,7 @@ function programs(grid: Record<string, Expr>, N: number, R: number, C: number): 
 }
 
 const isProven = (op: Op): boolean =>
-  (op as unknown as Op<'load'>).attrs.guard?.includes(false) === true ||
-  (op as unknown as Op<'get'>).attrs.inside === true;
+  (op as Op<'load'>).attrs.guard?.includes(false) === true || (op as Op<'get'>).attrs.inside === true;
 
 it('no proof is wrong: the interpreter checks every one, and many are found', () => {
   let [proven, all] = [0, 0];

@@ -31,7 +31,7 @@ const original = (module: Module): Kernel => module.kernels[0] as Kernel;
 const foldsNaN = (kernel: Kernel): boolean =>
   [...walk(kernel.body)].some((op) => {
     if (op.name !== 'reduce') return false;
-    const { op: fold, axis } = (op as unknown as Op<'reduce'>).attrs;
+    const { op: fold, axis } = (op as Op<'reduce'>).attrs;
     const type = op.operands[0]?.type;
     return (fold === 'max' || fold === 'min') && type?.kind === 'tile' && !isPowerOfTwo(type.shape[axis] ?? 1);
   });

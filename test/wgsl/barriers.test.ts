@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { countBarriers, placeBarriers } from '../../backends/wgsl/barriers.js';
+import { placeBarriers } from '../../backends/wgsl/barriers.js';
 import { BARRIER, type Buffer, type Statement, text } from '../../backends/wgsl/statement.js';
 
 const BUFFERS: readonly Buffer[] = Array.from({ length: 4 }, (_, id) => ({ id, memory: 'word', size: 8 }));
@@ -20,6 +20,13 @@ const { list } = fc.letrec<{ list: Statement[] }>((tie) => ({
     { maxLength: 6 },
   ),
 }));
+
+function countBarriers(list: readonly Statement[]): number {
+  return list.reduce((n, s) => {
+    if (s.kind === 'text') return n + (s === BARRIER ? 1 : 0);
+    return n + (s.kind === 'loop' ? countBarriers(s.body) : countBarriers(s.yes) + countBarriers(s.no));
+  }, 0);
+}
 
 /** One path through the program: loops run 0 to 3 times, branches go either way. */
 function* path(statements: readonly Statement[], random: () => number): Generator<Statement> {

@@ -1,6 +1,6 @@
 import type { Op, Value } from '../../ir/module.js';
 import { constantOf, definedBy } from '../../ir/rewrite.js';
-import { isInt, sameType } from '../../ir/types.js';
+import { is16Bit, isInt, sameType } from '../../ir/types.js';
 import { wrapInt } from '../../ops/evaluate.js';
 import type { OpName } from '../../ops/table.js';
 import { type Rule, resultTile } from './rewriter.js';
@@ -70,7 +70,7 @@ export const sameOperands: Rule = (op, r) => {
   if (!exact) return null;
   if (op.name === 'sub' || op.name === 'xor') return r.constant(0, type);
   if (op.name !== 'cmp') return null;
-  return r.constant(['le', 'ge', 'eq'].includes((op as unknown as Op<'cmp'>).attrs.pred) ? 1 : 0, type);
+  return r.constant(['le', 'ge', 'eq'].includes((op as Op<'cmp'>).attrs.pred) ? 1 : 0, type);
 };
 
 /** -(-x) = x, !(!x) = x, ||x|| = |x|, |-x| = |x|: exact for every value, NaN and -0 included. */
@@ -120,14 +120,14 @@ export const invertCompare: Rule = (op, r) => {
   const inner = op.name === 'not' && op.operands[0] !== undefined ? definedBy(op.operands[0], 'cmp') : null;
   const [a, b] = inner?.operands ?? [];
   if (inner === null || a === undefined || b === undefined) return null;
-  const pred = (inner as unknown as Op<'cmp'>).attrs.pred as keyof typeof INVERSE;
+  const pred = (inner as Op<'cmp'>).attrs.pred as keyof typeof INVERSE;
   if (!isInt(a.type.dtype) && pred !== 'eq' && pred !== 'ne') return null;
   return r.make('cmp', [a, b], { pred: INVERSE[pred] });
 };
 
 /** Values that are exact in their 16-bit dtype whatever precision the backend keeps in arithmetic. */
 function isRounded(v: Value): boolean {
-  if (v.type.dtype !== 'f16' && v.type.dtype !== 'bf16') return true;
+  if (!is16Bit(v.type.dtype)) return true;
   return v.def.kind === 'block' || ['load', 'get', 'const', 'cast'].includes(v.def.name);
 }
 

@@ -38,7 +38,7 @@ export class Rewriter {
   /** The value of a new op, simplified. `type` as in Builder. */
   make<N extends OpName>(name: N, operands: readonly Value[], attrs: AttrsOf<N>, type?: Type): Value {
     const types = inferTypes(name, operands, attrs, type && [type]);
-    const op = newOp(name, operands, attrs, types, [], this.loc) as unknown as Op;
+    const op = newOp(name, operands, attrs, types, [], this.loc);
     const value = this.#apply(op);
     if (value !== null) return value;
     this.out.push(op);
