@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LacError } from '../../compiler/diag/diagnostic.js';
@@ -30,6 +31,8 @@ function unchanged(passes: readonly Pass[], options: GenerateOptions = {}): void
       const [kernel] = m.kernels;
       if (kernel === undefined) return;
       const before = launch(kernel, 'round', options.exact);
+      // Where a loop has grown whole numbers past 2^24, sums of f32 are not exact any more.
+      if (options.exact) fc.pre(isDeepStrictEqual(before, launch(kernel, 'f64', true)));
       runOrSkip(m, passes);
       expect(verifyModule(m)).toEqual([]);
       expect(launch(kernel, 'round', options.exact)).toEqual(before);
