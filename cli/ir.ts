@@ -1,11 +1,12 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { printKernel } from '../compiler/ir/print.js';
-import { PIPELINE, passNamed } from '../compiler/passes/pipeline.js';
+import type { Pass } from '../compiler/passes/pass.js';
+import { passNamed } from '../compiler/passes/pipeline.js';
 import { chooseDtypes, comptimeOf } from '../driver/choices.js';
 import { passContext } from '../driver/compile.js';
 import { candidates } from '../driver/configurations.js';
 import { type KernelDecl, lowerDecl, SourceProject } from '../driver/source.js';
-import { COMMON_WEBGPU, maxInvocations } from '../driver/target.js';
+import { COMMON_WEBGPU, maxInvocations, passesOf } from '../driver/target.js';
 import type { Context, Verb } from './context.js';
 import { EXIT } from './exit.js';
 import { listPasses, runPasses, showKernel } from './passes.js';
@@ -36,12 +37,13 @@ export const ir: Verb<string | undefined, IrOptions> = async (file, options, con
   return EXIT.ok;
 };
 
-function passesUpTo(after: string | undefined): typeof PIPELINE {
-  if (after === undefined) return PIPELINE;
-  return after === LOWER ? [] : PIPELINE.slice(0, PIPELINE.indexOf(passNamed(after)) + 1);
+function passesUpTo(after: string | undefined): readonly Pass[] {
+  const passes = passesOf(COMMON_WEBGPU);
+  if (after === undefined) return passes;
+  return after === LOWER ? [] : passes.slice(0, passes.indexOf(passNamed(after, passes)) + 1);
 }
 
-function show(kernel: KernelDecl, passes: typeof PIPELINE, options: IrOptions, { output }: Context): void {
+function show(kernel: KernelDecl, passes: readonly Pass[], options: IrOptions, { output }: Context): void {
   const { decl, dims } = specialised(kernel, options, output);
   const [config] = candidates(decl, dims, options.config ?? {}, maxInvocations(COMMON_WEBGPU));
   if (config === undefined)

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { parseModule } from '../compiler/ir/parse.js';
 import { printKernel } from '../compiler/ir/print.js';
-import { PIPELINE } from '../compiler/passes/pipeline.js';
-import { COMMON_WEBGPU, maxStorageElements } from '../driver/target.js';
+import { COMMON_WEBGPU, maxStorageElements, passesOf } from '../driver/target.js';
 import type { Verb } from './context.js';
 import { EXIT, exitCodeOf } from './exit.js';
 import { passList, runPasses, showKernel } from './passes.js';
@@ -15,7 +14,7 @@ interface OptOptions {
 
 /** `lac opt IR.lac --pass P`: textual IR in, textual IR out. */
 export const opt: Verb<string, OptOptions> = async (file, { pass, diff = false }, { output }) => {
-  const passes = pass === undefined ? PIPELINE : passList(pass);
+  const passes = pass === undefined ? passesOf(COMMON_WEBGPU) : passList(pass);
   const text = readIr(file);
   output.rememberSource(file, text);
   const { module, diagnostics } = parseModule(text, file);

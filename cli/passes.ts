@@ -3,11 +3,13 @@ import { diffText } from '../compiler/ir/diff.js';
 import type { Kernel } from '../compiler/ir/module.js';
 import { printKernel } from '../compiler/ir/print.js';
 import type { Pass, PassContext } from '../compiler/passes/pass.js';
-import { PIPELINE, passNamed } from '../compiler/passes/pipeline.js';
+import { passNamed } from '../compiler/passes/pipeline.js';
+import { COMMON_WEBGPU, passesOf } from '../driver/target.js';
 import type { Context } from './context.js';
 
 /** `inline,simplify` as passes, in that order. */
-export const passList = (names: string): Pass[] => names.split(',').map((name) => passNamed(name.trim()));
+export const passList = (names: string): Pass[] =>
+  names.split(',').map((name) => passNamed(name.trim(), passesOf(COMMON_WEBGPU)));
 
 /** Prints a kernel, or what the last pass changed in it. */
 export function showKernel(kernel: string, before: string | null, output: Context['output'], fields: object): void {
@@ -40,6 +42,7 @@ export function runPasses(
 
 /** `lac ir --list`. */
 export function listPasses({ output }: Context): void {
-  const width = Math.max(...PIPELINE.map((p) => p.name.length));
-  for (const { name, summary } of PIPELINE) output.result(`${name.padEnd(width)}  ${summary}`, { pass: name, summary });
+  const passes = passesOf(COMMON_WEBGPU);
+  const width = Math.max(...passes.map((p) => p.name.length));
+  for (const { name, summary } of passes) output.result(`${name.padEnd(width)}  ${summary}`, { pass: name, summary });
 }

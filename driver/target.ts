@@ -1,5 +1,8 @@
+import { WGSL_PIPELINE } from '../backends/wgsl/pipeline.js';
 import { TIER1, type WgslLimits } from '../backends/wgsl/target.js';
 import type { ArgFacts } from '../compiler/artifact.js';
+import type { Pass } from '../compiler/passes/pass.js';
+import { PIPELINE } from '../compiler/passes/pipeline.js';
 import type { DeviceLimits } from '../runtime/device.js';
 
 /** What to compile for: a WebGPU device by its limits, or the interpreter, which takes the IR as it comes from the source. */
@@ -28,6 +31,10 @@ export function targetOf(device: { readonly backend: 'webgpu' | 'interpret'; rea
     },
   };
 }
+
+/** All passes on the way to the target, in order. A backend may leave out one of its own where memory is short. */
+export const passesOf = (target: Target): readonly Pass[] =>
+  target.kind === 'webgpu' ? [...PIPELINE, ...WGSL_PIPELINE] : PIPELINE;
 
 export const maxInvocations = (target: Target): number =>
   target.kind === 'webgpu' ? target.limits.invocations : Number.POSITIVE_INFINITY;

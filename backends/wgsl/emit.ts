@@ -2,19 +2,14 @@ import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.j
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import { type AnyOp, type Block, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
-import { blockedLayout } from '../../compiler/layout/blocked.js';
-import { inferLayouts } from '../../compiler/passes/infer-layouts.js';
-import { prefetchLoads } from '../../compiler/passes/prefetch-loads.js';
-import { raiseOperands } from '../../compiler/passes/raise-operands.js';
 import { bindParam, declarationOf, refuseInout, rootOf } from './access.js';
 import { placeBarriers } from './barriers.js';
-import { dotAnchor } from './dot.js';
 import { Emitter, layoutOf, type WgslContext } from './emitter.js';
 import { libraryFunction } from './library.js';
 import { emitBlock, isRename } from './lower.js';
 import { checkWorkgroupBytes, planBuffers } from './memory.js';
+import { invocationsOf, LATE_OPERANDS, WGSL_PIPELINE } from './pipeline.js';
 import { MEMORIES, type MemoryKind, print } from './statement.js';
-import { WARP } from './target.js';
 
 export type { WgslContext } from './emitter.js';
 
@@ -35,22 +30,8 @@ export interface WgslProgram {
   readonly facts: Readonly<Record<string, ArgFacts>>;
 }
 
-const DEFAULT_WARPS = 4;
-
 /** Element offsets are i32: a launch that could pass 2^31 elements is refused. */
 const PASS_CONTEXT = { target: 'webgpu', maxStorageElements: 2 ** 31 - 1 } as const;
-
-/** Invocations of a workgroup: the knob `warps` times 32. */
-export const invocationsOf = (kernel: Kernel): number => (kernel.config.warps ?? DEFAULT_WARPS) * WARP;
-
-/** Gives every tile of the kernel its layout on workgroups of the kernel's size. Changes the kernel. */
-export function layOut(kernel: Kernel): void {
-  const threads = invocationsOf(kernel);
-  inferLayouts(kernel, {
-    dot: (op) => dotAnchor(op, threads),
-    blocked: (type) => blockedLayout({ shape: type.shape, vector: 4, threads }),
-  });
-}
 
 /**
  * A kernel after the pipeline, as WGSL for any WebGPU device that has the given limits. Throws LacError LAC05xx where the
@@ -88,9 +69,7 @@ const PLANS: readonly StagingPlan[] = [
 
 function emitOnce(kernel: Kernel, ctx: WgslContext, { early, packed, lazy }: StagingPlan): WgslProgram {
   const used = usedParams(kernel);
-  prefetchLoads.run(kernel, PASS_CONTEXT);
-  if (early) raiseOperands.run(kernel, PASS_CONTEXT);
-  layOut(kernel);
+  for (const pass of early ? WGSL_PIPELINE : LATE_OPERANDS) pass.run(kernel, PASS_CONTEXT);
   const e = new Emitter(kernel, ctx, invocationsOf(kernel), packed);
   prepare(e, lazy);
   const unused: string[] = [];

@@ -1,5 +1,6 @@
 import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
+import { yielded } from '../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../compiler/ir/types.js';
 import { coordinates, flatten } from '../../compiler/layout/axes.js';
 import { apply, type Layout, registerCount } from '../../compiler/layout/layout.js';
@@ -253,7 +254,7 @@ function emitFor(e: Emitter, op: Op<'for'>): void {
       if (rankOf(arg) > 0) stageIfNeeded(e, arg);
     });
     emitBlock(e, body);
-    assign(e, slots, yieldOf(body));
+    assign(e, slots, yielded(body));
   });
   e.statements.push({
     kind: 'loop',
@@ -271,19 +272,13 @@ function emitIf(e: Emitter, op: Op<'if'>): void {
   const [yes, no] = op.regions.map((region) =>
     inside(e, () => {
       emitBlock(e, region);
-      assign(e, slots, yieldOf(region));
+      assign(e, slots, yielded(region));
     }),
   );
   e.statements.push({ kind: 'branch', head: condition, yes: yes ?? [], no: no ?? [] });
   op.results.forEach((r, i) => {
     readSlot(e, slots[i] as Slot, r);
   });
-}
-
-function yieldOf(region: Block): Value[] {
-  const end = region.ops[region.ops.length - 1];
-  if (end?.name !== 'yield') throw new Bug('a region without yield');
-  return end.operands;
 }
 
 const nothing = (): void => {};

@@ -1,4 +1,5 @@
 import type { AnyOp, Block, Kernel, Value } from '../../compiler/ir/module.js';
+import { yielded } from '../../compiler/ir/rewrite.js';
 
 /**
  * Scalars and views that WGSL's uniformity analysis will not know to be uniform: results of folds and whatever follows
@@ -20,7 +21,7 @@ function spread(block: Block, found: Set<Value>): void {
   };
   for (const op of block.ops as AnyOp[]) {
     for (const region of op.regions) spread(region, found);
-    const yields = op.regions.map((region) => region.ops.at(-1)?.operands ?? []);
+    const yields = op.regions.map(yielded);
     if (op.name === 'for') {
       op.results.forEach((result, i) => {
         const arg = op.regions[0]?.args[i + 1];

@@ -4,6 +4,7 @@
  * of lanes, never of finiteness: 0 * unknown is unknown, since the unknown may be NaN.
  */
 import type { Block, Kernel, Op, Value } from '../ir/module.js';
+import { yielded } from '../ir/rewrite.js';
 import { type DType, isFloat, type TileType } from '../ir/types.js';
 import { roundTo } from '../ops/round.js';
 import type { AttrValue } from '../ops/schema.js';
@@ -58,14 +59,14 @@ function setFact(op: Op, of: (i: number) => Fact, a: Analysis): void {
   a.facts.set(result, fact ?? unknown(result));
 }
 
-/** The yield's operands, as facts. */
-function yielded(block: Block, { facts }: Analysis): Fact[] {
-  return (block.ops.at(-1)?.operands ?? []).map((v) => facts.get(v) ?? unknown(v));
+/** What a region ends with, as facts. */
+function factsOf(block: Block, { facts }: Analysis): Fact[] {
+  return yielded(block).map((v) => facts.get(v) ?? unknown(v));
 }
 
 function joinRegions(op: Op, a: Analysis): void {
   for (const region of op.regions) visitBlock(region, a);
-  const ends = op.regions.map((r) => yielded(r, a));
+  const ends = op.regions.map((r) => factsOf(r, a));
   op.results.forEach((v, i) => {
     a.facts.set(v, ends.map((e) => e[i] ?? unknown(v)).reduce(meet));
   });
@@ -79,7 +80,7 @@ function visitLoop(op: Op<'for'>, a: Analysis): void {
   const entry = carried.map((v, i) => meet(a.facts.get(v) ?? initial[i] ?? unknown(v), initial[i] ?? unknown(v)));
   carried.forEach((v, i) => void a.facts.set(v, entry[i] ?? unknown(v)));
   visitBlock(body, a);
-  const end = yielded(body, a);
+  const end = factsOf(body, a);
   carried.forEach((v, i) => {
     const kept = meet(entry[i] ?? unknown(v), end[i] ?? unknown(v));
     if (!kept.every((x, axis) => same(x, entry[i]?.[axis] ?? null))) a.changed = true;

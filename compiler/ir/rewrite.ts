@@ -43,7 +43,10 @@ export function constantOf(v: Value): number | null {
   return op === null ? null : (op.attrs as { value: number }).value;
 }
 
-/** The last op of a region, which the verifier has found to be a yield. */
+/** The values that a region ends with; none for a kernel's body. */
+export const yielded = (region: Block): readonly Value[] => yieldOf(region)?.operands ?? [];
+
+/** The last op of a region, if it is a yield: the verifier holds regions to it. */
 export function yieldOf(region: Block): Op | null {
   const last = region.ops.at(-1);
   return last?.name === 'yield' ? last : null;

@@ -4,7 +4,7 @@
  * `interpret` would have raised in them), and a loop without stores in it always ends.
  */
 import type { Block, Kernel, Op, Value } from '../ir/module.js';
-import { yieldOf } from '../ir/rewrite.js';
+import { yielded, yieldOf } from '../ir/rewrite.js';
 import { opRow } from '../ops/table.js';
 import type { Pass } from './pass.js';
 
@@ -85,7 +85,7 @@ class Liveness {
   /** Result i of a control op: what its regions yield for it, and a loop's initial value and argument. */
   #needResult(op: Op, i: number): void {
     for (const region of op.regions) {
-      this.#need(yieldOf(region)?.operands[i]);
+      this.#need(yielded(region)[i]);
       if (op.name !== 'for') continue;
       this.#need(region.args[i + 1]);
       this.#need(op.operands[i + 3]);

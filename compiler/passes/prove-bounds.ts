@@ -8,6 +8,7 @@ import type { Linear } from '../analysis/linear.js';
 import { minus, number, plus, proveNonNegative } from '../analysis/linear.js';
 import { type AxisBounds, Ranges } from '../analysis/ranges.js';
 import type { Block, Kernel, Op, Value } from '../ir/module.js';
+import { yielded } from '../ir/rewrite.js';
 import type { Pass, PassContext } from './pass.js';
 
 export const proveBounds: Pass = {
@@ -54,7 +55,7 @@ function visitOp(op: Op, ranges: Ranges): void {
 }
 
 function aliasYield(op: Op, ranges: Ranges): void {
-  const sources = op.regions[0]?.ops.at(-1)?.operands ?? [];
+  const sources = op.regions.flatMap(yielded);
   op.results.forEach((v, i) => {
     const source = sources[i];
     if (source !== undefined) ranges.alias(v, source);

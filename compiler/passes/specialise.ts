@@ -8,6 +8,7 @@ import { Bug } from '../diag/diagnostic.js';
 import { type Expr, evaluateExpr, namesOf } from '../expr.js';
 import { inferTypes } from '../ir/builder.js';
 import { type Block, type Kernel, type Op, type Value, walk } from '../ir/module.js';
+import { yielded } from '../ir/rewrite.js';
 import type { Type, ViewType } from '../ir/types.js';
 import type { Pass, PassContext } from './pass.js';
 
@@ -68,7 +69,7 @@ function joinViews(op: Op): void {
   op.results.forEach((result, i) => {
     const { type } = result;
     if (type.kind !== 'view') return;
-    const sources = op.regions.map((r) => r.ops.at(-1)?.operands[i]?.type as ViewType);
+    const sources = op.regions.map((r) => yielded(r)[i]?.type as ViewType);
     const extents = type.extents.map((_, axis) => {
       const sizes = new Set(sources.map((s) => s.extents[axis] ?? null));
       return sizes.size === 1 ? ([...sizes][0] ?? null) : null;

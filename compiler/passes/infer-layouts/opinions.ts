@@ -1,0 +1,164 @@
+import { Bug } from '../../diag/diagnostic.js';
+import type { AnyOp, Block, Kernel, Op, Value } from '../../ir/module.js';
+import { yielded } from '../../ir/rewrite.js';
+import type { TileType } from '../../ir/types.js';
+import { project, transpose } from '../../layout/axes.js';
+import type { Layout } from '../../layout/layout.js';
+import { dropDuplicateRegisters, reshapeLayout } from '../../layout/shape.js';
+import { isElementwise } from '../../ops/table.js';
+
+/** What a backend asks for. Both must be the same for every call with the same argument. */
+export interface LayoutAnchors {
+  /** Layout of the accumulator of a dot. */
+  dot(op: Op<'dot'>): Layout;
+  /** Layout of a coalesced access, and of everything nobody else has an opinion on. */
+  blocked(type: TileType): Layout;
+}
+
+/**
+ * `strong`: dot accumulators, reductions, loop-carried tiles: their layout is decided by the hardware. `weak`: loads of
+ * rank 2 and more, which prefer the coalesced layout but can be read in another. `free`: constants, iotas, broadcasts and
+ * rank-1 loads, and arithmetic on them only: made anew wherever they are wanted.
+ */
+export interface Opinion {
+  readonly strength: 'strong' | 'weak' | 'free';
+  readonly layout: Layout | null;
+}
+
+const FREE: Opinion = { strength: 'free', layout: null };
+const RANK = { strong: 2, weak: 1, free: 0 } as const;
+/** Loads of rank 1 up to here are repeated in as many layouts as are wanted. */
+const FREE_LOAD_ELEMENTS = 4096;
+/** The second walk lets inner loops see what outer ones decided; each is linear in the size of the kernel. */
+const LEARNING_WALKS = 2;
+
+export const isTile = (v: Value): boolean => v.type.kind === 'tile' && v.type.shape.length > 0;
+
+export function tileOf(v: Value): TileType {
+  if (v.type.kind !== 'tile') throw new Bug('layout of a view');
+  return v.type;
+}
+
+/** What each tile of a kernel would like, from the anchors forward. */
+export class Opinions {
+  readonly #anchors: LayoutAnchors;
+  readonly #known = new Map<Value, Opinion>();
+  /** Tiles that loops carry, as the last walk decided. */
+  readonly #carried = new Map<Value, Opinion>();
+  readonly #dots = new Map<Op, Layout>();
+  #learning = true;
+
+  constructor(kernel: Kernel, anchors: LayoutAnchors) {
+    this.#anchors = anchors;
+    for (let walk = 0; walk < LEARNING_WALKS; walk++) this.#block(kernel.body);
+    // With the decisions about loops fixed, one more walk leaves opinions that agree with each other.
+    this.#learning = false;
+    this.#block(kernel.body);
+  }
+
+  of(v: Value): Opinion {
+    return this.#known.get(v) ?? FREE;
+  }
+
+  /** The layout that a value will have: the coalesced one where nobody cares. */
+  settled(v: Value): Layout {
+    return this.of(v).layout ?? this.#anchors.blocked(tileOf(v));
+  }
+
+  #block(block: Block): void {
+    for (const op of block.ops as AnyOp[])
+      for (const [i, opinion] of this.#opinionsOf(op).entries()) {
+        const result = op.results[i];
+        if (result !== undefined && isTile(result)) this.#known.set(result, opinion);
+      }
+  }
+
+  #opinionsOf(op: AnyOp): readonly Opinion[] {
+    if (isElementwise(op.name)) return [this.#strongest(op.operands)];
+    const x = op.operands[0] as Value;
+    switch (op.name) {
+      case 'dot':
+        return [{ strength: 'strong', layout: this.#dot(op) }];
+      case 'load':
+        return [this.#load(tileOf(op.results[0] as Value))];
+      case 'reduce':
+        return [{ strength: 'strong', layout: dropDuplicateRegisters(project(this.settled(x), op.attrs.axis)) }];
+      case 'scan':
+      case 'convert':
+        return [{ strength: 'weak', layout: this.settled(x) }];
+      case 'trans':
+        return [this.#mapped(x, transpose)];
+      case 'reshape':
+        return [this.#mapped(x, (l) => reshapeLayout(l, tileOf(op.results[0] as Value).shape))];
+      case 'for':
+        return this.#loop(op);
+      case 'if':
+        return this.#branch(op);
+      case 'inline':
+        throw new Bug('infer-layouts runs after inline');
+      default:
+        return op.results.map(() => FREE);
+    }
+  }
+
+  #dot(op: Op<'dot'>): Layout {
+    const layout = this.#dots.get(op) ?? this.#anchors.dot(op);
+    this.#dots.set(op, layout);
+    return layout;
+  }
+
+  #load(type: TileType): Opinion {
+    const free = type.shape.length === 1 && (type.shape[0] ?? 0) <= FREE_LOAD_ELEMENTS;
+    return free ? FREE : { strength: 'weak', layout: this.#anchors.blocked(type) };
+  }
+
+  #strongest(values: readonly Value[]): Opinion {
+    let best = FREE;
+    for (const v of values) if (isTile(v) && RANK[this.of(v).strength] > RANK[best.strength]) best = this.of(v);
+    return best;
+  }
+
+  #mapped(x: Value, f: (l: Layout) => Layout): Opinion {
+    const { strength, layout } = this.of(x);
+    return layout === null ? FREE : { strength, layout: f(layout) };
+  }
+
+  /** The strongest of some values that stand for one tile, which thereby has a layout of its own. */
+  #decided(candidates: readonly Value[], like: Value): Opinion {
+    if (!isTile(like)) return FREE;
+    return { strength: 'strong', layout: this.#strongest(candidates).layout ?? this.#anchors.blocked(tileOf(like)) };
+  }
+
+  #branch(op: Op<'if'>): readonly Opinion[] {
+    for (const region of op.regions) this.#block(region);
+    return op.results.map((result, i) =>
+      this.#decided(
+        op.regions.map((region) => yielded(region)[i] as Value),
+        result,
+      ),
+    );
+  }
+
+  /**
+   * Carried values have one layout on all four faces (initial, argument, yield, result). While learning, arguments
+   * without a strong initial value hold what the last walk made of them, at first nothing.
+   */
+  #loop(op: Op<'for'>): readonly Opinion[] {
+    const body = op.regions[0] as Block;
+    const inits = op.operands.slice(3);
+    const args = body.args.slice(1);
+    args.forEach((arg, i) => {
+      const init = this.of(inits[i] as Value);
+      const held = this.#carried.get(arg) ?? FREE;
+      this.#known.set(arg, this.#learning && init.strength === 'strong' ? init : held);
+    });
+    this.#block(body);
+    if (this.#learning) {
+      const ends = yielded(body);
+      args.forEach((arg, i) => {
+        this.#carried.set(arg, this.#decided([ends[i] as Value, inits[i] as Value], arg));
+      });
+    }
+    return args.map((arg) => this.#carried.get(arg) ?? FREE);
+  }
+}
