@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import type { Reference } from '../../driver/reference.js';
+import type { RunRequest } from '../../driver/run.js';
+import type { Device } from '../../runtime/device.js';
+import { expectRight, kernelOf, openInterpreter, openRounding, openWebGpu } from './session.js';
+import * as attention from './unseen/attention.ref.js';
+import * as control from './unseen/control.ref.js';
+import * as recurrences from './unseen/recurrences.ref.js';
+import * as rows from './unseen/rows.ref.js';
+
+/** Kernels as researchers write them, that no part of the compiler was written for: odd sizes, every dtype, every device. */
+
+type Run = Pick<RunRequest, 'dims' | 'dtypes' | 'config' | 'scalars' | 'layout' | 'rowPadding'>;
+interface Case {
+  readonly file: string;
+  readonly kernel: string;
+  readonly reference: Reference;
+  /** Besides the reference's own sizes. */
+  readonly runs: readonly Run[];
+}
+
+const windows: readonly Run[] = [
+  { dims: { N: 1, D: 5, E: 3 }, dtypes: { T: 'f16' }, rowPadding: 3 },
+  { dims: { N: 49, D: 16, E: 16 }, dtypes: { T: 'bf16' }, layout: [0, 2, 1, 3], config: { BQ: 24, BK: 48 } },
+];
+const CASES: readonly Case[] = [
+  {
+    file: 'attention',
+    kernel: 'slidingWindow',
+    reference: attention.slidingWindow,
+    runs: [...windows, { dims: { N: 0 } }],
+  },
+  { file: 'attention', kernel: 'alibiWindow', reference: attention.alibiWindow, runs: windows },
+  { file: 'attention', kernel: 'cappedCausal', reference: attention.cappedCausal, runs: windows },
+  {
+    file: 'recurrences',
+    kernel: 'gatedKeys',
+    reference: recurrences.gatedKeys,
+    runs: [{ dims: { N: 1, D: 1, E: 1 } }, { dims: { D: 40, E: 24 }, config: { C: 4 }, dtypes: { T: 'f16' } }],
+  },
+  {
+    file: 'recurrences',
+    kernel: 'deltaRule',
+    reference: recurrences.deltaRule,
+    runs: [{ dims: { N: 1, D: 1 } }, { dims: { N: 25, D: 40, E: 5 }, config: { C: 12 }, rowPadding: 1 }],
+  },
+  {
+    file: 'recurrences',
+    kernel: 'stateSpaceDual',
+    reference: recurrences.stateSpaceDual,
+    runs: [
+      { dims: { N: 0 } },
+      { dims: { B: 1, P: 5, S: 3 }, dtypes: { T: 'f16' }, config: { C: 48 }, rowPadding: 1 },
+      { dims: { B: 1, H: 2, P: 48 }, dtypes: { T: 'bf16' }, layout: [0, 2, 1, 3] },
+    ],
+  },
+  {
+    file: 'rows',
+    kernel: 'crossEntropy',
+    reference: rows.crossEntropy,
+    runs: [{ dims: { M: 1, V: 1 } }, { dims: { V: 203 }, config: { BV: 100 }, dtypes: { T: 'f16' } }],
+  },
+  { file: 'rows', kernel: 'smoothedEntropy', reference: rows.smoothedEntropy, runs: [] },
+  {
+    file: 'rows',
+    kernel: 'rotary',
+    reference: rows.rotary,
+    runs: [
+      { dims: { D: 6, N: 5 }, config: { C: 5 }, layout: [0, 2, 1, 3] },
+      { dims: { D: 2 }, dtypes: { T: 'bf16' } },
+    ],
+  },
+  {
+    file: 'rows',
+    kernel: 'summary',
+    reference: rows.summary,
+    runs: [{ dims: { N: 1 } }, { dims: { N: 64 }, dtypes: { T: 'f16', I: 'i32' }, scalars: { limit: 77 } }],
+  },
+  {
+    file: 'control',
+    kernel: 'steered',
+    reference: control.steered,
+    runs: [{ dims: { D: 1 } }, { dims: { D: 17, L: 9 }, config: { warps: 2 } }],
+  },
+  {
+    file: 'control',
+    kernel: 'edges',
+    reference: control.edges,
+    runs: [
+      { dims: { N: 1 } },
+      { dims: { N: 33 }, scalars: { k: -3 }, dtypes: { T: 'f16' } },
+      { dims: { N: 16 }, scalars: { k: 0 }, dtypes: { T: 'bf16' }, rowPadding: 1 },
+    ],
+  },
+  {
+    file: 'control',
+    kernel: 'bag',
+    reference: control.bag,
+    runs: [{ dims: { D: 1, B: 1 } }, { dims: { D: 96 }, config: { BD: 48 }, dtypes: { T: 'bf16' } }],
+  },
+  {
+    file: 'control',
+    kernel: 'splitK',
+    reference: control.splitK,
+    runs: [
+      { dims: { S: 8, K: 50 }, dtypes: { T: 'f16' }, rowPadding: 1 },
+      { dims: { M: 5, N: 96, K: 16 }, dtypes: { T: 'bf16' }, layout: [1, 2, 0] },
+    ],
+  },
+  {
+    file: 'control',
+    kernel: 'chosen',
+    reference: control.chosen,
+    runs: [
+      { dims: { N: 1, P: 1 } },
+      { dims: { D: 24 }, scalars: { mode: 2 } },
+      { scalars: { mode: 0 }, rowPadding: 1 },
+    ],
+  },
+];
+
+describe('unseen kernels', () => {
+  let exact: Device;
+  let rounding: Device;
+  let device: Device;
+  beforeAll(async () => {
+    exact = await openInterpreter();
+    rounding = await openRounding();
+    device = await openWebGpu();
+  });
+  afterAll(() => device.destroy());
+
+  it.each(CASES)('$kernel is its formula on every device', async ({ file, kernel, reference, runs }) => {
+    const decl = kernelOf(`test/kernels/unseen/${file}.ts`, kernel);
+    const devices = [{ device: exact, passes: true }, { device: rounding }, { device }];
+    await expectRight({ decl, reference, device: exact });
+    for (const run of [{}, ...runs])
+      for (const on of devices) await expectRight({ decl, reference, verify: true, ...on, ...run });
+  });
+});
