@@ -8,7 +8,7 @@ import { Emitter, layoutOf, type WgslContext } from './emitter.js';
 import { libraryFunction } from './library.js';
 import { emitBlock, isRename } from './lower.js';
 import { checkWorkgroupBytes, planBuffers } from './memory.js';
-import { invocationsOf, LATE_OPERANDS, WGSL_PIPELINE } from './pipeline.js';
+import { invocationsOf, LATE_OPERANDS, tooLarge, WGSL_PIPELINE } from './pipeline.js';
 import { MEMORIES, type MemoryKind, print } from './statement.js';
 
 export type { WgslContext } from './emitter.js';
@@ -38,7 +38,10 @@ const PASS_CONTEXT = { target: 'webgpu', maxStorageElements: 2 ** 31 - 1 } as co
  * kernel needs more than they allow. Operands of dots are staged early, for fewer barriers, if workgroup memory suffices.
  */
 export function emitWgsl(kernel: Kernel, ctx: WgslContext): WgslProgram {
-  checkInvocations(invocationsOf(kernel), ctx.limits.invocations);
+  const invocations = invocationsOf(kernel);
+  const { limits } = ctx;
+  if (invocations > limits.invocations)
+    throw tooLarge(`a workgroup of ${invocations} invocations, the device allows ${limits.invocations}`);
   for (const plan of PLANS) {
     try {
       return emitOnce(cloneKernel(kernel), ctx, plan);
@@ -183,15 +186,6 @@ function usedParams(kernel: Kernel): Set<Value> {
   for (const op of walk(kernel.body) as Generator<AnyOp>)
     if (op.name === 'load' || op.name === 'store' || op.name === 'get') used.add(rootOf(op.operands[0] as Value).root);
   return used;
-}
-
-function checkInvocations(need: number, limit: number): void {
-  if (need <= limit && (need & (need - 1)) === 0) return;
-  const message =
-    need > limit
-      ? `a workgroup of ${need} invocations, the device allows ${limit}`
-      : `a workgroup of ${need} invocations, which is no power of two`;
-  throw new LacError(diagnostic('LAC0502', message, null, { help: ['choose fewer warps (--config warps=...)'] }));
 }
 
 function checkBindings(need: number, limit: number): void {

@@ -23,7 +23,9 @@ export function multiplesIn(kernel: Kernel): Multiples {
 function multipleOf(op: AnyOp, x: (operand: number) => number): number {
   switch (op.name) {
     case 'const':
-      return op.attrs.value === 0 ? BIG : Math.min(BIG, Math.abs(Math.trunc(op.attrs.value)));
+      // Constants of floats (1/2, NaN, -Infinity) say nothing.
+      if (!Number.isInteger(op.attrs.value)) return 1;
+      return op.attrs.value === 0 ? BIG : Math.min(BIG, Math.abs(op.attrs.value));
     case 'mul':
       return Math.min(BIG, x(0) * x(1));
     case 'add':

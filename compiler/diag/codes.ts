@@ -450,7 +450,7 @@ export const CODES = {
   },
   LAC0410: {
     title: 'unknown pass',
-    explain: 'No pass of the pipeline has this name; compiler/passes/pipeline.ts lists them.',
+    explain: 'No pass on the way to a target has this name; `lac ir --list` names them.',
   },
 
   // ---- 08xx run-time traps

@@ -1,4 +1,6 @@
+import { opRow } from '../ops/table.js';
 import { type Block, type Kernel, type Op, type Value, walk } from './module.js';
+import { isFloat } from './types.js';
 
 /** Values that have been replaced by others; chains are followed. */
 export class Substitution {
@@ -41,6 +43,15 @@ export function definedBy(v: Value, name: Op['name']): Op | null {
 export function constantOf(v: Value): number | null {
   const op = definedBy(v, 'const');
   return op === null ? null : (op.attrs as { value: number }).value;
+}
+
+/** Pure, and never a trap: it may run where it would not have run. Integers divide by constants that cannot trap. */
+export function runsAnywhere(op: Op): boolean {
+  if (opRow(op.name).effect !== 'pure') return false;
+  const [x, divisor] = op.operands;
+  if ((op.name !== 'idiv' && op.name !== 'rem') || x === undefined || isFloat(x.type.dtype)) return true;
+  const by = divisor === undefined ? null : constantOf(divisor);
+  return by !== null && by !== 0 && by !== -1;
 }
 
 /** The values that a region ends with; none for a kernel's body. */

@@ -8,9 +8,7 @@
  * where a moving op needs them: alone they save nothing, and a tile held across a loop costs registers.
  */
 import type { Block, Op, Value } from '../ir/module.js';
-import { constantOf } from '../ir/rewrite.js';
-import { isFloat } from '../ir/types.js';
-import { opRow } from '../ops/table.js';
+import { runsAnywhere } from '../ir/rewrite.js';
 import type { Pass } from './pass.js';
 
 export const hoistInvariants: Pass = {
@@ -34,7 +32,7 @@ function takeInvariants(body: Block): Op[] {
   const inside = new Set<Value>(body.args);
   const candidates: Op[] = [];
   for (const op of body.ops) {
-    if (mayMove(op) && op.operands.every((v) => !inside.has(v))) candidates.push(op);
+    if (runsAnywhere(op) && op.operands.every((v) => !inside.has(v))) candidates.push(op);
     else for (const v of op.results) inside.add(v);
   }
   const moving = new Set<Op>();
@@ -46,14 +44,6 @@ function takeInvariants(body: Block): Op[] {
   }
   body.ops = body.ops.filter((op) => !moving.has(op));
   return candidates.filter((op) => moving.has(op));
-}
-
-function mayMove(op: Op): boolean {
-  if (opRow(op.name).effect !== 'pure') return false;
-  const type = op.results[0]?.type;
-  if ((op.name !== 'idiv' && op.name !== 'rem') || type === undefined || isFloat(type.dtype)) return true;
-  const divisor = op.operands[1] === undefined ? null : constantOf(op.operands[1]);
-  return divisor !== null && divisor !== 0 && divisor !== -1;
 }
 
 const RENAMING = new Set(['const', 'iota', 'splat', 'broadcast', 'expand', 'reshape', 'trans']);

@@ -6,7 +6,10 @@
  * Sound because a layout never changes a value: copies of pure ops, and of loads side by side, give the same tile, and
  * `convert` is the identity.
  */
-import type { Kernel } from '../ir/module.js';
+import { isPowerOfTwo } from '../analysis/padding.js';
+import { diagnostic, LacError } from '../diag/diagnostic.js';
+import { type Kernel, walk } from '../ir/module.js';
+import { typeText } from '../ir/types.js';
 import { type LayoutAnchors, Opinions } from './infer-layouts/opinions.js';
 import { Placement } from './infer-layouts/place.js';
 import type { Pass } from './pass.js';
@@ -19,6 +22,19 @@ export const inferLayouts = (anchorsOf: (kernel: Kernel) => LayoutAnchors): Pass
   summary: 'Gives every tile its layout; converts tiles, or makes them anew, where uses disagree.',
   requires: ['inline', 'pad-tiles'],
   run(kernel) {
+    refuseUnready(kernel);
     kernel.body.ops = new Placement(new Opinions(kernel, anchorsOf(kernel))).block(kernel.body);
   },
 });
+
+/** Text from anywhere may not have been through the passes that must come first. */
+function refuseUnready(kernel: Kernel): void {
+  for (const op of walk(kernel.body)) {
+    const odd = op.results.find(({ type }) => type.kind === 'tile' && !type.shape.every(isPowerOfTwo));
+    if (odd === undefined && op.name !== 'inline') continue;
+    const [message, help] = odd
+      ? [`${typeText(odd.type)} has no layout`, 'pad-tiles']
+      : ['inline has no layout', 'inline'];
+    throw new LacError(diagnostic('LAC0408', message, op.loc?.span ?? null, { help: [`run ${help} first`] }));
+  }
+}

@@ -5,13 +5,13 @@
  *
  * Sound: only loads from inputs move, which no store of the launch may change. A load that runs for a trip that never
  * comes must not touch memory outside: its checks along axes that follow the induction variable are restored, also where
- * they had been proven or promised for the trips that do run.
+ * they had been proven or promised for the trips that do run. What was promised along other axes holds inside the loop
+ * only: the load before it has all its checks. Addresses are computed for that trip too, so nothing in them may trap.
  */
 import { Builder } from '../ir/builder.js';
 import { cloneOp, type ValueMap } from '../ir/clone.js';
 import { type Block, type Kernel, newValue, type Op, type Value } from '../ir/module.js';
-import { yieldOf } from '../ir/rewrite.js';
-import { opRow } from '../ops/table.js';
+import { runsAnywhere, yieldOf } from '../ir/rewrite.js';
 import type { Pass } from './pass.js';
 
 export const prefetchLoads: Pass = {
@@ -32,7 +32,7 @@ function prefetchBlock(block: Block, kernel: Kernel): void {
 
 /** Rewrites one loop in place and gives the ops that must stand before it. */
 function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
-  const stages = loop.attrs.stages ?? kernel.config['stages'] ?? 1;
+  const stages = loop.attrs.stages ?? kernel.config.stages ?? 1;
   if (stages < 2 || loop.attrs.reverse) return [];
   const body = loop.regions[0] as Block;
   const iv = body.args[0] as Value;
@@ -55,8 +55,8 @@ function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
       out.push(op);
       continue;
     }
-    const first = copyLoad(op, slice, new Map([[iv, begin]]));
-    const later = copyLoad(op, slice, new Map([[iv, next]]));
+    const first = copyLoad(op, slice, new Map([[iv, begin]]), false);
+    const later = copyLoad(op, slice, new Map([[iv, next]]), true);
     before.push(...first);
     out.push(...later);
     const tile = op.results[0] as Value;
@@ -83,7 +83,7 @@ function addressSlice(load: Op<'load'>, body: Block, iv: Value): Op[] | null {
   const visit = (v: Value): boolean => {
     const op = inBody.get(v);
     if (op === undefined) return !body.args.includes(v) || v === iv;
-    if (opRow(op.name).effect !== 'pure' || op.regions.length > 0) return false;
+    if (!runsAnywhere(op)) return false;
     if (v.type.kind !== 'tile' || v.type.shape.length > 0 || !op.operands.every(visit)) return false;
     slice.add(op);
     return true;
@@ -92,13 +92,16 @@ function addressSlice(load: Op<'load'>, body: Block, iv: Value): Op[] | null {
   return body.ops.filter((op) => slice.has(op));
 }
 
-/** The load for another induction value, after copies of its address arithmetic. */
-function copyLoad(load: Op<'load'>, slice: readonly Op[], map: ValueMap): Op[] {
+/** The load for another induction value, after copies of its address arithmetic. `inside`: it stands in the loop. */
+function copyLoad(load: Op<'load'>, slice: readonly Op[], map: ValueMap, inside: boolean): Op[] {
   const copies = slice.map((op) => cloneOp(op, map));
   const copy = cloneOp(load, map) as Op<'load'>;
   const { in_bounds: promised, ...rest } = load.attrs;
-  const proven = rest.guard ?? load.operands.slice(1).map(() => promised !== true);
-  copy.attrs = { ...rest, guard: proven.map((g, i) => g || copy.operands[i + 1] !== load.operands[i + 1]) };
+  const guard = load.operands.slice(1).map((origin, axis) => {
+    const known = promised === true ? inside : rest.guard?.[axis] === false;
+    return !known || copy.operands[axis + 1] !== origin;
+  });
+  copy.attrs = { ...rest, guard };
   return [...copies, copy];
 }
 

@@ -220,6 +220,21 @@ describe('lac ir and lac opt', () => {
     const { stdout } = await lac.run(['ir', '--list']);
     expect(stdout).toContain('inline');
     expect(stdout.split('\n').length).toBeGreaterThan(8);
+    expect(stdout).toContain('infer-layouts');
+  });
+
+  test('the passes of the backend too: layouts are part of the text', async () => {
+    const before = await lac.run(['ir', folder.path('scale.ts'), '--after', 'raise-operands']);
+    const after = await lac.run(['ir', folder.path('scale.ts'), '--after', 'infer-layouts']);
+    expect(before.stdout).not.toContain('@ reg');
+    expect(after.stdout).toContain('@ reg');
+    const opted = await lac.run(['opt', '-', '--pass', 'infer-layouts'], { stdin: before.stdout });
+    expect(opted.stdout).toBe(after.stdout);
+    const raw = await lac.run(['opt', '-', '--pass', 'infer-layouts'], {
+      stdin: 'kernel k(%y: view<out 6xf32> [N]) axes [] { %z = const {value = 0} : i32 %a = iota : tile<6xi32> %b = cast %a {to = f32} : tile<6xf32> store %y, %b, %z }',
+    });
+    expect(raw).toMatchObject({ code: 1, stdout: '' });
+    expect(raw.stderr).toContain('LAC0408');
   });
 
   test('opt on what ir prints gives what ir prints later', async () => {
