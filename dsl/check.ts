@@ -1,3 +1,4 @@
+import type { Code } from '../compiler/diag/codes.js';
 import type { Diagnostic } from '../compiler/diag/diagnostic.js';
 import { diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.js';
@@ -48,15 +49,18 @@ export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
   return findings.list;
 }
 
-/** The base variant, lowered; at small sizes if it is only the choice of sizes that makes a tile too large. */
+/** An extent that is too large or not whole, a reshape to another size: it may be the choice of sizes. */
+const OF_SIZES: ReadonlySet<Code> = new Set(['LAC0215', 'LAC0221']);
+
+/** The base variant, lowered; at small sizes if it is only the choice of sizes that does not fit. */
 function representativeLowering(decl: KernelDecl): Representatives & { readonly first: Lowered } {
   const usual = representatives(decl);
   const first = lowerKernel(decl, usual.base);
-  const tooLarge = ({ diagnostics }: Lowered): boolean => diagnostics.some((d) => d.code === 'LAC0215');
-  if (!tooLarge(first) || decl.comptime.length === 0) return { ...usual, first };
+  const unfit = ({ diagnostics }: Lowered): boolean => diagnostics.some((d) => OF_SIZES.has(d.code));
+  if (!unfit(first) || decl.comptime.length === 0) return { ...usual, first };
   const small = representatives(decl, { small: true });
   const again = lowerKernel(decl, small.base);
-  return tooLarge(again) || small.pruned ? { ...usual, first } : { ...small, first: again };
+  return unfit(again) || small.pruned ? { ...usual, first } : { ...small, first: again };
 }
 
 function addVariant(decl: KernelDecl, spec: Specialisation, what: string, findings: Findings): void {

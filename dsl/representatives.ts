@@ -5,8 +5,8 @@ import type { KernelDecl } from './read/declaration.js';
 
 /** Sizes tried for comptime dimensions. Powers of two: kernels may divide them. */
 const SIZES = [64, 128, 256, 32, 16, 512, 8, 1024];
-/** For kernels whose tiles have several comptime extents: products of the sizes above may be more than a tile can hold. */
-const SMALL_SIZES = [16, 32, 8, 64, 4, 2];
+/** For kernels with several comptime extents in one tile, or that divide one by a later one: small, each half the last. */
+const SMALL_SIZES = [64, 32, 16, 8, 4, 2];
 const MOST_TRIES = 1000;
 
 /** `name` is the knob or dtype parameter that differs from the base, `what` says how. */

@@ -165,12 +165,14 @@ describe('what source becomes', () => {
   });
 });
 
-test('check chooses smaller sizes where three comptime dimensions make a tile too large', () => {
+test('check chooses other sizes where comptime dimensions make a tile too large or do not divide', () => {
   const dims = "['A', 'B', 'C']";
   const dir = projectWith({
-    'k.ts': `import { f32, input, kernel, output } from 'lac';
+    'k.ts': `import { f32, input, kernel, output, reshape, sum } from 'lac';
 export const cube = kernel({ args: { x: input(f32, ${dims}), y: output(f32, ${dims}) }, comptime: ${dims}, grid: () => ({ p: 1 }) },
-({ x, y }, { A, B, C }) => y.store([0, 0, 0], x.load([0, 0, 0], [A, B, C])));`,
+({ x, y }, { A, B, C }) => y.store([0, 0, 0], x.load([0, 0, 0], [A, B, C])));
+export const groups = kernel({ args: { x: input(f32, ['K']), y: output(f32, ['G']) }, comptime: ['K', 'G'], grid: () => ({ p: 1 }) },
+({ x, y }, { K, G }) => y.store([0], sum(reshape(x.load([0], [K]), [G, K / G]), 1)));`,
   });
   expect(checkFile(new SourceProject(), join(dir, 'k.ts')).diagnostics).toEqual([]);
 });
