@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { makeFolder } from '../runtime/make-folder.js';
 
 export interface OutputFile {
   readonly name: string;
@@ -27,7 +28,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export function writeFiles(folder: string, files: readonly OutputFile[]): void {
   const temporary = files.map((f) => join(folder, `.${f.name}.${process.pid}.tmp`));
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const [i, f] of files.entries()) writeWhole(temporary[i] as string, f.text);
     for (const [i, f] of files.entries()) renameSync(temporary[i] as string, join(folder, f.name));
   } catch (error) {

@@ -15,7 +15,7 @@ export function cacheFolders(env: NodeJS.ProcessEnv = process.env): string[] {
 
 /** Libraries are loaded from here, so that the folder has to be ours and closed to everyone else's writes. */
 export function makePrivate(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const stat = lstatSync(folder);
   const uid = process.getuid?.();
   if (!stat.isDirectory()) throw new Error(`${folder} is not a folder`);
