@@ -15,6 +15,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'no space is left',
   EDQUOT: 'the quota is used up',
   EFBIG: 'the file would be larger than is allowed',
+  ENOENT: 'the folder cannot be made there',
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'a file of that name is in the way',
   EISDIR: 'a folder of that name is in the way',
