@@ -139,7 +139,7 @@ export function compileExactly(decl: KernelDecl, request: CompileRequest, config
     runPipeline({ kernels: [kernel] }, passContext(decl, target), { verify: request.verify ?? false });
   const passed = performance.now();
   const variant =
-    target.kind === 'webgpu' ? wgslVariant(decl, kernel, when, target.limits, config) : irVariant(kernel, when, config);
+    target.kind === 'webgpu' ? wgslVariant(kernel, when, target.limits, config) : irVariant(kernel, when, config);
   const end = performance.now();
   const timings = { lower: lowered - begin, passes: passed - lowered, codegen: end - passed, total: end - begin };
   return { decl, kernel, variant, config, timings, diagnostics };
@@ -154,13 +154,13 @@ export const passContext = (decl: KernelDecl, target: Target): PassContext => ({
 type WgslTarget = Extract<Target, { kind: 'webgpu' }>;
 
 function wgslVariant(
-  decl: KernelDecl,
+  _decl: KernelDecl,
   kernel: Kernel,
   when: Variant['when'],
   limits: WgslTarget['limits'],
   config: Config,
 ): Variant {
-  const { facts, ...program } = emitWgsl(kernel, { facts: when.facts, limits, grid: Object.fromEntries(decl.grid) });
+  const { facts, ...program } = emitWgsl(kernel, { facts: when.facts, limits });
   return { when: { ...when, facts }, target: 'webgpu', config, ...program };
 }
 

@@ -13,11 +13,8 @@ import { component, laneType, pack, vectorType, widthOf } from './registers.js';
 /** One axis of a view: positions lo <= c < extent are inside; `stride` in elements. All texts are i32 expressions. */
 interface ViewAxis {
   readonly extent: string;
-  readonly extentConst: number | null;
   readonly stride: string;
   readonly lo: string | null;
-  /** Dimension that this axis has in full, for proofs against the grid. */
-  readonly dim: string | null;
 }
 
 export interface ViewState {
@@ -70,10 +67,8 @@ export function bindParam(e: Emitter, p: ViewParam): void {
     const known = type.extents[i] ?? null;
     return {
       extent: known === null ? e.param({ dim }) : `${known}i`,
-      extentConst: known,
       stride: i === last && facts?.contiguous ? '1i' : e.param({ stride: [p.name, i] }),
       lo: null,
-      dim,
     };
   });
   e.views.set(p.value, { arg, axes, offset: e.param({ offset: p.name }), valid: null });
@@ -163,10 +158,9 @@ export function emitViewAt(e: Emitter, op: Op<'view_at'>): void {
       axes.push(axis);
       return;
     }
-    const index = op.operands[next++] as Value;
-    const at = e.scalar(index);
+    const at = e.scalar(op.operands[next++] as Value);
     terms.push(product(at, axis.stride));
-    if (!provenInside(e, index, axis)) checks.push(inside(at, axis));
+    if (op.attrs.inside !== true) checks.push(inside(at, axis));
   });
   const valid = and(checks);
   e.views.set(op.results[0] as Value, {
@@ -177,16 +171,6 @@ export function emitViewAt(e: Emitter, op: Op<'view_at'>): void {
   });
 }
 
-/** The index is a program id whose axis runs over exactly this dimension, or a constant below a known extent. */
-function provenInside(e: Emitter, index: Value, axis: ViewAxis): boolean {
-  if (axis.lo !== null || index.def.kind !== 'op') return false;
-  const op = index.def as AnyOp;
-  if (op.name === 'const') return axis.extentConst !== null && op.attrs.value >= 0 && op.attrs.value < axis.extentConst;
-  if (op.name !== 'program_id') return false;
-  const extent = e.ctx.grid?.[op.attrs.axis];
-  return extent !== undefined && (extent === axis.dim || extent === axis.extentConst);
-}
-
 /** begin <= index < end of the first axis, renumbered from 0 and cut to the bounds that are there. */
 export function emitViewSlice(e: Emitter, op: Op<'view_slice'>): void {
   const from = e.view(op.operands[0] as Value);
@@ -195,8 +179,6 @@ export function emitViewSlice(e: Emitter, op: Op<'view_slice'>): void {
   if (first === undefined) throw new Bug('slice of a view of rank 0');
   const cut: ViewAxis = {
     ...first,
-    extentConst: null,
-    dim: null,
     extent: e.let(`min(${end}, ${first.extent}) - ${begin}`),
     lo: e.let(`max(${first.lo ?? '0i'} - ${begin}, 0i)`),
   };
@@ -333,9 +315,7 @@ export function emitGet(e: Emitter, op: Op<'get'>): void {
   const result = op.results[0] as Value;
   const view = e.view(op.operands[0] as Value);
   const at = op.operands.slice(1).map((v) => e.scalar(v));
-  const checks = view.axes.map((axis, i) =>
-    provenInside(e, op.operands[i + 1] as Value, axis) ? null : inside(at[i] ?? '0i', axis),
-  );
+  const checks = op.attrs.inside === true ? [] : view.axes.map((axis, i) => inside(at[i] ?? '0i', axis));
   const offset = sum(view.offset, ...view.axes.map((axis, i) => product(at[i] ?? '0i', axis.stride)));
   const value = guarded(e, and([view.valid, ...checks]), offset, literal(0, view.arg.dtype), (o) =>
     readOne(e, view.arg, o),

@@ -1,6 +1,5 @@
 import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
-import type { Expr } from '../../compiler/expr.js';
 import type { Kernel, Op, Value } from '../../compiler/ir/module.js';
 import { type DType, is16Bit, type TileType } from '../../compiler/ir/types.js';
 import { bitRuns, indexParts } from '../../compiler/layout/axes.js';
@@ -17,8 +16,6 @@ export interface WgslContext {
   readonly limits: WgslLimits;
   /** What may be assumed of each tensor argument; nothing, where one is missing. */
   readonly facts: Readonly<Record<string, ArgFacts>>;
-  /** Extents of the program axes, where known: they prove that `at(b, h)` stays inside. */
-  readonly grid?: Readonly<Record<string, Expr>>;
 }
 
 /** Names of types that a prefix and a number could spell. */

@@ -1,4 +1,5 @@
-import { axisIndex, collapseAxis } from './axes.js';
+import { registerRun } from './algebra.js';
+import { collapseAxis } from './axes.js';
 import { independent } from './gf2.js';
 import { IN_DIMS, type Layout, makeLayout, mapBases } from './layout.js';
 
@@ -23,14 +24,8 @@ export function dropDuplicateRegisters(l: Layout): Layout {
 
 /** Registers 4g..4g+3 are four neighbours along the last axis, the first at a multiple of four. */
 export function holdsRunsOfFour(l: Layout): boolean {
-  const [r0, r1] = l.ins.register ?? [];
   const last = l.shape.length - 1;
-  if (r0 !== 1 || r1 !== 2 || last < 0 || (l.shape[last] ?? 1) < 4) return false;
-  const others = [
-    ...(l.ins.register ?? []).slice(2),
-    ...(l.ins.invocation ?? []),
-    ...(l.ins.lane ?? []),
-    ...(l.ins.warp ?? []),
-  ];
-  return others.every((b) => (axisIndex(l.shape, last, b) & 3) === 0);
+  if (last < 0) return false;
+  const { bits } = registerRun(l, last, 4);
+  return bits.length === 2 && bits[0] === 0 && bits[1] === 1;
 }

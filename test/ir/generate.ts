@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { isPowerOfTwo } from '../../compiler/analysis/padding.js';
 import { Builder } from '../../compiler/ir/builder.js';
 import {
   type Block,
@@ -7,8 +8,10 @@ import {
   type Module,
   newBlock,
   newValue,
+  type Op,
   type Param,
   type Value,
+  walk,
 } from '../../compiler/ir/module.js';
 import { printModule } from '../../compiler/ir/print.js';
 import {
@@ -64,6 +67,15 @@ export const modules = (options: GenerateOptions = {}): fc.Arbitrary<Module> =>
     const module = { kernels: [grow(list, options)] };
     const text = printModule(module);
     return Object.defineProperty(module, fc.toStringMethod, { value: () => text, enumerable: false });
+  });
+
+/** Reductions by max and min of a row of NaN are the one thing that padding may change. */
+export const foldsNaN = (kernel: Kernel): boolean =>
+  [...walk(kernel.body)].some((op) => {
+    if (op.name !== 'reduce') return false;
+    const { op: fold, axis } = (op as Op<'reduce'>).attrs;
+    const type = op.operands[0]?.type;
+    return (fold === 'max' || fold === 'min') && type?.kind === 'tile' && !isPowerOfTwo(type.shape[axis] ?? 1);
   });
 
 const UNARY: readonly OpName[] = [

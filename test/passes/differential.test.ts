@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isPowerOfTwo } from '../../compiler/analysis/padding.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
-import { type Kernel, type Module, type Op, walk } from '../../compiler/ir/module.js';
+import { type Kernel, type Module, walk } from '../../compiler/ir/module.js';
 import { parseModule } from '../../compiler/ir/parse.js';
 import { printModule } from '../../compiler/ir/print.js';
 import { verifyModule } from '../../compiler/ir/verify.js';
@@ -10,7 +10,7 @@ import { offsetWidths } from '../../compiler/passes/offset-widths.js';
 import { padTiles } from '../../compiler/passes/pad-tiles.js';
 import { proveBounds } from '../../compiler/passes/prove-bounds.js';
 import { specialise } from '../../compiler/passes/specialise.js';
-import { modules } from '../ir/generate.js';
+import { foldsNaN, modules } from '../ir/generate.js';
 import { launch } from '../ir/launch.js';
 import { CONTEXT } from './text-cases.js';
 
@@ -26,15 +26,6 @@ function copyOf(module: Module): Kernel {
 }
 
 const original = (module: Module): Kernel => module.kernels[0] as Kernel;
-
-/** Reductions by max and min of a row of NaN are the one thing that padding may change. */
-const foldsNaN = (kernel: Kernel): boolean =>
-  [...walk(kernel.body)].some((op) => {
-    if (op.name !== 'reduce') return false;
-    const { op: fold, axis } = (op as Op<'reduce'>).attrs;
-    const type = op.operands[0]?.type;
-    return (fold === 'max' || fold === 'min') && type?.kind === 'tile' && !isPowerOfTwo(type.shape[axis] ?? 1);
-  });
 
 /** Runs pad-tiles; a reshape that is not built yet discards the example. */
 function pad(kernel: Kernel): void {

@@ -66,7 +66,7 @@ export async function runBoth(spec: RunSpec): Promise<Outcome> {
   const ctx = { target: 'webgpu', maxStorageElements: 2 ** 30, grid: spec.grid };
   runPipeline({ kernels: [kernel] }, ctx, { verify: true });
   const facts = Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, factsOf(t)]));
-  const program = emitWgsl(kernel, { limits: spec.limits ?? ROOMY, facts, grid: spec.grid });
+  const program = emitWgsl(kernel, { limits: spec.limits ?? ROOMY, facts });
   const specs = kernel.params.map(
     (p): ArgSpec =>
       p.kind === 'scalar'
