@@ -43,6 +43,12 @@ function foldOf(op: string, d: DType): Fold {
   }
 }
 
+/** Of more results than these an invocation reads only the value, at the price of one more round: less text, less work. */
+const MOST_FOLDS = 8;
+
+/** Workgroup memory that one reduction takes, in words: what is more is combined in turns that use the same memory. */
+const MOST_WORDS = 4096;
+
 /** Partials that one invocation folds in a round: more rounds cost barriers, longer ones latency. */
 const RADIX = 16;
 
@@ -88,7 +94,7 @@ export function emitReduce(e: Emitter, op: Op<'reduce'>): void {
   }
 
   const { bits } = spreadOf(layout, axis);
-  const out = bits.length === 0 ? partials : combineThroughMemory(e, layout, axis, partials, bits, fold, dtype);
+  const out = bits.length === 0 ? partials : combineInTurns(e, layout, axis, partials, bits, fold, dtype);
   const pick = (k: number): string => {
     const p = out.get(k);
     if (p === undefined) throw new Bug('reduce: a result without a partial');
@@ -119,32 +125,79 @@ function keptIndex(l: Layout, axis: number, r: number): number {
   return l.shape.reduce((index, extent, i) => (i === axis ? index : index * extent + (at[i] ?? 0)), 0);
 }
 
+type Partials = ReadonlyMap<number, { value: string; position: string }>;
+
+/** Where the results lie in memory: how many there are, and the number among them of kept index k of this invocation. */
+interface Places {
+  readonly count: number;
+  readonly at: (k: number) => string;
+}
+
+/** All kept indices at once, row-major; those of many registers in turns, each as [holder][register]. */
+function combineInTurns(
+  e: Emitter,
+  l: Layout,
+  axis: number,
+  partials: Partials,
+  bits: readonly number[],
+  fold: Fold,
+  dtype: DType,
+): Partials {
+  const count = l.shape.filter((_, i) => i !== axis).reduce((n, x) => n * x, 1);
+  const words = 2 ** bits.length * (fold.positions ? 2 : 1);
+  if (count * words <= MOST_WORDS) {
+    const base = e.hoisted(keptInvocation(e, l, axis), 'g');
+    return combineThroughMemory(e, l, partials, { count, at: (k) => sum(base, k) }, bits, fold, dtype);
+  }
+  const mine = holderBits(l, bits);
+  const holders = 2 ** mine.length;
+  const holder = mine.length === 0 ? '0i' : e.hoisted(partText(mine), 'g');
+  const turn = Math.max(1, Math.floor(MOST_WORDS / (words * holders)));
+  const all = [...partials];
+  const out = new Map<number, { value: string; position: string }>();
+  for (let from = 0; from < all.length; from += turn) {
+    const some = all.slice(from, from + turn);
+    const order = new Map(some.map(([k], i) => [k, i]));
+    const at = (k: number): string => sum(product(holder, some.length), order.get(k) ?? 0);
+    const places = { count: holders * some.length, at };
+    for (const [k, x] of combineThroughMemory(e, l, new Map(some), places, bits, fold, dtype)) out.set(k, x);
+  }
+  return out;
+}
+
+/** Row-major index, among the kept axes, that the invocation contributes. */
+const keptInvocation = (e: Emitter, l: Layout, axis: number): string =>
+  l.shape.reduce(
+    (text, extent, i) => (i === axis ? text : sum(product(text, extent), axisIndexOf(e, l, i).invocation)),
+    '0i',
+  );
+
+/** Bits of the invocation index that tell kept indices apart: those that move, but not along the axis. */
+function holderBits(l: Layout, along: readonly number[]): number[] {
+  const free = freeBits(l).invocation;
+  const all = (l.ins.invocation ?? []).map((_, bit) => bit);
+  return all.filter((bit) => ((free >> bit) & 1) === 0 && !along.includes(bit));
+}
+
 /**
- * Partials go to memory as [kept index][part]; rounds of RADIX fold them until one read of at most RADIX parts is left.
- * Every invocation then has the results of the kept indices that it holds.
+ * Partials go to memory as [place][part]; rounds of RADIX fold them until few enough are left for each reader to fold. Every
+ * invocation then has the results of the kept indices that it holds.
  */
 function combineThroughMemory(
   e: Emitter,
   l: Layout,
-  axis: number,
-  partials: ReadonlyMap<number, { value: string; position: string }>,
+  partials: Partials,
+  places: Places,
   bits: readonly number[],
   fold: Fold,
   dtype: DType,
-): Map<number, { value: string; position: string }> {
-  const kept = l.shape.filter((_, i) => i !== axis).reduce((n, x) => n * x, 1);
-  const axes = l.shape.map((_, i) => axisIndexOf(e, l, i));
-  const keptInvocation = l.shape.reduce(
-    (text, extent, i) =>
-      i === axis ? text : sum(product(text, extent), (axes[i] as (typeof axes)[number]).invocation),
-    '0i',
-  );
-  const base = e.hoisted(keptInvocation, 'g');
+): Partials {
+  const kept = places.count;
   const part = e.hoisted(partText(bits), 'g');
   let parts = 2 ** bits.length;
   let from = slots(e, kept * parts, fold);
   const holder = (body: string): string => elected(e, l, body);
-  const at = (k: number, p: string): string => sum(product(sum(base, k), parts), p);
+  const at = (k: number, p: string): string => sum(product(places.at(k), parts), p);
   e.line(
     holder([...partials].map(([k, x]) => from.write(at(k, part), x.value, x.position, dtype)).join('\n')),
     [],
@@ -152,16 +205,17 @@ function combineThroughMemory(
   );
 
   const lane = laneType(dtype);
-  while (parts > RADIX) {
-    const next = parts / RADIX;
+  while (parts > (partials.size > MOST_FOLDS ? 1 : RADIX)) {
+    const radix = Math.min(RADIX, parts);
+    const next = parts / radix;
     const to = slots(e, kept * next, fold);
     const [i, j, x, p] = [e.name('n'), e.name('j'), e.name('x'), e.name('x')];
     const body = [
       `for (var ${i} = i32(inv); ${i} < ${kept * next}i; ${i} += ${e.threads}i) {`,
-      `var ${x}: ${lane} = ${from.value(product(i, RADIX), dtype)};`,
-      fold.positions ? `var ${p}: i32 = ${from.position(product(i, RADIX))};` : '',
-      `for (var ${j} = 1i; ${j} < ${RADIX}i; ${j}++) {`,
-      ...foldFrom(e, from, sum(product(i, RADIX), j), x, p, fold, dtype),
+      `var ${x}: ${lane} = ${from.value(product(i, radix), dtype)};`,
+      fold.positions ? `var ${p}: i32 = ${from.position(product(i, radix))};` : '',
+      `for (var ${j} = 1i; ${j} < ${radix}i; ${j}++) {`,
+      ...foldFrom(e, from, sum(product(i, radix), j), x, p, fold, dtype),
       '}',
       to.write(i, x, p, dtype),
       '}',
@@ -173,17 +227,11 @@ function combineThroughMemory(
   const out = new Map<number, { value: string; position: string }>();
   for (const k of partials.keys()) {
     const [value, position, j] = [e.name('r'), e.name('q'), e.name('j')];
-    const first = sum(product(sum(base, k), parts));
+    const first = sum(product(places.at(k), parts));
     e.line(`var ${value}: ${lane} = ${from.value(first, dtype)};`, from.buffers);
     if (fold.positions) e.line(`var ${position}: i32 = ${from.position(first)};`, from.buffers);
-    e.line(
-      [
-        `for (var ${j} = 1i; ${j} < ${parts}i; ${j}++) {`,
-        ...foldFrom(e, from, sum(first, j), value, position, fold, dtype),
-        '}',
-      ].join('\n'),
-      from.buffers,
-    );
+    const rest = foldFrom(e, from, sum(first, j), value, position, fold, dtype);
+    if (parts > 1) e.line([`for (var ${j} = 1i; ${j} < ${parts}i; ${j}++) {`, ...rest, '}'].join('\n'), from.buffers);
     out.set(k, { value, position });
   }
   return out;

@@ -7,7 +7,7 @@ import { type Buffer, offsetMark } from './statement.js';
 
 /**
  * Inclusive sum along an axis, in workgroup memory. An extent n is cut into chunks of about sqrt(n): first each invocation
- * scans chunks of its own in place, then every element takes the totals of the chunks before its own. Two barriers.
+ * scans chunks of its own in place, then the totals before each chunk are summed, then every element takes those of its own.
  */
 export function emitScan(e: Emitter, op: Op<'scan'>): void {
   const source = op.operands[0] as Value;
@@ -48,26 +48,36 @@ ${own} = ${toWord(x, dtype)};
     [s.buffer],
     [s.buffer],
   );
-  let done = s;
   if (chunks > 1) {
-    done = stagedFor(e, shape, dtype, false);
-    const [j, c, y, before] = [e.name('n'), e.name('c'), e.name('y'), e.name('c')];
-    const line = `(${j} / ${n}i)`;
-    const pos = `(${j} % ${n}i)`;
+    // What stands before each chunk, in memory of its own: the totals are overwritten in the next step.
+    const before = e.buffer('word', lines * chunks);
+    const [c, k, y, j, pos] = [e.name('n'), e.name('c'), e.name('y'), e.name('n'), e.name('t')];
+    const lastOf = (line: string, of: string): string =>
+      `mem1[${at(s.buffer, line, `(${of} * ${chunk}i + ${chunk - 1}i)`)}]`;
+    const beforeAt = (index: string): string => `mem1[${sum(offsetMark(before), index)}]`;
     e.line(
-      `for (var ${j} = i32(inv); ${j} < ${lines * n}i; ${j} += ${e.threads}i) {
-let ${before} = ${pos} / ${chunk}i;
-var ${y}: ${lane} = ${fromWord(`mem1[${at(s.buffer, line, pos)}]`, dtype)};
-for (var ${c} = 0i; ${c} < ${before}; ${c}++) {
-${y} = ${y} + ${fromWord(`mem1[${at(s.buffer, line, `(${c} * ${chunk}i + ${chunk - 1}i)`)}]`, dtype)};
+      `for (var ${c} = i32(inv); ${c} < ${lines * chunks}i; ${c} += ${e.threads}i) {
+var ${y}: ${lane} = ${lane}();
+for (var ${k} = 0i; ${k} < ${c} % ${chunks}i; ${k}++) {
+${y} = ${y} + ${fromWord(lastOf(`(${c} / ${chunks}i)`, k), dtype)};
 }
-mem1[${at(done.buffer, line, pos)}] = ${toWord(y, dtype)};
+${beforeAt(c)} = ${toWord(y, dtype)};
 }`,
       [s.buffer],
-      [done.buffer],
+      [before],
+    );
+    const element = `mem1[${at(s.buffer, `(${j} / ${n}i)`, pos)}]`;
+    const carried = fromWord(beforeAt(`(${j} / ${n}i * ${chunks}i + ${pos} / ${chunk}i)`), dtype);
+    e.line(
+      `for (var ${j} = i32(inv); ${j} < ${lines * n}i; ${j} += ${e.threads}i) {
+let ${pos} = ${j} % ${n}i;
+${element} = ${toWord(`${fromWord(element, dtype)} + ${carried}`, dtype)};
+}`,
+      [s.buffer, before],
+      [s.buffer],
     );
   }
   // Sums of a 16-bit dtype are f32 until they are rounded, in registers: readers of memory would get too many digits.
-  if (!is16Bit(dtype)) e.staged.set(result, done);
-  unstage(e, done, result, !is16Bit(dtype));
+  if (!is16Bit(dtype)) e.staged.set(result, s);
+  unstage(e, s, result, !is16Bit(dtype));
 }
