@@ -153,13 +153,7 @@ export const passContext = (decl: KernelDecl, target: Target): PassContext => ({
 
 type WgslTarget = Extract<Target, { kind: 'webgpu' }>;
 
-function wgslVariant(
-  _decl: KernelDecl,
-  kernel: Kernel,
-  when: Variant['when'],
-  limits: WgslTarget['limits'],
-  config: Config,
-): Variant {
+function wgslVariant(kernel: Kernel, when: Variant['when'], limits: WgslTarget['limits'], config: Config): Variant {
   const { facts, ...program } = emitWgsl(kernel, { facts: when.facts, limits });
   return { when: { ...when, facts }, target: 'webgpu', config, ...program };
 }
