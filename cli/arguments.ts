@@ -24,7 +24,8 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2 }
 export function size(text: string): number {
   const [, digits, unit = ''] = /^(\d{1,16})([km]?)$/i.exec(text) ?? [];
   const value = Number(digits) * (UNITS[unit.toLowerCase()] ?? Number.NaN);
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole size.`);
+  if (!Number.isSafeInteger(value))
+    throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number such as 1000, 64k or 2m.`);
   return value;
 }
 

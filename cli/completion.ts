@@ -14,7 +14,8 @@ interface VerbWords {
 export const completionOf =
   (program: Command): Verb<Shell, object> =>
   async (shell, _options, { output }) => {
-    const verbs = program.commands.map((c) => wordsOf(c, program));
+    const shown = program.createHelp().visibleCommands(program);
+    const verbs = shown.filter((c) => c.name() !== 'help').map((c) => wordsOf(c, program));
     const script = { bash, zsh, fish }[shell](verbs);
     output.result(script, { shell, script });
     return EXIT.ok;

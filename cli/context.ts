@@ -6,6 +6,11 @@ export interface Context {
   readonly output: Output;
   /** Aborted by Ctrl-C: watches end, a device is given back. */
   readonly signal: AbortSignal;
+  /**
+   * From here on Ctrl-C ends the process at once, by the signal itself (130 to a shell): for work that holds nothing and
+   * computes for long without giving the event loop a turn, so that no handler would run.
+   */
+  readonly endAtOnce: () => void;
 }
 
 export type Verb<A, O> = (args: A, options: O, context: Context) => Promise<ExitCode>;

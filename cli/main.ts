@@ -13,10 +13,13 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   let output = new Output(fallbackOptions(argv));
   const program = buildProgram(async (command, verb) => {
     output = new Output(outputOptions(command));
-    exitCode = await verb({ output, signal: interrupt.signal });
+    exitCode = await verb({ output, signal: interrupt.signal, endAtOnce });
   });
   quietCommander(program, output);
   const onInterrupt = (): void => stopAfterInterrupt(interrupt);
+  const endAtOnce = (): void => {
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+  };
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -24,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     // What an interrupted verb could not finish is no finding.
     if (!interrupt.signal.aborted) exitCode = report(error, output);
   } finally {
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+    endAtOnce();
   }
   if (interrupt.signal.aborted) exitCode = EXIT.interrupted;
   output.event('done', { exitCode });

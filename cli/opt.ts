@@ -33,7 +33,8 @@ function readIr(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new LacError(diagnostic('LAC0001', `cannot read ${file} (${reason})`));
+    const { code = String(error) } = error as NodeJS.ErrnoException;
+    const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'no permission' }[code] ?? code;
+    throw new LacError(diagnostic('LAC0001', `cannot read ${file}: ${reason}`));
   }
 }

@@ -55,6 +55,12 @@ export class Output {
       this.stderr.write(`${text}\n`);
   }
 
+  /** What somebody has to know who did not ask for it, wherever stderr goes. */
+  warn(text: string): void {
+    this.event('warning', { text });
+    if (this.options.format === 'pretty') this.stderr.write(`${text}\n`);
+  }
+
   /** More than the result; shown with -v, wherever stderr goes. */
   detail(text: string): void {
     if (this.options.verbose && this.options.format === 'pretty') this.stderr.write(`${text}\n`);
@@ -131,9 +137,12 @@ export class Output {
 const jsonNumber = (_key: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 
+/** What a terminal would obey; the text keeps its length, so that spans keep their places. */
+const CONTROL = /[^\P{Cc}\n\r\t]/gu;
+
 function readText(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8').replace(CONTROL, '\ufffd');
   } catch {
     return undefined;
   }

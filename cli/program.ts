@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { assignments, dtypeChoices, seed, sizes } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import type { ExitCode } from './exit.js';
@@ -52,6 +53,7 @@ export function buildProgram(run: Runner): Command {
   sourceVerbs(program, run);
   irVerbs(program, run);
   machineVerbs(program, run);
+  verbsToCome(program, run);
   for (const command of program.commands) command.exitOverride().showHelpAfterError(`(lac ${command.name()} --help)`);
   return program;
 }
@@ -173,4 +175,24 @@ function machineVerbs(program: Command, run: Runner): void {
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']));
   const load = async () => (await import('./completion.js')).completionOf(program);
   action(run, completion, load, (given) => given[0] as 'bash' | 'zsh' | 'fish');
+}
+
+/** Verbs of the plan that are not there yet: who reads of them elsewhere is told so, and what to use meanwhile. */
+const TO_COME = {
+  tune: '`lac run FILE --config C=64` runs one configuration; the kernel lists the good ones first',
+  bench: '`lac run FILE` measures one size; bench/webgpu.ts several',
+  init: 'copy a kernel of kernels/ and the reference beside it',
+  cache: 'nothing is cached between runs but the software driver; `lac doctor` says what it needs',
+  repro: '`lac ir FILE --locations` and `lac run FILE --seed S` say what a report needs',
+  lsp: '`lac check FILE --watch` checks as you save',
+} as const;
+
+function verbsToCome(program: Command, run: Runner): void {
+  for (const [name, instead] of Object.entries(TO_COME)) {
+    const command = program.command(`${name} [words...]`, { hidden: true }).allowUnknownOption().helpOption(false);
+    const refuse: Verb<undefined, object> = async () => {
+      throw new LacError(diagnostic('LAC0909', `lac ${name} is not built yet`, null, { help: [instead] }));
+    };
+    action(run, command, async () => refuse, none);
+  }
 }

@@ -2,7 +2,7 @@ import type { Colors } from 'picocolors/types.js';
 import type { Comparison } from '../driver/compare.js';
 import type { Report } from '../driver/run.js';
 import type { Device, Timing } from '../runtime/index.js';
-import { errorFigure, milliseconds, pairs, quantity } from './figures.js';
+import { decimal, errorFigure, milliseconds, pairs, quantity } from './figures.js';
 
 const LABEL = 9;
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)} ${text}`;
@@ -15,18 +15,24 @@ export function deviceLine(device: Device): string {
 export function reportText(report: Report, readMs: number, colors: Colors, verbose: boolean): string {
   const { compile, timing, tokens } = report;
   const proper = compile.lower + compile.passes + compile.codegen;
-  const compileText = `${milliseconds(readMs + compile.total)} (reading ${milliseconds(readMs)}, compiler ${milliseconds(proper)})`;
+  const tried = report.refused.length;
+  const search =
+    tried === 0
+      ? ''
+      : `, ${tried} configuration${tried === 1 ? '' : 's'} refused ${milliseconds(Math.max(0, compile.total - proper))}`;
+  const compileText = `${milliseconds(readMs + compile.total)} (reading ${milliseconds(readMs)}, compiler ${milliseconds(proper)}${search})`;
   const runMs = timing?.medianMs ?? report.firstRunMs;
-  const speed = tokens === null || runMs === 0 ? '' : `, ${quantity((tokens * 1000) / runMs)} tokens/s`;
+  const speed = tokens === null || tokens === 0 || runMs === 0 ? '' : `, ${quantity((tokens * 1000) / runMs)} tokens/s`;
+  const nothing = report.outputs.length > 0 && report.outputs.every((o) => o.worst === null);
   const how = timing === null ? 'first launch' : measuredHow(timing);
   const lines = [
     line('kernel', `${report.kernel}  ${pairs(report.dims)}${settings(report)}`),
     line('config', pairs(report.config)),
     line(
       'compile',
-      report.pipelineMs > 0.05 ? `${compileText}, driver ${milliseconds(report.pipelineMs)}` : compileText,
+      report.pipelineMs > 0.05 ? `${compileText}, then ${milliseconds(report.pipelineMs)} in the driver` : compileText,
     ),
-    line('run', `${milliseconds(runMs)} (${how})${speed}`),
+    line('run', nothing ? 'nothing to do: an extent is 0' : `${milliseconds(runMs)} (${how})${speed}`),
     ...report.outputs.map((o) => line('error', outputText(o))),
     ...(verbose ? details(report) : []),
     line('verdict', verdict(report, colors)),
@@ -46,15 +52,16 @@ function settings({ dtypes, options }: Report): string {
   return parts.map((text) => `  ${text}`).join('');
 }
 
-/** `o: RMSE 3.1e-7 of 1.0e-5 allowed, worst element 2.0e-6 of 1.0e-4 at [0, 1, 999, 3]`. */
+/** `o: RMSE 3.1e-7 (allowed 1.0e-5), worst element 2.0e-6 (allowed 1.0e-4) at [0, 1, 999, 3]`; both relative. */
 function outputText(o: Comparison): string {
   const { tolerance, worst } = o;
-  const rmse = `RMSE ${errorFigure(o.rmse)} (allowed ${errorFigure(tolerance.rmse)})`;
-  const element = `largest element ${errorFigure(o.maxElement)} (allowed ${errorFigure(tolerance.element)}), |difference| ${errorFigure(o.maxAbs)}`;
-  const at = worst === null ? '' : ` at [${worst.index.join(', ')}]`;
-  const wrong = o.ok || worst === null ? '' : `: got ${worst.got}, want ${worst.want}`;
+  if (worst === null) return `${o.output}: no elements`;
+  const rmse = `relative RMSE ${errorFigure(o.rmse)} (allowed ${errorFigure(tolerance.rmse)})`;
+  const element = `worst element ${errorFigure(o.maxElement)} (allowed ${errorFigure(tolerance.element)})`;
+  const at = o.maxElement === 0 ? '' : ` at [${worst.index.join(', ')}]`;
+  const wrong = o.ok ? '' : `: got ${decimal(worst.got)}, want ${decimal(worst.want)}`;
   const odd = o.nonFinite > 0 ? `; ${o.nonFinite} elements are NaN or infinite where the reference is not` : '';
-  return `${o.output}: relative ${rmse}, ${element}${at}${wrong}${odd}`;
+  return `${o.output}: ${rmse}, ${element}${at}${wrong}${odd}`;
 }
 
 function details({ refused, facts, compile, damaged }: Report): string[] {

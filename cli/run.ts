@@ -1,6 +1,7 @@
 import { createColors } from 'picocolors';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { loadReference, referenceFileOf } from '../driver/load-reference.js';
+import { settle } from '../driver/preflight.js';
 import type { Reference } from '../driver/reference.js';
 import { type Report, runKernel } from '../driver/run.js';
 import { type KernelDecl, SourceProject } from '../driver/source.js';
@@ -32,13 +33,18 @@ export const run: Verb<string, RunOptions> = async (file, options, context) => {
   const kernels = readKernels(project, file, options.kernel, output);
   const readMs = performance.now() - begin;
   const jobs = await withReferences(file, kernels, options, output);
+  checkRequests(jobs, options);
   output.progress('opening a device');
   const device = await openDevice(options.device);
   const close = (): void => device.destroy();
   context.signal.addEventListener('abort', close, { once: true });
   try {
     output.result(deviceLine(device), { device: { name: device.name, backend: device.backend, ...device.info } });
-    for (const note of device.notes) output.detail(note);
+    // The interpreter is a thousand times slower than any device: nobody should wait without knowing why.
+    const fallback = options.device === '' && device.backend === 'interpret';
+    for (const note of device.notes) fallback ? output.warn(note) : output.detail(note);
+    if (context.signal.aborted) return EXIT.interrupted;
+    context.endAtOnce();
     return await runAll(jobs, device, options, context, readMs);
   } finally {
     device.destroy();
@@ -50,17 +56,31 @@ interface Job {
   readonly reference: Reference | null;
 }
 
+/** Refuses what no device could run before one is opened. One kernel of several that can run is enough to go on. */
+function checkRequests(jobs: readonly Job[], options: RunOptions): void {
+  let first: unknown;
+  for (const job of jobs) {
+    try {
+      settle({ ...request(options), ...job });
+      return;
+    } catch (error) {
+      if (!(error instanceof LacError)) throw error;
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
 async function runAll(
   jobs: readonly Job[],
   device: Device,
   options: RunOptions,
-  { output, signal }: Context,
+  { output }: Context,
   readMs: number,
 ): Promise<ExitCode> {
   let worst: ExitCode = EXIT.ok;
   const colors = createColors(output.colorOn(output.stdout));
   for (const job of jobs) {
-    if (signal.aborted) return EXIT.interrupted;
     try {
       const report = await runKernel({
         ...request(options),
@@ -103,7 +123,9 @@ async function withReferences(
     if (check === false) return kernels.map((decl) => ({ decl, reference: null }));
     const help = ['write it there, name another file with --check, or run with --no-check'];
     const expected = displayName(file).replace(/(\.[mc]?ts)?$/, '.ref$1');
-    throw new LacError(diagnostic('LAC0902', `${file} has no reference: ${expected} does not exist`, null, { help }));
+    throw new LacError(
+      diagnostic('LAC0902', `${displayName(file)} has no reference: ${expected} does not exist`, null, { help }),
+    );
   }
   const jobs: Job[] = [];
   for (const decl of kernels) {

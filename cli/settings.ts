@@ -1,3 +1,4 @@
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { dimNames } from '../driver/choices.js';
 import type { Dims } from '../driver/reference.js';
 import { type KernelDecl, withOptions } from '../driver/source.js';
@@ -14,6 +15,15 @@ export interface Settings {
 /** Size of a comptime dimension that nobody gives. It shows in the names of the files, and in the IR. */
 const DEFAULT_SIZE = 64;
 
+/** Which names are dimensions is known only now, after commander has read the line: its error becomes a finding. */
+function sizeOf(name: string, value: string): number {
+  try {
+    return size(value);
+  } catch (error) {
+    throw new LacError(diagnostic('LAC0901', `--set ${name}=${value}: ${(error as Error).message}`));
+  }
+}
+
 /** `--set` speaks of dimensions and of options: a name that is a dimension of the kernel is a size. */
 export function specialised(
   kernel: KernelDecl,
@@ -22,7 +32,9 @@ export function specialised(
 ): { decl: KernelDecl; dims: Dims } {
   const names = dimNames(kernel);
   const entries = Object.entries(set);
-  const dims = entries.filter(([name]) => names.includes(name)).map(([name, value]) => [name, size(value)] as const);
+  const dims = entries
+    .filter(([name]) => names.includes(name))
+    .map(([name, value]) => [name, sizeOf(name, value)] as const);
   const options = entries
     .filter(([name]) => !names.includes(name))
     .map(([name, value]) => [name, optionValue(value)] as const);

@@ -1,5 +1,6 @@
 import type { Manifest } from '../compiler/artifact.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { LIMITS } from '../compiler/ir/limits.js';
 import type { DType } from '../compiler/ir/types.js';
 import { isTensorArg } from './inputs.js';
 import type { Dims, OptionValue } from './reference.js';
@@ -47,16 +48,23 @@ export function checkDims(decl: Declared, given: Dims): void {
       throw unknown(`${decl.name} has no dimension ${name}`, `its dimensions are ${known.join(', ')}`);
 }
 
-/** Sizes of the comptime dimensions; each needs one. */
+/** Sizes of the comptime dimensions; each needs one, and a tile can have it. */
 export function comptimeOf(decl: Declared, dims: Dims): Record<string, number> {
   return Object.fromEntries(
     decl.comptime.map((name) => {
       const size = dims[name];
-      if (size !== undefined) return [name, size];
+      if (size !== undefined) return [name, tileExtent(decl, name, size)];
       const message = `comptime dimension ${name} of ${decl.name} has no size`;
       throw new LacError(diagnostic('LAC0910', message, null, { help: [`give it one: --set ${name}=64`] }));
     }),
   );
+}
+
+function tileExtent(decl: Declared, name: string, size: number): number {
+  if (size >= 1 && size <= LIMITS.tileExtent) return size;
+  const message = `comptime dimension ${name} of ${decl.name} cannot be ${size}`;
+  const help = [`kernels are compiled for sizes from 1 to ${LIMITS.tileExtent}`];
+  throw new LacError(diagnostic('LAC0910', message, null, { help }));
 }
 
 /** Checks options against their declared defaults: they exist, and have the type of the default. */

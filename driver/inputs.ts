@@ -2,6 +2,7 @@ import type { ArgSpec } from '../compiler/artifact.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { type DType, isFloat, sizeOf } from '../compiler/ir/types.js';
 import { roundTo } from '../compiler/ops/round.js';
+import { messageOf } from '../runtime/errors.js';
 import { randomStream } from './random.js';
 import type { Dims, InputContext, Reference } from './reference.js';
 
@@ -58,14 +59,37 @@ function makeInput(
   const stream = randomStream(seed, arg.name);
   const context: InputContext = { dims, shape, random: stream.normal, uniform: stream.uniform };
   const generate = reference.inputs?.[arg.name];
-  const values = generate ? generate(context) : defaultValues(dtype, context);
+  const values = generate ? generated(arg.name, generate, context) : defaultValues(dtype, context);
   if (values.length !== sizeOf(shape)) {
-    const need = `${shape.join(' x ')} = ${sizeOf(shape)}`;
-    throw new LacError(
-      diagnostic('LAC0911', `the reference generates ${values.length} values for ${arg.name}, which has ${need}`),
-    );
+    const what = `the reference generates ${values.length} values for ${arg.name}, which has ${extentText(shape)}`;
+    throw new LacError(diagnostic('LAC0911', what));
   }
-  return values.map((x) => roundTo(dtype, x));
+  return Float64Array.from(values, (x) => roundTo(dtype, x));
+}
+
+type Generator = (context: InputContext) => Float64Array;
+
+/** A generator is the user's own program: it may throw, and what it returns is numbers only by what it declares. */
+function generated(arg: string, generate: Generator, context: InputContext): ArrayLike<number> {
+  let values: unknown;
+  try {
+    values = generate(context);
+  } catch (error) {
+    throw new LacError(diagnostic('LAC0903', `the generator of ${arg} in the reference throws: ${messageOf(error)}`));
+  }
+  if (isNumbers(values)) return values;
+  throw new LacError(diagnostic('LAC0911', `the reference generates no array of numbers for ${arg}`));
+}
+
+/** A typed array, or an array of nothing but numbers. */
+export const isNumbers = (x: unknown): x is ArrayLike<number> =>
+  (ArrayBuffer.isView(x) && 'length' in x && !(x instanceof BigInt64Array || x instanceof BigUint64Array)) ||
+  (Array.isArray(x) && x.every((value) => typeof value === 'number'));
+
+/** `5 x 3 = 15`. */
+export function extentText(shape: readonly number[]): string {
+  const elements = shape.reduce((n, extent) => n * extent, 1);
+  return shape.length > 1 ? `${shape.join(' x ')} = ${elements}` : String(elements);
 }
 
 /** Values of the scalar arguments, rounded to their dtype; a scalar that nobody sets is an error. */

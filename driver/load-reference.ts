@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { register } from 'node:module';
-import { extname, resolve } from 'node:path';
+import { extname, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Reference } from './reference.js';
@@ -17,7 +17,7 @@ export function referenceFileOf(kernelFile: string): string | null {
 export async function loadReference(file: string, kernel: string): Promise<Reference> {
   const path = resolve(file);
   if (!existsSync(path)) throw new LacError(diagnostic('LAC0001', `${file} does not exist`));
-  const found = (await importModule(path))[kernel];
+  const found = (await importModule(path, file))[kernel];
   if (found === undefined) {
     const help = [`export const ${kernel}: Reference = { shape: { ... }, run: ({ inputs, dims }) => ({ ... }) };`];
     throw new LacError(diagnostic('LAC0902', `${file} exports no reference named ${kernel}`, null, { help }));
@@ -33,14 +33,16 @@ function isReference(x: unknown): x is Reference {
   return typeof run === 'function' && typeof shape === 'object' && shape !== null;
 }
 
-async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+async function importModule(path: string, shown: string): Promise<Readonly<Record<string, unknown>>> {
   const entry = extname(path) === '.js' || extname(path) === '.mjs' ? pathToFileURL(path).href : serve(path);
   try {
     return (await import(/* @vite-ignore */ entry)) as Readonly<Record<string, unknown>>;
   } catch (error) {
     if (error instanceof LacError) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    throw new LacError(diagnostic('LAC0903', `${path} fails while it is loaded: ${message}`));
+    throw new LacError(
+      diagnostic('LAC0903', `${shown} fails while it is loaded: ${message.replaceAll(`${process.cwd()}${sep}`, '')}`),
+    );
   }
 }
 

@@ -1,7 +1,8 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { type DType, sizeOf } from '../compiler/ir/types.js';
+import { messageOf } from '../runtime/errors.js';
 import { type Comparison, compare, toleranceFor } from './compare.js';
-import { dtypeOf, isTensorArg, shapeOf } from './inputs.js';
+import { dtypeOf, extentText, isNumbers, isTensorArg, shapeOf } from './inputs.js';
 import type { Reference, ReferenceContext } from './reference.js';
 import type { KernelDecl } from './source.js';
 
@@ -31,10 +32,7 @@ export function compareOutputs(
     const want = expected[arg.name];
     if (want === undefined) throw disagree(decl, `returns no values for the output ${arg.name}`);
     if (want.length !== sizeOf(shape))
-      throw disagree(
-        decl,
-        `returns ${want.length} values for ${arg.name}, which has ${shape.join(' x ')} = ${sizeOf(shape)}`,
-      );
+      throw disagree(decl, `returns ${want.length} values for ${arg.name}, which has ${extentText(shape)}`);
     const extreme = backend === 'webgpu' ? (LARGEST[dtype] ?? Infinity) : Infinity;
     return [compare(arg.name, got, want, shape, toleranceFor(dtype, inputs, reference.tolerance), extreme)];
   });
@@ -42,19 +40,29 @@ export function compareOutputs(
 
 function runReference(decl: KernelDecl, reference: Reference, context: ReferenceContext) {
   const inputs = Object.fromEntries(Object.entries(context.inputs).map(([name, x]) => [name, x.slice()]));
-  let expected: Readonly<Record<string, Float64Array>>;
+  let returned: unknown;
   try {
-    expected = reference.run({ ...context, inputs });
+    returned = reference.run({ ...context, inputs });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new LacError(diagnostic('LAC0903', `the reference of ${decl.name} throws: ${message}`));
+    throw new LacError(diagnostic('LAC0903', `the reference of ${decl.name} throws: ${messageOf(error)}`));
   }
-  for (const name of Object.keys(expected)) {
+  return checkedOutputs(decl, returned);
+}
+
+/** A reference is the user's own program: what it returns is outputs only by what it declares. */
+function checkedOutputs(decl: KernelDecl, returned: unknown): Readonly<Record<string, Float64Array>> {
+  if (typeof returned !== 'object' || returned === null || returned instanceof Promise) {
+    const what = returned instanceof Promise ? 'a promise' : String(returned);
+    throw disagree(decl, `returns ${what}, not an object of outputs`);
+  }
+  const outputs = Object.entries(returned as Readonly<Record<string, unknown>>).map(([name, values]) => {
     const arg = decl.args.find((a) => a.name === name);
     if (arg === undefined || arg.dir === 'in' || arg.dir === 'scalar')
       throw disagree(decl, `returns values for ${name}, which is no output`);
-  }
-  return expected;
+    if (!isNumbers(values)) throw disagree(decl, `returns no array of numbers for ${name}`);
+    return [name, values instanceof Float64Array ? values : Float64Array.from(values)] as const;
+  });
+  return Object.fromEntries(outputs);
 }
 
 const disagree = (decl: KernelDecl, what: string): LacError =>

@@ -5,14 +5,14 @@ import type { Device, Timing } from '../runtime/device.js';
 import { factsOf } from '../runtime/facts.js';
 import { bindLaunch, type LaunchPlan } from '../runtime/launch.js';
 import type { GuardDamage } from '../runtime/tensor.js';
-import { checkDims, chooseDtypes, dimNames } from './choices.js';
 import type { Comparison } from './compare.js';
 import { type Compiled, type CompileTimings, compileKernel, inputDtypes } from './compile.js';
 import type { Config } from './configurations.js';
-import { isTensorArg, makeInputs, scalarValues, shapeOf } from './inputs.js';
+import { isTensorArg, makeInputs } from './inputs.js';
 import { compareOutputs } from './outputs.js';
+import { checkDeviceMemory, settle } from './preflight.js';
 import type { Dims, OptionValue, Reference } from './reference.js';
-import { type KernelDecl, optionValues, withOptions } from './source.js';
+import { type KernelDecl, optionValues } from './source.js';
 import { targetOf } from './target.js';
 import { type PlacedTensors, type Placement, placeTensors } from './tensors.js';
 
@@ -76,13 +76,12 @@ export interface Report {
  * before and stand between guard bands; inputs lie among NaN. Throws LacError for whatever is refused on the way.
  */
 export async function runKernel(request: RunRequest): Promise<Report> {
-  const decl = withOptions(request.decl, request.options ?? {});
   const { device, reference } = request;
-  const dims = sizes(decl, reference, request.dims ?? {});
-  const dtypes = chooseDtypes(decl, request.dtypes, reference?.dtypes);
+  const { decl, dims, dtypes, scalars } = settle(request);
+  checkDeviceMemory(device, decl.args, dims, dtypes);
   const seed = request.seed ?? 0;
+  request.onProgress?.('making inputs');
   const inputs = { ...makeInputs(decl.args, dtypes, dims, { ...reference, ...given(request) }, seed) };
-  const scalars = scalarValues(decl.args, dims, { scalars: { ...reference?.scalars, ...request.scalars } });
   const placed = placeTensors(device, decl.args, dtypes, dims, inputs, request);
   try {
     const facts = Object.fromEntries(Object.entries(placed.tensors).map(([name, tensor]) => [name, factsOf(tensor)]));
@@ -136,16 +135,6 @@ function given({ inputs, reference }: RunRequest): Pick<Reference, 'inputs'> {
   return { inputs: { ...reference?.inputs, ...Object.fromEntries(own) } };
 }
 
-function sizes(decl: KernelDecl, reference: Reference | null, dims: Dims): Dims {
-  checkDims(decl, dims);
-  const all = { ...reference?.shape, ...dims };
-  const used = Object.fromEntries(
-    dimNames(decl).flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])),
-  );
-  for (const arg of decl.args) if (isTensorArg(arg)) shapeOf(arg, used);
-  return used;
-}
-
 export const launchSpec = (decl: KernelDecl) => ({
   kernel: decl.name,
   args: decl.args,
@@ -179,11 +168,13 @@ async function launch(
 }
 
 const BUDGET_MS = 1000;
+/** A launch that took so long is its own measurement: two more would only make somebody wait. */
+const SLOW_MS = 3000;
 
-/** About a second of launches: fewer where one takes long, one warm launch at least. */
+/** About a second of launches: fewer where one takes long. */
 async function measure(plan: LaunchPlan, firstRunMs: number, { onProgress }: RunRequest): Promise<Timing> {
   onProgress?.('measuring');
-  if (plan.device.backend === 'interpret') {
+  if (plan.device.backend === 'interpret' || plan.programs === 0 || firstRunMs > SLOW_MS) {
     return { medianMs: firstRunMs, p10: firstRunMs, p90: firstRunMs, samples: [firstRunMs], how: 'host' };
   }
   const repeat = Math.max(1, Math.min(20, Math.floor(BUDGET_MS / Math.max(1, firstRunMs))));

@@ -60,7 +60,8 @@ export const CODES = {
   // ---- 01xx syntax
   LAC0101: {
     title: 'syntax error',
-    explain: 'The file is no TypeScript. The message is that of the TypeScript parser.',
+    explain:
+      'The file is no TypeScript. The message is that of the TypeScript parser. A name that one block declares twice is a syntax error too.',
     wrong: 'const x = (1 + 2;',
     right: 'const x = (1 + 2);',
   },
@@ -362,7 +363,8 @@ export const CODES = {
   },
   LAC0308: {
     title: 'kernel not exported',
-    explain: 'Kernels are found by the name they are exported under.',
+    explain:
+      'Kernels are found by the name they are exported under: constants at the top level of a file. One that a function makes, that an object holds, that is the default export or a `let` has no such name.',
     wrong: 'const copy = kernel({ ... });',
     right: 'export const copy = kernel({ ... });',
   },
@@ -383,6 +385,13 @@ export const CODES = {
     explain: 'Dimensions, knobs and options of a kernel share one list of names.',
     wrong: "args: { x: input(f32, ['C']) }, tune: { C: [32] }",
     right: "args: { x: input(f32, ['N']) }, tune: { C: [32] }",
+  },
+  LAC0313: {
+    title: 'declared without effect',
+    explain:
+      'An output that no variant of the kernel writes keeps what its memory held. A knob or an option that neither the body nor grid, prune or tuneKey names changes nothing; only `warps` and `stages` mean something by themselves.',
+    wrong: 'tune: { C: [32], num_warps: [4] }',
+    right: 'tune: { C: [32], warps: [4] }',
   },
 
   // ---- 04xx IR text and verifier
@@ -736,14 +745,15 @@ export const CODES = {
       'The folder cannot be created, or a file in it cannot be written: no permission, or no space. Files are written beside their name and renamed when whole, so nothing half-written is left.',
   },
   LAC0909: {
-    title: 'target is not built yet',
-    explain: 'This version of lac compiles to `webgpu` (WGSL). CUDA PTX (sm_80, sm_90) is planned.',
+    title: 'verb or target is not built yet',
+    explain:
+      'This version of lac compiles to `webgpu` (WGSL); CUDA PTX (sm_80, sm_90) is planned, as are the verbs tune, bench, init, cache, repro and lsp.',
     right: 'lac compile forward.ts --target webgpu',
   },
   LAC0910: {
-    title: 'dimension without a size',
+    title: 'dimension without a size that works',
     explain:
-      'Every dimension of the arguments needs a size: from --shape, from `shape` of the reference, or, for a call from TypeScript, from the tensors.',
+      'Every dimension of the arguments needs a size: from --shape, from `shape` of the reference, or, for a call from TypeScript, from the tensors. Sizes are whole numbers, 0 or more; a comptime dimension, which tiles are made of, is at least 1.',
     right: 'lac run forward.ts --shape B=1,H=4,N=1000,D=64,E=64',
   },
   LAC0911: {
@@ -756,6 +766,12 @@ export const CODES = {
     explain:
       '`scalars` of the reference gives every scalar argument its value: a number, or a function of the dimensions.',
     right: 'scalars: { scale: ({ D = 1 }) => 1 / Math.sqrt(D) }',
+  },
+  LAC0913: {
+    title: 'sizes larger than the memory of this machine',
+    explain:
+      'Inputs and outputs of a checked run are kept by the host too, as f64: 16 bytes an element. What does not fit is refused before anything is made.',
+    right: 'lac run forward.ts --shape N=4k',
   },
   LAC0914: {
     title: 'no such diagnostic code',

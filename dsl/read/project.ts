@@ -1,12 +1,12 @@
-import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ts } from 'ts-morph';
 import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
 import type { KernelDecl } from './declaration.js';
 import { type Findings, spanOf } from './diagnostics.js';
 import { moduleOf, type SourceModule } from './module.js';
-import { MAX_FILE_BYTES, parseFile } from './parse-file.js';
+import { parseFile } from './parse-file.js';
 import { readKernels } from './read-kernels.js';
+import { readText } from './read-text.js';
 import { isInside, isLanguage, projectRoot, realPath, sourceFileOf } from './resolve.js';
 
 export interface ReadResult {
@@ -112,16 +112,4 @@ export class SourceProject {
 function parsed(file: string, text: string): Loaded {
   const { source, diagnostics } = parseFile(file, text);
   return { module: source === null ? null : moduleOf(file, text, source), text, diagnostics };
-}
-
-function readText(file: string): string | Diagnostic {
-  try {
-    const bytes = statSync(file).size;
-    if (bytes > MAX_FILE_BYTES)
-      return diagnostic('LAC0002', `${file} has ${bytes} bytes; at most ${MAX_FILE_BYTES} are read`, null);
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    return diagnostic('LAC0001', `cannot read ${file} (${reason})`, null);
-  }
 }

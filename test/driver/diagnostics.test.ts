@@ -159,6 +159,36 @@ describe('what the driver refuses', () => {
     );
   });
 
+  test('LAC0910: a size that is none', async () => {
+    const shape = { N: 'many' as unknown as number, D: 3 };
+    expect(await messageOf(() => run({ reference: { ...reference, shape } }))).toBe(
+      'error[LAC0910]: the size of N is "many"; sizes are whole numbers, 0 or more',
+    );
+    expect(await messageOf(() => run({ dims: { D: 0 } }))).toBe(
+      'error[LAC0910]: comptime dimension D of k cannot be 0\n  = help: kernels are compiled for sizes from 1 to 65536',
+    );
+  });
+
+  test('LAC0913: more than the memory of this machine, before anything is made', async () => {
+    expect(await messageOf(() => run({ dims: { N: 2 ** 50 } }))).toMatch(
+      /^error\[LAC0913\]: inputs and outputs need [\d,]+ GiB of memory, and this machine has [\d.,]+ GiB\n {2}= help: the largest is /,
+    );
+  });
+
+  test('a reference that returns something else than it declares', async () => {
+    const returning = (value: unknown) =>
+      messageOf(() => run({ reference: { ...reference, run: () => value as Record<string, Float64Array> } }));
+    const start = 'error[LAC0905]: the reference of k returns ';
+    expect(await returning(null)).toBe(`${start}null, not an object of outputs`);
+    expect(await returning(Promise.resolve({}))).toBe(`${start}a promise, not an object of outputs`);
+    expect(await returning({ y: null })).toBe(`${start}no array of numbers for y`);
+    expect(await returning({ y: ['1'] })).toBe(`${start}no array of numbers for y`);
+    const inputs = { x: () => null as unknown as Float64Array };
+    expect(await messageOf(() => run({ reference: { ...reference, inputs } }))).toBe(
+      'error[LAC0911]: the reference generates no array of numbers for x',
+    );
+  });
+
   test('LAC0911: a generator of the wrong length', async () => {
     const inputs = { x: () => new Float64Array(14) };
     expect(await messageOf(() => run({ reference: { ...reference, inputs } }))).toBe(
