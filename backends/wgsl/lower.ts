@@ -3,6 +3,7 @@ import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
 import { yielded } from '../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../compiler/ir/types.js';
 import { coordinates, flatten } from '../../compiler/layout/axes.js';
+import { classifyConversion } from '../../compiler/layout/convert.js';
 import { apply, type Layout, registerCount } from '../../compiler/layout/layout.js';
 import type { OpName } from '../../compiler/ops/table.js';
 import { emitGet, emitLoad, emitStore, emitViewAt, emitViewSlice } from './access.js';
@@ -138,11 +139,8 @@ function emitConvert(e: Emitter, op: Op<'convert'>): void {
   unstage(e, staged, result(op));
 }
 
-export function isRename(a: Layout, b: Layout): boolean {
-  const has = new Set(Array.from({ length: registerCount(a) }, (_, r) => apply(a, { register: r })));
-  const same = (a.ins.invocation ?? []).every((x, i) => x === (b.ins.invocation ?? [])[i]);
-  return same && Array.from({ length: registerCount(b) }, (_, r) => apply(b, { register: r })).every((x) => has.has(x));
-}
+/** The same invocations hold the same elements. */
+export const isRename = (a: Layout, b: Layout): boolean => classifyConversion(a, b) === 'rename';
 
 function emitIota(e: Emitter, op: Op<'iota'>): void {
   const layout = layoutOf(result(op));

@@ -1,10 +1,13 @@
 import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { Op, Value } from '../../compiler/ir/module.js';
-import type { DType } from '../../compiler/ir/types.js';
-import { coordinates } from '../../compiler/layout/axes.js';
-import { freeBits } from '../../compiler/layout/holders.js';
-import { apply, type Layout, registerCount } from '../../compiler/layout/layout.js';
-import { axisIndexOf, type Emitter, layoutOf, product, rankOf, sum, tileOf } from './emitter.js';
+import { type DType, sizeOf } from '../../compiler/ir/types.js';
+import { divideLeft } from '../../compiler/layout/algebra.js';
+import { permuteAxes } from '../../compiler/layout/axes.js';
+import { storedRegisters } from '../../compiler/layout/holders.js';
+import { equalLayouts, type Layout, mapBases, registerCount, tileBits } from '../../compiler/layout/layout.js';
+import { planReduction, type Reduction } from '../../compiler/layout/reduce.js';
+import { reshapeLayout } from '../../compiler/layout/shape.js';
+import { axisIndexOf, type Emitter, layoutOf, position, product, rankOf, sum, tileOf } from './emitter.js';
 import { elected, fromWord, toWord } from './memory.js';
 import { component, laneType, pack, widthOf } from './registers.js';
 import { offsetMark } from './statement.js';
@@ -52,189 +55,132 @@ const MOST_WORDS = 4096;
 /** Partials that one invocation folds in a round: more rounds cost barriers, longer ones latency. */
 const RADIX = 16;
 
-/** Positions along the axis that stand in different invocations: the bits of the invocation index that move along it. */
-interface Spread {
-  /** Bits of the local index, lowest first, whose partials must be combined. */
-  readonly bits: readonly number[];
+/** Names of the variables of a partial result; `position` only where the fold has positions. */
+interface Partial {
+  readonly value: string;
+  readonly position: string;
 }
 
-function spreadOf(l: Layout, axis: number): Spread {
-  const free = freeBits(l).invocation;
-  const bits = (l.ins.invocation ?? []).flatMap((basis, bit) =>
-    ((free >> bit) & 1) === 0 && (coordinates(l.shape, basis)[axis] ?? 0) !== 0 ? [bit] : [],
-  );
-  return { bits };
+/** Layouts whose tile is seen as a line: partials in memory as [place in the result][number], and the results alone. */
+interface Lines {
+  readonly partial: Layout;
+  readonly result: Layout;
 }
 
 export function emitReduce(e: Emitter, op: Op<'reduce'>): void {
-  const source = op.operands[0] as Value;
-  const result = op.results[0] as Value;
-  const layout = layoutOf(source);
-  const { axis } = op.attrs;
-  const dtype = tileOf(source).dtype;
+  const [source, result] = [op.operands[0] as Value, op.results[0] as Value];
+  const { dtype } = tileOf(source);
+  const plan = planReduction(layoutOf(source), op.attrs.axis);
   const fold = foldOf(op.attrs.op, dtype);
-  const tile = e.tile(source);
-  const along = axisIndexOf(e, layout, axis);
-  const free = freeBits(layout).register;
-
-  // In-thread: registers with the same kept index fold into one.
-  const kept = (r: number): number => keptIndex(layout, axis, r);
-  const partials = new Map<number, { value: string; position: string }>();
-  const lane = laneType(dtype);
-  for (let r = 0; r < registerCount(layout); r++) {
-    if ((r & free) !== 0) continue;
-    const [x, p] = [component(tile, r), fold.positions ? sum(along.invocation, along.register[r] ?? 0) : '0i'];
-    const known = partials.get(kept(r));
-    if (known === undefined) {
-      const [value, position] = [e.name('r'), e.name('q')];
-      e.line(`var ${value}: ${lane} = ${x};`);
-      if (fold.positions) e.line(`var ${position}: i32 = ${p};`);
-      partials.set(kept(r), { value, position });
-    } else e.line(fold.combine(known.value, known.position, x, p));
-  }
-
-  const { bits } = spreadOf(layout, axis);
-  const out = bits.length === 0 ? partials : combineInTurns(e, layout, axis, partials, bits, fold, dtype);
-  const pick = (k: number): string => {
-    const p = out.get(k);
-    if (p === undefined) throw new Bug('reduce: a result without a partial');
-    return fold.positions ? p.position : p.value;
-  };
+  const own = foldRegisters(e, source, op.attrs.axis, plan, fold);
+  const folded = plan.partials === 1 ? own : combineInTurns(e, plan, own, fold, dtype);
+  const values = folded.map((p) => (fold.positions ? p.position : p.value));
+  const to = tileOf(result).dtype;
   if (rankOf(result) === 0) {
-    e.scalars.set(result, e.roundedScalar(pick(0), tileOf(result).dtype));
+    e.scalars.set(result, e.roundedScalar(values[0] ?? '', to));
     return;
   }
-  const target = layoutOf(result);
-  const registers = registerCount(target);
-  const width = widthOf(registers);
-  const groups: string[] = [];
-  const type = laneType(tileOf(result).dtype);
-  for (let r = 0; r < registers; r += width)
-    groups.push(
-      pack(
-        type,
-        Array.from({ length: width }, (_, i) => pick(apply(target, { register: r + i }))),
-      ),
-    );
+  if (!equalLayouts(layoutOf(result), plan.result)) throw new Bug('reduce: the result has another layout');
+  const width = widthOf(values.length);
+  const groups = Array.from({ length: values.length / width }, (_, g) =>
+    pack(laneType(to), values.slice(g * width, (g + 1) * width)),
+  );
   e.define(result, groups, false);
 }
 
-/** Row-major index, among the kept axes, of register r of invocation 0. */
-function keptIndex(l: Layout, axis: number, r: number): number {
-  const at = coordinates(l.shape, apply(l, { register: r }));
-  return l.shape.reduce((index, extent, i) => (i === axis ? index : index * extent + (at[i] ?? 0)), 0);
+/** One partial for each register of the result: what the invocation itself holds. */
+function foldRegisters(e: Emitter, source: Value, axis: number, plan: Reduction, fold: Fold): Partial[] {
+  const tile = e.tile(source);
+  const along = axisIndexOf(e, layoutOf(source), axis);
+  const lane = laneType(tile.dtype);
+  return plan.groups.map((registers) => {
+    const made = { value: e.name('r'), position: e.name('q') };
+    registers.forEach((r, i) => {
+      const [x, p] = [component(tile, r), fold.positions ? position(along.invocation, along, r) : '0i'];
+      if (i > 0) e.line(fold.combine(made.value, made.position, x, p));
+      else {
+        e.line(`var ${made.value}: ${lane} = ${x};`);
+        if (fold.positions) e.line(`var ${made.position}: i32 = ${p};`);
+      }
+    });
+    return made;
+  });
 }
 
-type Partials = ReadonlyMap<number, { value: string; position: string }>;
-
-/** Where the results lie in memory: how many there are, and the number among them of kept index k of this invocation. */
-interface Places {
-  readonly count: number;
-  readonly at: (k: number) => string;
-}
-
-/** All kept indices at once, row-major; those of many registers in turns, each as [holder][register]. */
-function combineInTurns(
-  e: Emitter,
-  l: Layout,
-  axis: number,
-  partials: Partials,
-  bits: readonly number[],
-  fold: Fold,
-  dtype: DType,
-): Partials {
-  const count = l.shape.filter((_, i) => i !== axis).reduce((n, x) => n * x, 1);
-  const words = 2 ** bits.length * (fold.positions ? 2 : 1);
-  if (count * words <= MOST_WORDS) {
-    const base = e.hoisted(keptInvocation(e, l, axis), 'g');
-    return combineThroughMemory(e, l, partials, { count, at: (k) => sum(base, k) }, bits, fold, dtype);
+/** Through memory, all at once or, where that would take too much, in turns, each with the places of some registers. */
+function combineInTurns(e: Emitter, plan: Reduction, own: Partial[], fold: Fold, dtype: DType): Partial[] {
+  const rank = plan.result.shape.length;
+  const placesFirst = [...Array.from({ length: rank }, (_, i) => i + 1), 0];
+  let lines: Lines = { partial: asLine(permuteAxes(plan.partial, placesFirst)), result: asLine(plan.result) };
+  while (sizeOf(lines.partial.shape) * (fold.positions ? 2 : 1) > MOST_WORDS) {
+    const [partial, result] = [withoutLastRegister(lines.partial), withoutLastRegister(lines.result)];
+    if (partial === null || result === null) break;
+    lines = { partial, result };
   }
-  const mine = holderBits(l, bits);
-  const holders = 2 ** mine.length;
-  const holder = mine.length === 0 ? '0i' : e.hoisted(partText(mine), 'g');
-  const turn = Math.max(1, Math.floor(MOST_WORDS / (words * holders)));
-  const all = [...partials];
-  const out = new Map<number, { value: string; position: string }>();
-  for (let from = 0; from < all.length; from += turn) {
-    const some = all.slice(from, from + turn);
-    const order = new Map(some.map(([k], i) => [k, i]));
-    const at = (k: number): string => sum(product(holder, some.length), order.get(k) ?? 0);
-    const places = { count: holders * some.length, at };
-    for (const [k, x] of combineThroughMemory(e, l, new Map(some), places, bits, fold, dtype)) out.set(k, x);
-  }
-  return out;
+  const each = registerCount(lines.result);
+  return Array.from({ length: own.length / each }, (_, turn) =>
+    combineThroughMemory(e, lines, own.slice(turn * each, (turn + 1) * each), fold, dtype),
+  ).flat();
 }
 
-/** Row-major index, among the kept axes, that the invocation contributes. */
-const keptInvocation = (e: Emitter, l: Layout, axis: number): string =>
-  l.shape.reduce(
-    (text, extent, i) => (i === axis ? text : sum(product(text, extent), axisIndexOf(e, l, i).invocation)),
-    '0i',
-  );
+const asLine = (l: Layout): Layout => reshapeLayout(l, [2 ** tileBits(l.shape)]);
 
-/** Bits of the invocation index that tell kept indices apart: those that move, but not along the axis. */
-function holderBits(l: Layout, along: readonly number[]): number[] {
-  const free = freeBits(l).invocation;
-  const all = (l.ins.invocation ?? []).map((_, bit) => bit);
-  return all.filter((bit) => ((free >> bit) & 1) === 0 && !along.includes(bit));
+/** Half of a line: where the last register bit is 0. Null where no index bit belongs to that register bit alone. */
+function withoutLastRegister(l: Layout): Layout | null {
+  const register = l.ins.register ?? [];
+  const image = register.at(-1) ?? 0;
+  if (image === 0 || (image & (image - 1)) !== 0) return null;
+  const rest = divideLeft(l, [{ dim: 'register', bit: register.length - 1, image }]);
+  const low = image - 1;
+  return rest && mapBases(rest, [sizeOf(l.shape) / 2], (b) => ((b >>> 1) & ~low) | (b & low));
 }
 
-/**
- * Partials go to memory as [place][part]; rounds of RADIX fold them until few enough are left for each reader to fold. Every
- * invocation then has the results of the kept indices that it holds.
- */
-function combineThroughMemory(
-  e: Emitter,
-  l: Layout,
-  partials: Partials,
-  places: Places,
-  bits: readonly number[],
-  fold: Fold,
-  dtype: DType,
-): Partials {
-  const kept = places.count;
-  const part = e.hoisted(partText(bits), 'g');
-  let parts = 2 ** bits.length;
-  let from = slots(e, kept * parts, fold);
-  const holder = (body: string): string => elected(e, l, body);
-  const at = (k: number, p: string): string => sum(product(places.at(k), parts), p);
-  e.line(
-    holder([...partials].map(([k, x]) => from.write(at(k, part), x.value, x.position, dtype)).join('\n')),
-    [],
-    from.buffers,
-  );
-
-  const lane = laneType(dtype);
-  while (parts > (partials.size > MOST_FOLDS ? 1 : RADIX)) {
+/** Rounds of RADIX fold partials until few enough are left for each reader to fold those of the results that it holds. */
+function combineThroughMemory(e: Emitter, lines: Lines, own: Partial[], fold: Fold, dtype: DType): Partial[] {
+  const [at, place] = [axisIndexOf(e, lines.partial, 0), axisIndexOf(e, lines.result, 0)];
+  const places = sizeOf(lines.result.shape);
+  let parts = sizeOf(lines.partial.shape) / places;
+  let from = slots(e, places * parts, fold);
+  const writes = storedRegisters(lines.partial).map((r) => {
+    const { value, position: p } = own[r] as Partial;
+    return from.write(position(at.invocation, at, r), value, p, dtype);
+  });
+  e.line(elected(e, lines.partial, writes.join('\n')), [], from.buffers);
+  while (parts > (own.length > MOST_FOLDS ? 1 : RADIX)) {
     const radix = Math.min(RADIX, parts);
-    const next = parts / radix;
-    const to = slots(e, kept * next, fold);
-    const [i, j, x, p] = [e.name('n'), e.name('j'), e.name('x'), e.name('x')];
-    const body = [
-      `for (var ${i} = i32(inv); ${i} < ${kept * next}i; ${i} += ${e.threads}i) {`,
-      `var ${x}: ${lane} = ${from.value(product(i, radix), dtype)};`,
-      fold.positions ? `var ${p}: i32 = ${from.position(product(i, radix))};` : '',
-      `for (var ${j} = 1i; ${j} < ${radix}i; ${j}++) {`,
-      ...foldFrom(e, from, sum(product(i, radix), j), x, p, fold, dtype),
-      '}',
-      to.write(i, x, p, dtype),
-      '}',
-    ];
-    e.line(body.filter((s) => s !== '').join('\n'), from.buffers, to.buffers);
-    from = to;
-    parts = next;
+    parts /= radix;
+    from = foldRound(e, from, places * parts, radix, fold, dtype);
   }
-  const out = new Map<number, { value: string; position: string }>();
-  for (const k of partials.keys()) {
-    const [value, position, j] = [e.name('r'), e.name('q'), e.name('j')];
-    const first = sum(product(places.at(k), parts));
-    e.line(`var ${value}: ${lane} = ${from.value(first, dtype)};`, from.buffers);
-    if (fold.positions) e.line(`var ${position}: i32 = ${from.position(first)};`, from.buffers);
-    const rest = foldFrom(e, from, sum(first, j), value, position, fold, dtype);
-    if (parts > 1) e.line([`for (var ${j} = 1i; ${j} < ${parts}i; ${j}++) {`, ...rest, '}'].join('\n'), from.buffers);
-    out.set(k, { value, position });
-  }
-  return out;
+  return own.map((_, r) => foldRow(e, from, product(position(place.invocation, place, r), parts), parts, fold, dtype));
+}
+
+/** Folds runs of `radix` partials into `n`, each by one invocation. */
+function foldRound(e: Emitter, from: Slots, n: number, radix: number, fold: Fold, dtype: DType): Slots {
+  const to = slots(e, n, fold);
+  const [i, j, x, p] = [e.name('n'), e.name('j'), e.name('x'), e.name('x')];
+  const first = product(i, radix);
+  const body = [
+    `for (var ${i} = i32(inv); ${i} < ${n}i; ${i} += ${e.threads}i) {`,
+    `var ${x}: ${laneType(dtype)} = ${from.value(first, dtype)};`,
+    ...(fold.positions ? [`var ${p}: i32 = ${from.position(first)};`] : []),
+    `for (var ${j} = 1i; ${j} < ${radix}i; ${j}++) {`,
+    ...foldFrom(e, from, sum(first, j), x, p, fold, dtype),
+    '}',
+    to.write(i, x, p, dtype),
+    '}',
+  ];
+  e.line(body.join('\n'), from.buffers, to.buffers);
+  return to;
+}
+
+/** The fold of `parts` partials from `first` on, by every invocation for itself. */
+function foldRow(e: Emitter, from: Slots, first: string, parts: number, fold: Fold, dtype: DType): Partial {
+  const [value, p, j] = [e.name('r'), e.name('q'), e.name('j')];
+  e.line(`var ${value}: ${laneType(dtype)} = ${from.value(first, dtype)};`, from.buffers);
+  if (fold.positions) e.line(`var ${p}: i32 = ${from.position(first)};`, from.buffers);
+  const rest = foldFrom(e, from, sum(first, j), value, p, fold, dtype);
+  if (parts > 1) e.line([`for (var ${j} = 1i; ${j} < ${parts}i; ${j}++) {`, ...rest, '}'].join('\n'), from.buffers);
+  return { value, position: p };
 }
 
 function foldFrom(e: Emitter, from: Slots, at: string, x: string, p: string, fold: Fold, d: DType): string[] {
@@ -242,11 +188,6 @@ function foldFrom(e: Emitter, from: Slots, at: string, x: string, p: string, fol
   const lines = [`let ${y} = ${from.value(at, d)};`];
   if (fold.positions) lines.push(`let ${q} = ${from.position(at)};`);
   return [...lines, fold.combine(x, p, y, q)];
-}
-
-/** The part number: the chosen bits of the invocation index, side by side. */
-function partText(bits: readonly number[]): string {
-  return `i32(${bits.map((bit, i) => `(((inv >> ${bit}u) & 1u) << ${i}u)`).join(' | ')})`;
 }
 
 interface Slots {
