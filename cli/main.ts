@@ -68,10 +68,11 @@ function report(error: unknown, output: Output): ExitCode {
   return exitCodeOfError(error);
 }
 
-/** A reader that closes the pipe early (`lac ir ... | head`) is no error. */
+/** A reader that closes the pipe early (`lac ir ... | head`) is no error; a full disk is one, and not ours. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok);
-  throw error;
+  process.stderr.write(`error: cannot write the results to stdout: ${error.message}\n`);
+  process.exit(EXIT.failed);
 });
 
 /** An error outside of any verb's promise: ours, like every other that is not a LacError. */

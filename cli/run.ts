@@ -40,7 +40,7 @@ export const run: Verb<string, RunOptions> = async (file, options, context) => {
   context.signal.addEventListener('abort', close, { once: true });
   try {
     output.result(deviceLine(device), { device: { name: device.name, backend: device.backend, ...device.info } });
-    // The interpreter is a thousand times slower than any device: nobody should wait without knowing why.
+    // Nobody asked for the interpreter: what was wrong with the devices is said without -v.
     const fallback = options.device === '' && device.backend === 'interpret';
     for (const note of device.notes) fallback ? output.warn(note) : output.detail(note);
     if (context.signal.aborted) return EXIT.interrupted;
