@@ -1,6 +1,5 @@
 import type { ts as TS } from 'ts-morph';
 import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
-import { duplicateNames } from './duplicates.js';
 import { ts } from './typescript.js';
 
 /** Largest source file that is read, in bytes. */
@@ -28,9 +27,7 @@ export function parseFile(file: string, text: string): Parsed {
     return failed(diagnostic('LAC0101', ts.flattenDiagnosticMessageText(error.messageText, ' '), span));
   }
   const at = tooDeep(source);
-  if (at !== null) return failed(nested(file, at));
-  const duplicate = duplicateNames(source);
-  return duplicate === null ? { source, diagnostics: [] } : failed(duplicate);
+  return at === null ? { source, diagnostics: [] } : failed(nested(file, at));
 }
 
 const failed = (d: Diagnostic): Parsed => ({ source: null, diagnostics: [d] });
