@@ -7,6 +7,7 @@ import { type KernelDecl, withValues } from './read/declaration.js';
 import { Findings } from './read/diagnostics.js';
 import type { SourceProject } from './read/project.js';
 import { type Representatives, representatives } from './representatives.js';
+import { withoutEffect } from './without-effect.js';
 
 export interface FileCheck {
   readonly kernels: readonly KernelDecl[];
@@ -35,17 +36,20 @@ export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
         severity: 'warning',
       }),
     );
+  const lowered = [first];
   findings.addAll(first.diagnostics);
   warn(first, findings);
   // A kernel that is too large is so in every variant, each time at another place.
   if (findings.list.some((d) => d.code === 'LAC0007')) return findings.list;
   for (const { name, what, spec } of others)
-    if (first.named.has(name) || Object.hasOwn(decl.dtypes, name)) addVariant(decl, spec, what, findings);
+    if (first.named.has(name) || Object.hasOwn(decl.dtypes, name)) lowered.push(addVariant(decl, spec, what, findings));
   for (const [name, value] of Object.entries(decl.options))
     if (typeof value === 'boolean' && first.named.has(name)) {
       const flipped = withValues(decl, new Map([[name, { kind: 'bool', value: !value }]]));
-      addVariant(flipped, base, `${name} = ${String(!value)}`, findings);
+      lowered.push(addVariant(flipped, base, `${name} = ${String(!value)}`, findings));
     }
+  // What is wrong with a kernel may be why it does not use something.
+  if (!findings.hasErrors) findings.addAll(withoutEffect(decl, lowered));
   return findings.list;
 }
 
@@ -63,11 +67,12 @@ function representativeLowering(decl: KernelDecl): Representatives & { readonly 
   return unfit(again) || small.pruned ? { ...usual, first } : { ...small, first: again };
 }
 
-function addVariant(decl: KernelDecl, spec: Specialisation, what: string, findings: Findings): void {
+function addVariant(decl: KernelDecl, spec: Specialisation, what: string, findings: Findings): Lowered {
   const lowered = lowerKernel(decl, spec);
   for (const d of lowered.diagnostics)
     findings.add(d.span === null ? d : { ...d, labels: [...d.labels, { span: d.span, text: `with ${what}` }] });
   warn(lowered, findings);
+  return lowered;
 }
 
 function warn(lowered: Lowered, findings: Findings): void {

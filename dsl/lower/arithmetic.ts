@@ -1,10 +1,12 @@
-import type { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
+import type { Help } from '../../compiler/diag/diagnostic.js';
 import type { ExprOp } from '../../compiler/expr.js';
 import type { Value } from '../../compiler/ir/module.js';
 import { type DType, isFloat, isInt, tileType } from '../../compiler/ir/types.js';
 import { spanOf } from '../read/diagnostics.js';
+import { ts } from '../read/typescript.js';
 import { coerce, commonDType, isNumeric, joinShapes, type Numeric, type Operand, typeLabels } from './convert.js';
-import { type Evaluator, textOf } from './evaluator.js';
+import { bare, type Evaluator, textOf } from './evaluator.js';
 import { bool, describe, num, POISON, type SymVal, sym, type TileVal, tileOf, tileTypeOf, type Val } from './value.js';
 
 type OpRow = { readonly ir: 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'ushr' };
@@ -69,9 +71,9 @@ const FOLD: Readonly<Record<string, (a: number, b: number) => number | boolean>>
 };
 
 /** `a op b`, for every operator with two operands but && and ||. */
-export function binary(ev: Evaluator, node: ts.Node, op: string, a: Operand, b: Operand): Val {
+export function binary(ev: Evaluator, node: TS.Node, op: string, a: Operand, b: Operand): Val {
   if (a.val.kind === 'poison' || b.val.kind === 'poison') return POISON;
-  const texts = compareStrings(op, a.val, b.val);
+  const texts = compareStrings(op, a.val, b.val) ?? compareUndefined(op, a.val, b.val);
   if (texts !== null) return texts;
   if (isSymbolic(a.val) && isSymbolic(b.val) && (a.val.kind === 'sym' || b.val.kind === 'sym'))
     return symbolic(ev, node, op, a.val, b.val);
@@ -89,10 +91,23 @@ function compareStrings(op: string, a: Val, b: Val): Val | null {
   return op === '!==' ? bool(a.value !== b.value) : null;
 }
 
-function notNumber(ev: Evaluator, node: ts.Node, op: string, bad: Operand, a: Operand, b: Operand): Val {
+/** `w === undefined`, of an optional parameter: known at compile time. */
+function compareUndefined(op: string, a: Val, b: Val): Val | null {
+  if ((a.kind !== 'none' && b.kind !== 'none') || (op !== '===' && op !== '!==')) return null;
+  return bool((a.kind === b.kind) === (op === '==='));
+}
+
+function notNumber(ev: Evaluator, node: TS.Node, op: string, bad: Operand, a: Operand, b: Operand): Val {
   return ev.error('LAC0203', node, `${op} takes numbers, masks and tiles, not ${describe(bad.val)}`, {
     labels: typeLabels(a, b),
-    help: bad.val.kind === 'view' ? ['load a tile of it: view.load(origin, shape)'] : [],
+    help:
+      bad.val.kind === 'view'
+        ? ['load a tile of it: view.load(origin, shape)']
+        : bad.val.kind === 'none' && ts.isIdentifier(bad.node)
+          ? [`give ${textOf(bad.node)} a value where it is declared`]
+          : bad.val.kind === 'none' && ts.isCallExpression(bad.node)
+            ? ['a function gives what it returns']
+            : [],
   });
 }
 
@@ -100,7 +115,7 @@ const isSymbolic = (v: Val): v is SymVal | Exclude<Numeric, TileVal> =>
   v.kind === 'sym' || v.kind === 'num' || v.kind === 'bool';
 const exprOf = (v: SymVal | Exclude<Numeric, TileVal>) => (v.kind === 'sym' ? v.expr : Number(v.value));
 
-function symbolic(ev: Evaluator, node: ts.Node, op: string, a: Val, b: Val): Val {
+function symbolic(ev: Evaluator, node: TS.Node, op: string, a: Val, b: Val): Val {
   const name = SYMBOLIC[op];
   if (name === undefined || !isSymbolic(a) || !isSymbolic(b))
     return ev.error('LAC0306', node, `${op} is not available in grids, prunes and tune keys`, {
@@ -115,7 +130,7 @@ export function symbolicCall(op: ExprOp, args: readonly Val[]): Val | null {
   return sym([op, ...args.map((a) => exprOf(a as SymVal))]);
 }
 
-function fold(ev: Evaluator, node: ts.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+function fold(ev: Evaluator, node: TS.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
   if (a.val.kind === 'tile' || b.val.kind === 'tile') return POISON;
   if (a.val.kind !== b.val.kind || (a.val.kind === 'bool' && op !== '===' && op !== '!=='))
     return maskMisuse(ev, node, op, a, b);
@@ -133,15 +148,25 @@ function foldedLabel(op: string, a: Val, b: Val): string | undefined {
   return label.length <= 24 ? label : undefined;
 }
 
+/** An edit that puts another expression in the place of `a op b`; `a op= b` keeps its assignment. */
+function rewrite(node: TS.Node, text: string, expression: string): Help {
+  const isCompound =
+    ts.isBinaryExpression(node) &&
+    node.operatorToken.kind >= ts.SyntaxKind.FirstCompoundAssignment &&
+    node.operatorToken.kind <= ts.SyntaxKind.LastCompoundAssignment;
+  const newText = isCompound ? `${textOf(node.left, 400)} = ${expression}` : expression;
+  return { text, edit: { span: spanOf(node), newText } };
+}
+
 const maskOf = (v: Val): boolean => v.kind === 'bool' || (v.kind === 'tile' && tileTypeOf(v).dtype === 'i1');
 
-function maskMisuse(ev: Evaluator, node: ts.Node, op: string, a: Operand, b: Operand): Val {
+function maskMisuse(ev: Evaluator, node: TS.Node, op: string, a: Operand, b: Operand): Val {
   const labels = typeLabels(a, b);
   if (maskOf(a.val) && maskOf(b.val) && (op === '&' || op === '|')) {
-    const newText = `${textOf(a.node, 400)} ${op}${op} ${textOf(b.node, 400)}`;
+    const expression = `${textOf(a.node, 400)} ${op}${op} ${textOf(b.node, 400)}`;
     return ev.error('LAC0225', node, `masks combine with ${op}${op}, not ${op}`, {
       labels,
-      help: [{ text: `write ${op}${op}`, edit: { span: spanOf(node), newText } }],
+      help: [rewrite(node, `write ${op}${op}`, expression)],
     });
   }
   if (maskOf(a.val) && maskOf(b.val))
@@ -150,10 +175,6 @@ function maskMisuse(ev: Evaluator, node: ts.Node, op: string, a: Operand, b: Ope
       help: ['masks take && || ! === !==; cast(m, f32) makes 1 and 0 of one'],
     });
   commonDType(ev, node, [a as Operand<Numeric>, b as Operand<Numeric>]);
-  ev.error('LAC0205', node, 'a mask and a number do not mix', {
-    labels,
-    help: ['cast(m, f32) makes 1 and 0 of a mask'],
-  });
   return POISON;
 }
 
@@ -166,7 +187,7 @@ interface Pair {
 }
 
 /** Both operands with one dtype and one shape, or null (reported). */
-export function unify(ev: Evaluator, node: ts.Node, a: Operand<Numeric>, b: Operand<Numeric>): Pair | null {
+export function unify(ev: Evaluator, node: TS.Node, a: Operand<Numeric>, b: Operand<Numeric>): Pair | null {
   const dtype = commonDType(ev, node, [a, b]);
   const joined = dtype === null ? null : joinShapes(ev, node, [a, b]);
   if (dtype === null || joined === null || !ev.emits(node)) return null;
@@ -175,14 +196,27 @@ export function unify(ev: Evaluator, node: ts.Node, a: Operand<Numeric>, b: Oper
   return x === null || y === null ? null : { x, y, dtype, ...joined };
 }
 
-function comparison(ev: Evaluator, node: ts.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+function comparison(ev: Evaluator, node: TS.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
   if (maskOf(a.val) && maskOf(b.val) && op !== '===' && op !== '!==') return maskMisuse(ev, node, op, a, b);
+  if (maskOf(a.val) !== maskOf(b.val) && chained(ev, node, op, a, b)) return POISON;
   const p = unify(ev, node, a, b);
   if (p === null) return POISON;
   return tileOf(ev.value(node, 'cmp', [p.x, p.y], { pred: COMPARE[op] ?? 'eq' }), p.dims);
 }
 
-function arithmetic(ev: Evaluator, node: ts.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+/** `0 < i < n`: compares a mask with a number. Whether this is it; reported then. */
+function chained(ev: Evaluator, node: TS.Node, op: string, a: Operand, b: Operand): boolean {
+  const first = a.node;
+  if (!ts.isBinaryExpression(first) || !((ts.tokenToString(first.operatorToken.kind) ?? '') in COMPARE)) return false;
+  const expression = `${textOf(first, 400)} && ${textOf(first.right, 400)} ${op} ${textOf(b.node, 400)}`;
+  ev.error('LAC0205', node, 'comparisons do not chain: the first one gives a mask, which has no order', {
+    labels: typeLabels(a, b),
+    help: [rewrite(node, 'write two comparisons', expression)],
+  });
+  return true;
+}
+
+function arithmetic(ev: Evaluator, node: TS.Node, op: string, a: Operand<Numeric>, b: Operand<Numeric>): Val {
   if (maskOf(a.val) && maskOf(b.val)) return maskMisuse(ev, node, op, a, b);
   const dtype = commonDType(ev, node, [a, b]);
   const name = ARITHMETIC[op];
@@ -199,26 +233,39 @@ function arithmetic(ev: Evaluator, node: ts.Node, op: string, a: Operand<Numeric
   return tileOf(ev.value(node, name, [p.x, p.y], {}), p.dims);
 }
 
-function integerDivision(ev: Evaluator, node: ts.Node, a: Operand, b: Operand): Val {
-  const newText = `idiv(${textOf(a.node, 400)}, ${textOf(b.node, 400)})`;
-  return ev.error('LAC0204', node, '/ divides floats; these are integers', {
-    labels: typeLabels(a, b),
-    help: [
-      { text: 'quotient toward 0: idiv()', edit: { span: spanOf(node), newText } },
-      'for a float quotient, cast one operand: cast(x, f32)',
-    ],
-  });
+function integerDivision(ev: Evaluator, node: TS.Node, a: Operand, b: Operand): Val {
+  const operands = `(${textOf(a.node, 400)}, ${textOf(b.node, 400)})`;
+  const rounding = roundingCall(node);
+  const help =
+    rounding === null
+      ? [
+          rewrite(node, 'quotient toward 0: idiv()', `idiv${operands}`),
+          `rounded up, as a number of blocks: cdiv${operands}`,
+          'for a float quotient, cast one operand: cast(x, f32)',
+        ]
+      : [rewrite(rounding.call, `write ${rounding.name}()`, `${rounding.name}${operands}`)];
+  return ev.error('LAC0204', node, '/ divides floats; these are integers', { labels: typeLabels(a, b), help });
+}
+
+/** `Math.floor(a / b)` around the quotient, and what the language has for it. */
+function roundingCall(node: TS.Node): { call: TS.Node; name: 'idiv' | 'cdiv' } | null {
+  const call = node.parent;
+  if (call === undefined || !ts.isCallExpression(call) || call.arguments.length !== 1) return null;
+  const callee = bare(call.expression);
+  const name = ts.isPropertyAccessExpression(callee) ? callee.name.text : ts.isIdentifier(callee) ? callee.text : '';
+  if (name === 'floor' || name === 'trunc') return { call, name: 'idiv' };
+  return name === 'ceil' ? { call, name: 'cdiv' } : null;
 }
 
 /** A constant zero divides integers: an error at once (at run time it is a trap of `interpret`). */
-export function divisorIsZero(ev: Evaluator, node: ts.Node, b: Operand, dtype: DType): boolean {
+export function divisorIsZero(ev: Evaluator, node: TS.Node, b: Operand, dtype: DType): boolean {
   if (b.val.kind !== 'num' || b.val.value !== 0 || !isInt(dtype)) return false;
   ev.error('LAC0223', node, 'division by zero', { labels: typeLabels(b) });
   return true;
 }
 
 /** Whole constant exponents multiply repeatedly; any other power is exp2(b * log2(a)). */
-function power(ev: Evaluator, node: ts.Node, a: Operand<Numeric>, b: Operand<Numeric>): Val {
+function power(ev: Evaluator, node: TS.Node, a: Operand<Numeric>, b: Operand<Numeric>): Val {
   if (maskOf(a.val) || maskOf(b.val)) return maskMisuse(ev, node, '**', a, b);
   if (a.val.kind === 'tile' && b.val.kind === 'num' && Number.isInteger(b.val.value) && Math.abs(b.val.value) <= 1024)
     return wholePower(ev, node, a as Operand<TileVal>, b.val.value);
@@ -235,7 +282,7 @@ function power(ev: Evaluator, node: ts.Node, a: Operand<Numeric>, b: Operand<Num
   return tileOf(ev.value(node, 'exp2', [exponent], {}), p.dims);
 }
 
-function wholePower(ev: Evaluator, node: ts.Node, a: Operand<TileVal>, exponent: number): Val {
+function wholePower(ev: Evaluator, node: TS.Node, a: Operand<TileVal>, exponent: number): Val {
   const t = tileTypeOf(a.val);
   if (exponent < 0 && isInt(t.dtype))
     return ev.error('LAC0212', node, 'a negative power of an integer is no integer', {
@@ -255,13 +302,21 @@ function wholePower(ev: Evaluator, node: ts.Node, a: Operand<TileVal>, exponent:
 }
 
 /** `-x`, `+x`, `~x`. */
-export function unary(ev: Evaluator, node: ts.Node, op: '-' | '+' | '~', x: Operand): Val {
+export function unary(ev: Evaluator, node: TS.Node, op: '-' | '+' | '~', x: Operand): Val {
   const v = x.val;
   if (v.kind === 'poison') return POISON;
   if (v.kind === 'sym' && op === '-') return sym(['neg', v.expr]);
   if (v.kind === 'num') return negated(op, v.value, v.label);
+  if (maskOf(v) && op === '~')
+    return ev.error('LAC0225', node, 'masks are negated with !, not ~', {
+      labels: typeLabels(x),
+      help: [rewrite(node, 'write !', `!${textOf(x.node, 400)}`)],
+    });
   if (v.kind !== 'tile' || maskOf(v))
-    return ev.error('LAC0203', node, `${op} takes a number or a tile, not ${describe(v)}`, { labels: typeLabels(x) });
+    return ev.error('LAC0203', node, `${op} takes a number or a tile, not ${describe(v)}`, {
+      labels: typeLabels(x),
+      help: maskOf(v) ? ['cast(m, f32) makes 1 and 0 of a mask'] : [],
+    });
   if (op === '+') return v;
   if (op === '~' && isFloat(tileTypeOf(v).dtype))
     return ev.error('LAC0226', node, '~ works on the bits of integers', {
@@ -278,7 +333,7 @@ function negated(op: '-' | '+' | '~', value: number, label: string | undefined):
 }
 
 /** `!x`: of a mask, or of an option. */
-export function logicalNot(ev: Evaluator, node: ts.Node, x: Operand): Val {
+export function logicalNot(ev: Evaluator, node: TS.Node, x: Operand): Val {
   const v = x.val;
   if (v.kind === 'poison') return POISON;
   if (v.kind === 'bool') return bool(!v.value);
@@ -287,17 +342,27 @@ export function logicalNot(ev: Evaluator, node: ts.Node, x: Operand): Val {
   return ev.emits(node) ? tileOf(ev.value(node, 'not', [v.v], {}), v.dims) : POISON;
 }
 
-export function notMask(ev: Evaluator, node: ts.Node, what: string, x: Operand): Val {
+export function notMask(ev: Evaluator, node: TS.Node, what: string, x: Operand): Val {
   return ev.error('LAC0209', node, `${what} takes a mask, not ${describe(x.val)}`, {
     labels: typeLabels(x),
     help: ['compare it: x !== 0, x > 0'],
   });
 }
 
+/** `m > 0 && y.store(...)`. */
+function noGuard(ev: Evaluator, node: TS.Node, a: Operand, b: Operand): Val {
+  return ev.error('LAC0209', node, '&& combines masks; it does not branch', {
+    labels: typeLabels(a),
+    help: [rewrite(node, 'write if', `if (${textOf(a.node, 400)}) ${textOf(b.node, 400)}`)],
+  });
+}
+
 /** `a && b`, `a || b` once neither side decides it alone at compile time. */
-export function logical(ev: Evaluator, node: ts.Node, op: '&&' | '||', a: Operand, b: Operand): Val {
+export function logical(ev: Evaluator, node: TS.Node, op: '&&' | '||', a: Operand, b: Operand): Val {
   if (a.val.kind === 'poison' || b.val.kind === 'poison') return POISON;
   if (a.val.kind === 'sym' || b.val.kind === 'sym') return symbolicCall(op, [a.val, b.val]) ?? notMask(ev, node, op, a);
+  if (maskOf(a.val) && b.val.kind === 'none' && op === '&&' && ts.isExpressionStatement(node.parent))
+    return noGuard(ev, node, a, b);
   for (const o of [a, b]) if (!maskOf(o.val)) return notMask(ev, node, op, o);
   if (a.val.kind === 'bool' && b.val.kind === 'bool')
     return bool(op === '&&' ? a.val.value && b.val.value : a.val.value || b.val.value);

@@ -1,7 +1,9 @@
 import type { ts as TS } from 'ts-morph';
+import type { Help } from '../../compiler/diag/diagnostic.js';
 import type { ExprOp } from '../../compiler/expr.js';
 import { newBlock, type Value } from '../../compiler/ir/module.js';
 import { deriveKernel } from '../read/declaration.js';
+import { spanOf } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
 import { symbolicCall } from './arithmetic.js';
 import type { Call } from './builtins/arguments.js';
@@ -44,17 +46,32 @@ function callBuiltin(call: Call): Val {
     return call.ev.error('LAC0103', call.node, `${call.name} belongs in host programs`, {
       help: ['kernels get their tensors as arguments'],
     });
-  if (call.args.some((o) => o.val.kind === 'poison') || !rightCount(call, builtin.min, builtin.max)) return POISON;
+  if (call.args.some((o) => o.val.kind === 'poison') || !rightCount(call, builtin)) return POISON;
   return builtin.run(call);
 }
 
-function rightCount(call: Call, min: number, max: number): boolean {
+interface Arity {
+  readonly min: number;
+  readonly max: number;
+  readonly usage: string;
+}
+
+function rightCount(call: Call, { min, max, usage }: Arity): boolean {
   const n = call.args.length;
   if (n >= min && n <= max) return true;
   const count = min === max ? `${min}` : `${min} to ${max}`;
-  call.ev.error('LAC0109', call.node, `${call.name} takes ${count} argument${count === '1' ? '' : 's'}, not ${n}`);
+  call.ev.error('LAC0109', call.node, `${call.name} takes ${count} argument${count === '1' ? '' : 's'}, not ${n}`, {
+    help: [
+      KEEPING.has(call.name) && n > max
+        ? `an axis that stays, with extent 1: col(${call.name}(x, 1))`
+        : `write ${usage}`,
+    ],
+  });
   return false;
 }
+
+/** Reductions that NumPy gives `keepdims`. */
+const KEEPING = new Set(['sum', 'max', 'min', 'argmax', 'argmin']);
 
 const SYMBOLIC_MATH: Readonly<Record<string, ExprOp>> = {
   min: 'min',
@@ -79,17 +96,20 @@ function callMath(call: Call, name: string): Val {
     const symbolic = symbolicCall(op, values);
     if (symbolic !== null) return symbolic;
   }
-  const own = Object.hasOwn(BUILTINS, name) ? name : name === 'pow' ? '**' : undefined;
   return call.ev.error('LAC0113', call.node, `${call.name} works on compile-time numbers only`, {
-    help:
-      own === undefined
-        ? []
-        : [
-            name === 'max' || name === 'min'
-              ? `${name}imum(a, b) works on tiles and scalars`
-              : `${own} works on tiles and scalars`,
-          ],
+    help: ownFunction(call, name),
   });
+}
+
+/** What the language has for a function of Math. */
+function ownFunction(call: Call, name: string): (Help | string)[] {
+  if (name === 'pow') return ['a ** b works on tiles and scalars'];
+  const own = (name === 'max' || name === 'min') && call.args.length === 2 ? `${name}imum` : name;
+  if (!Object.hasOwn(BUILTINS, own)) return [];
+  const text = `${own}() works on tiles and scalars`;
+  return ts.isCallExpression(call.node)
+    ? [{ text, edit: { span: spanOf(call.node.expression), newText: own } }]
+    : [text];
 }
 
 function callMethod(call: Call, method: MethodVal): Val {
@@ -97,7 +117,7 @@ function callMethod(call: Call, method: MethodVal): Val {
   if (self.kind === 'kernel') return deriveKernel(call, self, method.name);
   if (self.kind === 'arr') return mapArray(call, self.items);
   const entry = VIEW_METHODS[method.name as ViewMethod];
-  if (!call.ev.emits(call.node) || !rightCount(call, entry.min, entry.max)) return POISON;
+  if (!call.ev.emits(call.node) || !rightCount(call, entry)) return POISON;
   return call.args.some((o) => o.val.kind === 'poison') ? POISON : entry.run(call, self);
 }
 
@@ -130,7 +150,7 @@ export function callDeclared(ev: Evaluator, fn: FnVal, given: Operand): Val {
 /** Inlines a call: parameters are bound, the body is walked into a region of its own, `return` gives the value. */
 export function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): Val {
   const frame = enter(ev, fn, node);
-  if (frame === null) return POISON;
+  if (frame === null || !argumentsFit(ev, fn, args, node)) return POISON;
   if (ev.block === null) return callBody(ev, fn, args, frame);
   const region = newBlock([]);
   const result = ev.into(region, () => callBody(ev, fn, args, frame));
@@ -162,7 +182,7 @@ function enter(ev: Evaluator, fn: FnVal, node: TS.Node): Frame | null {
       });
       return null;
     }
-  if (fn.node.asteriskToken !== undefined || isAsync(fn.node)) {
+  if (isAsyncOrGenerator(fn.node)) {
     ev.error('LAC0103', node, `${fn.name} is a generator or async function`, { help: ['write an ordinary function'] });
     return null;
   }
@@ -171,35 +191,61 @@ function enter(ev: Evaluator, fn: FnVal, node: TS.Node): Frame | null {
   return { callee: fn.name, node: fn.node, call: ev.locOf(node), parent: ev.frame, depth };
 }
 
-const isAsync = (node: TS.FunctionLikeDeclaration): boolean =>
-  ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.AsyncKeyword);
+export const isAsyncOrGenerator = (node: TS.FunctionLikeDeclaration): boolean =>
+  node.asteriskToken !== undefined ||
+  (ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.AsyncKeyword));
+
+/** Whether every parameter has its argument; said where the call is. */
+function argumentsFit(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): boolean {
+  const { parameters } = fn.node;
+  const missing = parameters.find(
+    (p, i) =>
+      args[i] === undefined &&
+      p.initializer === undefined &&
+      p.questionToken === undefined &&
+      p.dotDotDotToken === undefined,
+  );
+  if (missing !== undefined) {
+    ev.error('LAC0109', node, `${fn.name} needs the argument ${missing.name.getText()}`, {
+      labels: [{ span: spanOf(missing), text: 'declared here' }],
+    });
+    return false;
+  }
+  const extra = args[parameters.length];
+  // A function given as a value may take fewer arguments than it is called with; one called by its own name may not.
+  const isNamed =
+    ts.isFunctionDeclaration(fn.node) &&
+    ts.isCallExpression(node) &&
+    ts.isIdentifier(node.expression) &&
+    node.expression.text === fn.node.name?.text;
+  if (extra === undefined || !isNamed || parameters.at(-1)?.dotDotDotToken !== undefined) return true;
+  const count = `${parameters.length} argument${parameters.length === 1 ? '' : 's'}`;
+  ev.error('LAC0109', extra.node, `${fn.name} takes ${count}, not ${args.length}`, {
+    labels: [{ span: spanOf(fn.node.name ?? fn.node), text: 'declared here' }],
+  });
+  return false;
+}
 
 function callBody(ev: Evaluator, fn: FnVal, args: readonly Operand[], frame: Frame): Val {
   const scope = fn.scope.child(frame);
   const { body } = fn.node;
   if (body === undefined) return ev.error('LAC0103', fn.node, `${fn.name} has no body`);
   return ev.call(frame, () => {
-    if (!bindParameters(ev, fn, args, scope)) return POISON;
+    bindParameters(ev, fn, args, scope);
     return ts.isBlock(body) ? runBody(ev, body, scope) : evaluate(ev, body, scope);
   });
 }
 
-function bindParameters(ev: Evaluator, fn: FnVal, args: readonly Operand[], scope: Scope): boolean {
+function bindParameters(ev: Evaluator, fn: FnVal, args: readonly Operand[], scope: Scope): void {
   for (const [i, p] of fn.node.parameters.entries()) {
     if (p.dotDotDotToken !== undefined) {
       bindPattern(ev, scope, p.name, { kind: 'arr', items: args.slice(i).map((o) => o.val) }, 'param', p);
       continue;
     }
     const given = args[i]?.val ?? NONE;
-    const missing = args[i] === undefined && p.initializer === undefined && p.questionToken === undefined;
-    if (missing) {
-      ev.error('LAC0109', ev.frame.call?.span ?? p, `${fn.name} needs the argument ${p.name.getText()}`);
-      return false;
-    }
     const val = given.kind === 'none' && p.initializer !== undefined ? evaluate(ev, p.initializer, scope) : given;
     bindPattern(ev, scope, p.name, val, 'param', p);
   }
-  return true;
 }
 
 function holdsFunction(val: Val): boolean {

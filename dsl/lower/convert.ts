@@ -1,7 +1,9 @@
-import type { ts } from 'ts-morph';
+import type { ts as TS } from 'ts-morph';
+import type { Help } from '../../compiler/diag/diagnostic.js';
 import type { Value } from '../../compiler/ir/module.js';
 import { type DType, isFloat, isInt, sameShape, tileType } from '../../compiler/ir/types.js';
 import { spanOf } from '../read/diagnostics.js';
+import { ts } from '../read/typescript.js';
 import { type Evaluator, textOf } from './evaluator.js';
 import {
   type BoolVal,
@@ -17,7 +19,7 @@ import {
 /** A value with the expression it came from, for messages. */
 export interface Operand<V extends Val = Val> {
   readonly val: V;
-  readonly node: ts.Node;
+  readonly node: TS.Node;
 }
 export type Numeric = TileVal | NumVal | BoolVal;
 
@@ -35,7 +37,7 @@ export function promote(a: DType, b: DType): DType | null {
 }
 
 /** Weak operands take the dtype of the other one; null (reported) where the two do not mix or neither has one. */
-export function commonDType(ev: Evaluator, node: ts.Node, operands: readonly Operand<Numeric>[]): DType | null {
+export function commonDType(ev: Evaluator, node: TS.Node, operands: readonly Operand<Numeric>[]): DType | null {
   let found: DType | null = null;
   let from: Operand | null = null;
   for (const o of operands) {
@@ -45,10 +47,11 @@ export function commonDType(ev: Evaluator, node: ts.Node, operands: readonly Ope
     if (joined === null) return mixed(ev, node, from ?? o, o);
     [found, from] = [joined, from ?? o];
   }
-  return found;
+  const number = found === 'i1' ? operands.find((o) => o.val.kind === 'num') : undefined;
+  return number === undefined || from === null ? found : mixed(ev, node, from, number);
 }
 
-function mixed(ev: Evaluator, node: ts.Node, a: Operand, b: Operand): null {
+function mixed(ev: Evaluator, node: TS.Node, a: Operand, b: Operand): null {
   const isMask = (o: Operand): boolean => o.val.kind === 'bool' || (o.val.kind === 'tile' && isMaskTile(o.val));
   const [mask, other] = isMask(a) ? [a, b] : [b, a];
   const labels = typeLabels(a, b);
@@ -69,16 +72,24 @@ function mixed(ev: Evaluator, node: ts.Node, a: Operand, b: Operand): null {
 
 const LARGEST: Partial<Record<DType, number>> = { f16: 65504, bf16: 3.3895313892515355e38, f32: 3.4028234663852886e38 };
 
-/** Whether a literal has a value in the dtype; reports the one that has not. */
-export function fits(ev: Evaluator, node: ts.Node, value: number, dtype: DType): boolean {
+/** Whether a literal has a value in the dtype; reports the one that has not. `help` says what to write in this place. */
+export function fits(ev: Evaluator, node: TS.Node, value: number, dtype: DType, help?: string): boolean {
   const reason = misfit(value, dtype);
   if (reason === null) return true;
-  const help = isInt(dtype)
-    ? ['cast the other operand to a float dtype, or round the constant']
-    : ['write Infinity if that is meant'];
-  ev.error('LAC0206', node, `${value} is no ${dtype}: ${reason}`, { help });
+  ev.error('LAC0206', node, `${value} is no ${dtype}: ${reason}`, { help: [help ?? instead(value, dtype)] });
   return false;
 }
+
+function instead(value: number, dtype: DType): string {
+  if (isFloat(dtype)) return 'write Infinity if that is meant, or cast the other operand to f32';
+  if (Math.abs(value) === Number.POSITIVE_INFINITY)
+    return `${dtype} has no Infinity: its range is ${RANGE[dtype === 'u32' ? 'u32' : 'i32'].join(' to ')}`;
+  if (dtype === 'i32' && value > 0 && Number.isInteger(value) && value < 2 ** 32)
+    return 'cast the other operand to u32';
+  return 'cast the other operand to a float dtype, or round the constant';
+}
+
+const RANGE = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1] } as const;
 
 function misfit(value: number, dtype: DType): string | null {
   if (dtype === 'i1') return 'a mask is true or false';
@@ -87,7 +98,7 @@ function misfit(value: number, dtype: DType): string | null {
     return Number.isFinite(value) && Math.abs(value) > most ? `the largest is ${most}` : null;
   }
   if (!Number.isInteger(value)) return 'it must be whole';
-  const [least, most] = dtype === 'u32' ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  const [least, most] = RANGE[dtype === 'u32' ? 'u32' : 'i32'];
   return value < least || value > most ? `the range is ${least} to ${most}` : null;
 }
 
@@ -105,7 +116,7 @@ export function coerce(ev: Evaluator, o: Operand<Numeric>, dtype: DType, shape: 
 
 function spread(
   ev: Evaluator,
-  node: ts.Node,
+  node: TS.Node,
   v: Value,
   from: readonly number[],
   to: ReturnType<typeof tileType>,
@@ -120,7 +131,7 @@ export interface Joined {
 }
 
 /** Shape of an elementwise combination: equal ranks, extents equal or 1; scalars and literals fit any. Null if reported. */
-export function joinShapes(ev: Evaluator, node: ts.Node, operands: readonly Operand<Numeric>[]): Joined | null {
+export function joinShapes(ev: Evaluator, node: TS.Node, operands: readonly Operand<Numeric>[]): Joined | null {
   let joined: Joined = { shape: [], dims: [] };
   let from: Operand<TileVal> | null = null;
   for (const o of operands) {
@@ -153,7 +164,7 @@ function joinTwo(a: Joined, b: Joined): Joined | null {
 
 const moreNamed = (a = '', b = ''): string => (/^\d*$/.test(a) ? b || a : a);
 
-function ranksDiffer(ev: Evaluator, node: ts.Node, a: Operand<TileVal>, b: Operand<TileVal>): null {
+function ranksDiffer(ev: Evaluator, node: TS.Node, a: Operand<TileVal>, b: Operand<TileVal>): null {
   const [low, high] = rankOf(a.val) < rankOf(b.val) ? [a, b] : [b, a];
   ev.error('LAC0202', node, `ranks differ: ${describe(a.val)} and ${describe(b.val)}`, {
     labels: typeLabels(a, b),
@@ -170,25 +181,69 @@ function alignHelp(low: Operand<TileVal>, high: Operand<TileVal>) {
     return `insert an axis of extent 1: expand(${textOf(low.node)}, axis)`;
   const axes = [0, 1].filter((i) => shape[i] === x);
   const named = axes.filter((i) => high.val.dims[i] === low.val.dims[0]);
-  const axis = axes.length === 1 ? axes[0] : named.length === 1 ? named[0] : undefined;
+  const ones = [0, 1].filter((i) => shape[i] === 1);
+  const [axis] = [axes, named, axes.length === 0 ? ones : []].find((a) => a.length === 1) ?? [];
+  if (isAssigned(low.node))
+    return 'it is assigned here, so it keeps its rank: fold the other one, sum(x, axis) or max(x, axis)';
   if (axis === undefined) return `write col(${textOf(low.node)}) for a column or row(${textOf(low.node)}) for a row`;
   const name = axis === 0 ? 'col' : 'row';
   const newText = `${name}(${textOf(low.node, 400)})`;
   return { text: `make it a ${axis === 0 ? 'column' : 'row'}: ${name}()`, edit: { span: spanOf(low.node), newText } };
 }
 
-function shapesDiffer(ev: Evaluator, node: ts.Node, a: Operand<TileVal>, b: Operand<TileVal>): null {
+function shapesDiffer(ev: Evaluator, node: TS.Node, a: Operand<TileVal>, b: Operand<TileVal>): null {
   const [x, y] = [tileTypeOf(a.val).shape, tileTypeOf(b.val).shape];
   const transposed = x.length === 2 && x[0] === y[1] && x[1] === y[0];
-  const inner = /^trans\((.*)\)$/s.exec(textOf(b.node, 400))?.[1];
-  const newText = inner ?? `trans(${textOf(b.node, 400)})`;
-  const trans = {
-    text: inner === undefined ? 'transpose one of them' : 'leave the transposition away',
-    edit: { span: spanOf(b.node), newText },
-  };
   ev.error('LAC0201', node, `shapes differ: ${describe(a.val)} and ${describe(b.val)}`, {
     labels: typeLabels(a, b),
-    help: transposed ? [trans] : ['extents must be equal, or 1 on one side'],
+    help: [transposed ? transposeHelp(b.node) : (otherAxis(a, b) ?? otherAxis(b, a) ?? FIT)],
   });
   return null;
 }
+
+const FIT = 'extents must be equal, or 1 on one side';
+
+/** Transposes an operand, or takes the transposition away that it has. */
+export function transposeHelp(node: TS.Node, which = 'one of them'): Help {
+  const inner = argumentOf(node, 'trans');
+  return inner === undefined
+    ? { text: `transpose ${which}`, edit: { span: spanOf(node), newText: `trans(${textOf(node, 400)})` } }
+    : { text: 'leave the transposition away', edit: { span: spanOf(node), newText: textOf(inner, 400) } };
+}
+
+/** `col(v)` where `row(v)` fits, and the other way round. */
+function otherAxis(vector: Operand<TileVal>, matrix: Operand<TileVal>): Help | undefined {
+  for (const [name, other, axis] of [
+    ['col', 'row', 1],
+    ['row', 'col', 0],
+  ] as const) {
+    const inner = argumentOf(vector.node, name);
+    const n = tileTypeOf(vector.val).shape[1 - axis];
+    const shape = tileTypeOf(matrix.val).shape;
+    if (inner !== undefined && shape.length === 2 && (shape[axis] === n || shape[axis] === 1))
+      return {
+        text: `make it a ${other === 'row' ? 'row' : 'column'}: ${other}()`,
+        edit: { span: spanOf(vector.node), newText: `${other}(${textOf(inner, 400)})` },
+      };
+  }
+  return undefined;
+}
+
+/** The argument of `name(x)`. */
+function argumentOf(node: TS.Node, name: string): TS.Node | undefined {
+  const is = ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === name;
+  return is && node.arguments.length === 1 ? node.arguments[0] : undefined;
+}
+
+/** Whether a name is also what the expression around it is assigned to: `acc = acc + x`. */
+function isAssigned(node: TS.Node): boolean {
+  if (!ts.isIdentifier(node)) return false;
+  let around: TS.Node = node.parent;
+  while (ts.isExpression(around) && !isAssignment(around)) around = around.parent;
+  return isAssignment(around) && ts.isIdentifier(around.left) && around.left.text === node.text;
+}
+
+const isAssignment = (node: TS.Node): node is TS.BinaryExpression =>
+  ts.isBinaryExpression(node) &&
+  node.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
+  node.operatorToken.kind <= ts.SyntaxKind.LastAssignment;

@@ -1,13 +1,17 @@
 import type { ts as TS } from 'ts-morph';
+import type { Help } from '../../compiler/diag/diagnostic.js';
 import { spanOf } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
 import { binary, isBinaryOperator, logical, logicalNot, notMask, symbolicCall, unary } from './arithmetic.js';
 import { select } from './builtins/math.js';
+import { languageValue } from './builtins/table.js';
 import { VIEW_METHODS } from './builtins/views.js';
 import { evaluateCall } from './call.js';
 import { isNumeric, type Operand, typeLabels } from './convert.js';
 import { type Evaluator, textOf } from './evaluator.js';
+import { insteadOf } from './foreign-names.js';
 import { branch } from './join.js';
+import { didYouMean } from './names.js';
 import { propertyOf, unknownProperty } from './pattern.js';
 import { lookUp } from './resolve-name.js';
 import type { Scope } from './scope.js';
@@ -34,7 +38,10 @@ function dispatch(ev: Evaluator, node: TS.Expression, scope: Scope): Val {
   if (ts.isStringLiteralLike(node)) return { kind: 'str', value: node.text };
   if (ts.isBinaryExpression(node)) return binaryExpression(ev, node, scope);
   if (ts.isPrefixUnaryExpression(node)) return prefix(ev, node, scope);
-  if (ts.isCallExpression(node)) return evaluateCall(ev, node, scope);
+  if (ts.isCallExpression(node)) {
+    noOptional(ev, node);
+    return evaluateCall(ev, node, scope);
+  }
   if (ts.isPropertyAccessExpression(node)) return property(ev, node, scope);
   if (ts.isElementAccessExpression(node)) return element(ev, node, scope);
   if (ts.isConditionalExpression(node)) return conditional(ev, node, scope);
@@ -213,7 +220,18 @@ const TILE_PROPERTIES: Readonly<Record<string, string>> = {
   dtype: 'the dtype is that of the view the tile was loaded from: view.dtype',
 };
 
+/** `x?.y`: reported, and read as `x.y`. */
+function noOptional(ev: Evaluator, node: TS.Expression & { questionDotToken?: TS.Node | undefined }): void {
+  const token = node.questionDotToken;
+  if (token === undefined) return;
+  const newText = ts.isPropertyAccessExpression(node) ? '.' : '';
+  ev.error('LAC0103', token, 'kernels have no ?.: nothing in them is null', {
+    help: [{ text: newText === '' ? 'leave it away' : 'write .', edit: { span: spanOf(token), newText } }],
+  });
+}
+
 function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope): Val {
+  noOptional(ev, node);
   const from = evaluate(ev, node.expression, scope);
   const name = node.name.text;
   if (from.kind === 'poison') return POISON;
@@ -222,17 +240,41 @@ function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope
   if (from.kind === 'view') {
     if (name === 'dtype') return { kind: 'dtype', dtype: viewTypeOf(from).dtype };
     if (Object.hasOwn(VIEW_METHODS, name)) return { kind: 'method', self: from, name };
-    const help = [`views have ${Object.keys(VIEW_METHODS).join(', ')} and dtype`];
+    const meant = didYouMean(name, Object.keys(VIEW_METHODS));
+    const help =
+      name === 'shape' || name === 'size'
+        ? ['the dimensions of the arguments are among the sizes: the second parameter of the body']
+        : meant === undefined
+          ? [`views have ${Object.keys(VIEW_METHODS).join(', ')} and dtype`]
+          : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(node.name), newText: meant } }];
     return ev.error('LAC0110', node.name, `a view has no ${name}`, { help });
   }
   if (from.kind === 'arr' && name === 'length') return num(from.items.length);
   if (from.kind === 'arr' && name === 'map') return { kind: 'method', self: from, name };
   if (from.kind === 'kernel' && (name === 'with' || name === 'tune')) return { kind: 'method', self: from, name };
-  const hint = from.kind === 'tile' && Object.hasOwn(TILE_PROPERTIES, name) ? TILE_PROPERTIES[name] : undefined;
+  const hint = from.kind === 'tile' ? tileHint(node, name) : from.kind === 'arr' ? arrayHint(name) : undefined;
   return ev.error('LAC0110', node.name, `${describe(from)} has no ${name}`, { help: hint === undefined ? [] : [hint] });
 }
 
+/** Methods and properties that tiles of other languages have. */
+function tileHint(node: TS.PropertyAccessExpression, name: string): string | Help | undefined {
+  if (Object.hasOwn(TILE_PROPERTIES, name)) return TILE_PROPERTIES[name];
+  if (languageValue(name)?.kind === 'builtin')
+    return `functions, not methods: ${name}(${textOf(node.expression)}, ...)`;
+  return insteadOf(name, node);
+}
+
+const ARRAY_HINTS: Readonly<Record<string, string>> = {
+  includes: 'write the comparisons out: x === 32 || x === 64',
+  push: 'arrays are values: write [...list, item]',
+  concat: 'write [...a, ...b]',
+};
+const arrayHint = (name: string): string =>
+  (Object.hasOwn(ARRAY_HINTS, name) ? ARRAY_HINTS[name] : undefined) ??
+  'arrays have length and map; for (const x of list) walks over one';
+
 function element(ev: Evaluator, node: TS.ElementAccessExpression, scope: Scope): Val {
+  noOptional(ev, node);
   const from = operand(ev, node.expression, scope);
   if (from.val.kind === 'tile' || from.val.kind === 'view') return noSubscript(ev, node, from);
   const key = evaluate(ev, node.argumentExpression, scope);
@@ -242,8 +284,11 @@ function element(ev: Evaluator, node: TS.ElementAccessExpression, scope: Scope):
       from.val.items[key.value] ??
       ev.error('LAC0110', node, `there is no element ${key.value}: the array has ${from.val.items.length}`)
     );
-  if (from.val.kind === 'obj' && key.kind === 'str')
-    return propertyOf(from.val, key.value) ?? unknownProperty(ev, node.argumentExpression, key.value, from.val);
+  if (from.val.kind === 'obj' && (key.kind === 'str' || key.kind === 'num'))
+    return (
+      propertyOf(from.val, String(key.value)) ??
+      unknownProperty(ev, node.argumentExpression, String(key.value), from.val)
+    );
   if (key.kind === 'tile')
     return ev.error('LAC0113', node.argumentExpression, 'an index into an array must be known at compile time', {
       labels: typeLabels({ val: key, node: node.argumentExpression }),

@@ -147,7 +147,11 @@ class Join {
   #differ(a: Val, b: Val, message: string): void {
     const literals = a.kind === 'num' && b.kind === 'num';
     this.#ev.error(literals ? 'LAC0207' : 'LAC0210', this.#node, `${message}: ${describe(a)} and ${describe(b)}`, {
-      help: literals ? ['give one of them a dtype: cast(0, i32), cast(0, f32)'] : [],
+      help: literals
+        ? ['give one of them a dtype: cast(0, i32), cast(0, f32)']
+        : a.kind === 'none' || b.kind === 'none'
+          ? ['give it a value before the condition, or in both sides']
+          : [],
     });
   }
 }

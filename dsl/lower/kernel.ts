@@ -1,3 +1,4 @@
+import type { ts as TS } from 'ts-morph';
 import { Bug, type Diagnostic } from '../../compiler/diag/diagnostic.js';
 import { type Kernel, type Module, newBlock, newValue, type Param } from '../../compiler/ir/module.js';
 import { type DType, scalarType, type Type, viewType } from '../../compiler/ir/types.js';
@@ -9,7 +10,7 @@ import { evaluate } from './expression.js';
 import { bindPattern } from './pattern.js';
 import type { Frame } from './scope.js';
 import { runBody } from './statement.js';
-import { type NumVal, num, type ObjVal, POISON, tileOf, type Val } from './value.js';
+import { describe, type NumVal, num, type ObjVal, POISON, tileOf, type Val } from './value.js';
 
 /** One variant of a kernel. Values are needed for every dtype parameter, comptime dimension and knob. */
 export interface Specialisation {
@@ -85,8 +86,17 @@ function lowerBody(ev: Evaluator, decl: KernelDecl, spec: Specialisation, kernel
   ev.call(frame, () => {
     for (const [i, p] of fn.node.parameters.entries()) bindPattern(ev, scope, p.name, values[i] ?? POISON, 'const', p);
     const { body } = fn.node;
-    if (body !== undefined && ts.isBlock(body)) runBody(ev, body, scope);
-    else if (body !== undefined) evaluate(ev, body, scope);
+    if (body === undefined) return;
+    const result = ts.isBlock(body) ? runBody(ev, body, scope) : evaluate(ev, body, scope);
+    if (result.kind !== 'none' && result.kind !== 'poison') returnsNothing(ev, body, result);
+  });
+}
+
+function returnsNothing(ev: Evaluator, body: TS.Block | TS.Expression, result: Val): void {
+  const last = ts.isBlock(body) ? body.statements.find(ts.isReturnStatement) : undefined;
+  const at = ts.isBlock(body) ? (last?.expression ?? last) : body;
+  ev.error('LAC0103', at ?? body, `a kernel returns nothing, but its body gives ${describe(result)}`, {
+    help: ['declare an output, and write to it: y.store(origin, tile)'],
   });
 }
 

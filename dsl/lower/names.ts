@@ -29,6 +29,8 @@ export function didYouMean(name: string, known: Iterable<string>): string | unde
   for (const candidate of new Set(known)) {
     if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
     const d = candidate.toLowerCase() === name.toLowerCase() ? 0.5 : editDistance(name, candidate);
+    // Of names of one or two letters every other one is near.
+    if (name.length <= 2 && d !== 0.5 && (name.length === 1 || candidate.length !== 2)) continue;
     if (d < bestDistance && d < Math.max(name.length, 2)) [best, bestDistance] = [candidate, d];
   }
   return best;

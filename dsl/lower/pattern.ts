@@ -30,7 +30,22 @@ export function bindPattern(
 
 function declare(scope: Scope, name: TS.Identifier, value: Val, kind: Cell['kind']): void {
   if (value.kind === 'tile' || value.kind === 'view') value.v.hint ??= name.text;
-  scope.cells.set(name.text, { name: name.text, kind, value, declared: spanOf(name) });
+  const as = declaredAs(name);
+  scope.cells.set(name.text, {
+    name: name.text,
+    kind,
+    value,
+    declared: spanOf(name),
+    ...(as === undefined ? {} : { as }),
+  });
+}
+
+/** What declares a name that is no variable: the head of a loop, or a list of parameters. */
+function declaredAs(name: TS.Identifier): Cell['as'] {
+  let at: TS.Node = name.parent;
+  while (ts.isBindingElement(at) || ts.isObjectBindingPattern(at) || ts.isArrayBindingPattern(at)) at = at.parent;
+  if (ts.isParameter(at)) return 'parameter';
+  return ts.isVariableDeclaration(at) && ts.isForOfStatement(at.parent.parent) ? 'index' : undefined;
 }
 
 function poisonAll(scope: Scope, name: TS.BindingName, kind: Cell['kind']): void {
@@ -45,13 +60,20 @@ function bindProperty(
   kind: Cell['kind'],
 ): void {
   const key = e.propertyName ?? e.name;
+  if (e.dotDotDotToken !== undefined && from.kind === 'obj') {
+    const siblings = (e.parent as TS.ObjectBindingPattern).elements;
+    const taken = new Set(siblings.map((x) => (x.propertyName ?? x.name).getText()));
+    const props = new Map([...from.props].filter(([name]) => !taken.has(name)));
+    bindPattern(ev, scope, e.name, { ...from, props }, kind, e);
+    return;
+  }
   if (e.dotDotDotToken !== undefined || !(ts.isIdentifier(key) || ts.isStringLiteral(key))) {
     ev.error('LAC0103', e, 'only plain names can be taken out of an object', { help: ['write { a, b: c, d = 1 }'] });
     poisonAll(scope, e.name, kind);
     return;
   }
   const found = propertyOf(from, key.text);
-  const val = found ?? (e.initializer ? NONE : unknownProperty(ev, key, key.text, from));
+  const val = found ?? (e.initializer ? NONE : unknownProperty(ev, key, key.text, from, e.propertyName === undefined));
   bindPattern(ev, scope, e.name, withDefault(ev, scope, e, val), kind, e);
 }
 
@@ -82,13 +104,19 @@ export function propertyOf(val: Val, name: string): Val | undefined {
   return typeof value === 'function' ? value() : value;
 }
 
-export function unknownProperty(ev: Evaluator, at: TS.Node, name: string, from: Val): Val {
+/** `declares`: the name is also that of the variable it is taken into, which keeps it. */
+export function unknownProperty(ev: Evaluator, at: TS.Node, name: string, from: Val, declares = false): Val {
   const names = from.kind === 'namespace' ? from.names() : from.kind === 'obj' ? [...from.props.keys()] : [];
   const meant = didYouMean(name, names);
   const help =
     meant === undefined
       ? listed(names)
-      : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(at), newText: meant } }];
+      : [
+          {
+            text: `did you mean ${meant}?`,
+            edit: { span: spanOf(at), newText: declares ? `${meant}: ${name}` : meant },
+          },
+        ];
   const declared = from.kind === 'obj' && from.what !== undefined;
   return ev.error(
     declared ? 'LAC0305' : 'LAC0110',

@@ -8,6 +8,7 @@ import { MATH_CONSTANTS, MATH_FUNCTIONS } from './builtins/fold.js';
 import { languageNames, languageValue } from './builtins/table.js';
 import type { Evaluator } from './evaluator.js';
 import { evaluate } from './expression.js';
+import { insteadOf, withoutPrefix } from './foreign-names.js';
 import { didYouMean } from './names.js';
 import { bindPattern } from './pattern.js';
 import { rootFrame, Scope } from './scope.js';
@@ -61,6 +62,8 @@ function importHelp(module: SourceModule, name: string): string | Help {
 function unknownName(ev: Evaluator, node: TS.Identifier, scope: Scope): Val {
   if (languageValue(node.text) !== undefined)
     return ev.error('LAC0104', node, `${node.text} is not imported`, { help: [importHelp(scope.module, node.text)] });
+  const foreign = withoutPrefix(node) ?? insteadOf(node.text, node);
+  if (foreign !== undefined) return ev.error('LAC0104', node, `there is no ${node.text} here`, { help: [foreign] });
   const meant = didYouMean(node.text, [...scope.names(), ...scope.module.bindings.keys(), ...languageNames()]);
   return ev.error('LAC0104', node, `there is no ${node.text} here`, {
     help: meant === undefined ? [] : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(node), newText: meant } }],
@@ -94,6 +97,8 @@ function bindingValue(ev: Evaluator, module: SourceModule, name: string, binding
       return ev.error('LAC0106', at, `${name} is a module variable, which may change`, { help: ['make it a const'] });
     case 'function':
       return { kind: 'fn', node: binding.node, scope: new Scope(module, null, rootFrame), name };
+    case 'expression':
+      return ev.atModuleLevel(() => evaluate(ev, binding.node, new Scope(module, null, rootFrame)));
     case 'import':
       return importedValue(ev, module, binding.specifier, binding.imported, binding.node);
     case 'other':
@@ -127,13 +132,15 @@ function namespaceOf(ev: Evaluator, target: SourceModule | 'lac', specifier: str
     kind: 'namespace',
     name: specifier,
     names: () => [...target.exports.keys()],
-    get: (name) => (target.exports.has(name) ? exportedValue(ev, target, name, node) : undefined),
+    get: (name) => valueIn(ev, target, name, node),
   };
 }
 
 /** What a file exports under a name, through re-exports. */
 export function exportedValue(ev: Evaluator, module: SourceModule, name: string, node: TS.Node): Val {
   const exported: Exported | undefined = module.exports.get(name);
+  const found = exported === undefined ? throughAll(ev, module, name, node) : undefined;
+  if (found !== undefined) return found;
   if (exported === undefined)
     return notExported(ev, node, name, module.path.replace(/.*[\\/]/, ''), module.exports.keys());
   if (exported.kind === 'local')
@@ -147,6 +154,26 @@ export function exportedValue(ev: Evaluator, module: SourceModule, name: string,
     module.open.delete(key);
   }
 }
+
+/** What `export * from` gives under a name. */
+function throughAll(ev: Evaluator, module: SourceModule, name: string, node: TS.Node): Val | undefined {
+  if (name === 'default' || module.open.has(`export * ${name}`)) return undefined;
+  module.open.add(`export * ${name}`);
+  try {
+    for (const specifier of module.all) {
+      const target = ev.project.resolve(module, specifier.text, specifier, ev.findings);
+      if (target === null) return POISON;
+      const value = target === 'lac' ? languageValue(name) : valueIn(ev, target, name, node);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  } finally {
+    module.open.delete(`export * ${name}`);
+  }
+}
+
+const valueIn = (ev: Evaluator, module: SourceModule, name: string, node: TS.Node): Val | undefined =>
+  module.exports.has(name) ? exportedValue(ev, module, name, node) : throughAll(ev, module, name, node);
 
 function notExported(ev: Evaluator, node: TS.Node, name: string, from: string, names: Iterable<string>): Val {
   const meant = didYouMean(name, names);

@@ -157,9 +157,16 @@ function assign(ev: Evaluator, target: TS.Expression, val: Val, scope: Scope, at
     return;
   }
   if (!ts.isIdentifier(target)) {
-    ev.error('LAC0107', target, `${textOf(target)} cannot be assigned`, {
-      help: ['tiles, arrays and objects are values: assign a let variable'],
-    });
+    const { kind } = ts.isElementAccessExpression(target) ? evaluate(ev, target.expression, scope) : NONE;
+    if (kind === 'poison') return;
+    const text = ts.isElementAccessExpression(target) ? textOf(target.expression) : '';
+    const help =
+      kind === 'view'
+        ? `${text}.store(origin, tile) writes a tile of it`
+        : kind === 'tile'
+          ? `choose lanes by a mask of positions: where(iota(C) === 0, value, ${text})`
+          : 'tiles, arrays and objects are values: assign a let variable';
+    ev.error('LAC0107', target, `${textOf(target)} cannot be assigned`, { help: [help] });
     return;
   }
   const found = scope.find(target.text);
@@ -173,9 +180,11 @@ function assign(ev: Evaluator, target: TS.Expression, val: Val, scope: Scope, at
     return;
   }
   if (found.cell.kind === 'const') {
-    ev.error('LAC0107', target, `${target.text} is a const`, {
+    const { as } = found.cell;
+    const what = as === undefined ? 'a const' : as === 'index' ? 'the index of a loop' : 'an argument of the kernel';
+    ev.error('LAC0107', target, `${target.text} is ${what}`, {
       labels: [{ span: found.cell.declared, text: 'declared here' }],
-      help: ['declare it with let'],
+      help: [as === undefined ? 'declare it with let' : `let own = ${target.text}; and assign that`],
     });
     return;
   }

@@ -155,6 +155,8 @@ export interface Cell {
   readonly kind: 'const' | 'let' | 'param';
   value: Val;
   readonly declared: Span;
+  /** What declares it, where that is no `const` or `let` of its own. */
+  readonly as?: 'index' | 'parameter';
   /** The last assignment, for messages. */
   assigned?: Span;
 }

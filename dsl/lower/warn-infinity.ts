@@ -58,7 +58,9 @@ class InfinityFlow {
       if (op.regions.length > 0)
         this.#sources.set(
           result,
-          yields.flatMap((y) => y[i] ?? []),
+          op.name === 'if'
+            ? this.#selected([op.operands[0], yields[0]?.[i], yields[1]?.[i]])
+            : yields.flatMap((y) => y[i] ?? []),
         );
     if (op.name !== 'for') return;
     const carried = op.regions[0]?.args.slice(1) ?? [];
@@ -88,13 +90,12 @@ class InfinityFlow {
     if (op.name === 'const') return op.attrs.value === Number.NEGATIVE_INFINITY;
     if (op.name === 'load') return op.attrs.pad === Number.NEGATIVE_INFINITY;
     if (op.name === 'max') return op.operands.every((x) => this.mayBe(x));
-    if (op.name === 'select') return this.#selected(op).some((x) => this.mayBe(x));
+    if (op.name === 'select') return this.#selected(op.operands).some((x) => this.mayBe(x));
     return PASSES_ON.has(op.name) && op.operands.some((x) => this.mayBe(x));
   }
 
-  /** Arms that can carry it: in where(m === -Infinity, 0, m) the arm m cannot. */
-  #selected(op: Op): Value[] {
-    const [mask, yes, no] = op.operands;
+  /** Arms that can carry it, of a mask and two arms: in where(m === -Infinity, 0, m) the arm m cannot. */
+  #selected([mask, yes, no]: readonly (Value | undefined)[]): Value[] {
     if (mask === undefined || yes === undefined || no === undefined) return [];
     const cmp = producer(origin(mask)) as AnyOp | undefined;
     if (cmp?.name !== 'cmp') return [yes, no];

@@ -7,6 +7,8 @@ export type Binding =
   | { readonly kind: 'const'; readonly node: TS.VariableDeclaration }
   | { readonly kind: 'let'; readonly node: TS.VariableDeclaration }
   | { readonly kind: 'function'; readonly node: TS.FunctionDeclaration }
+  /** `export default expression`, under the name `default`. */
+  | { readonly kind: 'expression'; readonly node: TS.Expression }
   /** `imported` is '*' for a namespace. */
   | { readonly kind: 'import'; readonly specifier: string; readonly imported: string; readonly node: TS.Node }
   | { readonly kind: 'other'; readonly what: string; readonly node: TS.Node };
@@ -22,6 +24,8 @@ export interface SourceModule {
   readonly source: TS.SourceFile;
   readonly bindings: ReadonlyMap<string, Binding>;
   readonly exports: ReadonlyMap<string, Exported>;
+  /** `export * from`. */
+  readonly all: readonly TS.StringLiteral[];
   /** Values of module constants that were asked for. */
   readonly values: Map<string, Val>;
   /** Constants whose value is being computed: meeting one again is a cycle. */
@@ -35,21 +39,37 @@ export function moduleOf(path: string, text: string, source: TS.SourceFile): Sou
     bind(statement, bindings);
     collectExports(statement, exports);
   }
-  return { path, text, source, bindings, exports, values: new Map(), open: new Set() };
+  const all = source.statements.flatMap((s) => exportAll(s) ?? []);
+  return { path, text, source, bindings, exports, all, values: new Map(), open: new Set() };
 }
 
 export const isExported = (node: TS.Node): boolean =>
   ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.ExportKeyword);
 
+function exportAll(s: TS.Statement): TS.StringLiteral | undefined {
+  if (!ts.isExportDeclaration(s) || s.isTypeOnly || s.exportClause !== undefined) return undefined;
+  return s.moduleSpecifier !== undefined && ts.isStringLiteral(s.moduleSpecifier) ? s.moduleSpecifier : undefined;
+}
+
+const isDefault = (node: TS.Node): boolean =>
+  ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.DefaultKeyword);
+
 function bind(statement: TS.Statement, into: Map<string, Binding>): void {
   if (ts.isImportDeclaration(statement)) bindImport(statement, into);
-  else if (ts.isFunctionDeclaration(statement) && statement.name !== undefined)
-    into.set(statement.name.text, { kind: 'function', node: statement });
+  else if (ts.isFunctionDeclaration(statement)) bindFunction(statement, into);
+  else if (ts.isExportAssignment(statement) && statement.isExportEquals !== true)
+    into.set('default', { kind: 'expression', node: statement.expression });
   else if (ts.isVariableStatement(statement)) bindVariables(statement.declarationList, into);
   else if (ts.isClassDeclaration(statement) || ts.isEnumDeclaration(statement)) {
     const what = ts.isClassDeclaration(statement) ? 'class' : 'enum';
     if (statement.name !== undefined) into.set(statement.name.text, { kind: 'other', what, node: statement });
   }
+}
+
+/** Of overloads, the one with the body; a default export may have no name. */
+function bindFunction(node: TS.FunctionDeclaration, into: Map<string, Binding>): void {
+  const name = node.name?.text ?? 'default';
+  if (node.body !== undefined || !into.has(name)) into.set(name, { kind: 'function', node });
 }
 
 function bindVariables(list: TS.VariableDeclarationList, into: Map<string, Binding>): void {
@@ -80,14 +100,23 @@ function collectExports(statement: TS.Statement, into: Map<string, Exported>): v
   if (ts.isVariableStatement(statement) && isExported(statement))
     for (const d of statement.declarationList.declarations)
       for (const name of boundNames(d.name)) into.set(name, { kind: 'local', name, node: d });
-  else if (ts.isFunctionDeclaration(statement) && isExported(statement) && statement.name !== undefined)
-    into.set(statement.name.text, { kind: 'local', name: statement.name.text, node: statement });
+  else if (ts.isFunctionDeclaration(statement) && isExported(statement)) {
+    const name = statement.name?.text ?? 'default';
+    into.set(isDefault(statement) ? 'default' : name, { kind: 'local', name, node: statement });
+  } else if (ts.isExportAssignment(statement) && statement.isExportEquals !== true)
+    into.set('default', { kind: 'local', name: 'default', node: statement });
   else if (ts.isExportDeclaration(statement) && !statement.isTypeOnly) exportList(statement, into);
 }
 
 function exportList(node: TS.ExportDeclaration, into: Map<string, Exported>): void {
-  if (node.exportClause === undefined || !ts.isNamedExports(node.exportClause)) return;
   const from = node.moduleSpecifier;
+  if (node.exportClause === undefined) return;
+  if (!ts.isNamedExports(node.exportClause)) {
+    const { name } = node.exportClause;
+    if (from !== undefined && ts.isStringLiteral(from))
+      into.set(name.text, { kind: 'from', specifier: from.text, name: '*', node: name });
+    return;
+  }
   for (const e of node.exportClause.elements) {
     if (e.isTypeOnly) continue;
     const name = e.propertyName?.text ?? e.name.text;

@@ -1,5 +1,6 @@
 import type { ts as TS } from 'ts-morph';
 import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
+import { duplicateNames } from './duplicates.js';
 import { ts } from './typescript.js';
 
 /** Largest source file that is read, in bytes. */
@@ -27,7 +28,9 @@ export function parseFile(file: string, text: string): Parsed {
     return failed(diagnostic('LAC0101', ts.flattenDiagnosticMessageText(error.messageText, ' '), span));
   }
   const at = tooDeep(source);
-  return at === null ? { source, diagnostics: [] } : failed(nested(file, at));
+  if (at !== null) return failed(nested(file, at));
+  const duplicate = duplicateNames(source);
+  return duplicate === null ? { source, diagnostics: [] } : failed(duplicate);
 }
 
 const failed = (d: Diagnostic): Parsed => ({ source: null, diagnostics: [d] });

@@ -39,9 +39,7 @@ export function readKernels(project: SourceProject, module: SourceModule): ReadR
     );
     if (!isUsed(module, name)) notExported(findings, b.node, name);
   }
-  for (const s of module.source.statements)
-    if (ts.isExpressionStatement(s) && isDeclaration(module, bare(s.expression)))
-      notExported(findings, s.expression, null);
+  hiddenKernels(module, findings);
   return { kernels, unexported, diagnostics: findings.list };
 }
 
@@ -59,17 +57,46 @@ function guarded(findings: Findings, run: () => Val): Val {
   }
 }
 
-function notExported(findings: Findings, node: TS.Node, name: string | null): void {
-  const at =
-    name === null
-      ? { ...spanOf(node), end: spanOf(node).start + 'kernel'.length }
-      : spanOf((node as TS.VariableDeclaration).name);
-  findings.add(
-    diagnostic('LAC0308', `${name ?? 'this kernel'} is not exported, so nothing can compile it`, at, {
-      severity: 'warning',
-      help: [`write export const ${name ?? 'name'} = kernel(...)`],
-    }),
-  );
+function notExported(findings: Findings, node: TS.VariableDeclaration, name: string): void {
+  const message = `${name} is not exported, so nothing can compile it`;
+  const help = [`write export const ${name} = kernel(...)`];
+  findings.add(diagnostic('LAC0308', message, spanOf(node.name), { severity: 'warning', help }));
+}
+
+/** Declarations that no exported constant holds: in functions and objects, in `let`, as statements and default exports. */
+function hiddenKernels(module: SourceModule, findings: Findings): void {
+  const visit = (node: TS.Node): void => {
+    if (ts.isCallExpression(node) && isDeclaration(module, node)) {
+      const why = hiddenBy(node);
+      if (why !== null) hidden(findings, node, why);
+      return;
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(module.source);
+}
+
+/** Why the compiler does not find a declaration; null where a top-level constant has it. */
+function hiddenBy(call: TS.CallExpression): string | null {
+  let node: TS.Node = call.parent;
+  while (ts.isExpression(node) && bare(node) === call) node = node.parent;
+  if (ts.isExpressionStatement(node) && ts.isSourceFile(node.parent)) return 'has no name';
+  if (ts.isExportAssignment(node)) return 'has no name: it is the default export';
+  for (let around: TS.Node = node; !ts.isSourceFile(around); around = around.parent)
+    if (ts.isFunctionLike(around)) return 'is made inside a function';
+  if (!ts.isVariableDeclaration(node)) return 'is part of a larger expression';
+  const list = node.parent;
+  if (!ts.isVariableDeclarationList(list) || !ts.isSourceFile(list.parent.parent)) return 'is made inside a block';
+  if (!ts.isIdentifier(node.name)) return 'is part of a pattern';
+  return (list.flags & ts.NodeFlags.Const) === 0 ? 'may change: it is no const' : null;
+}
+
+function hidden(findings: Findings, call: TS.CallExpression, why: string): void {
+  const help = [
+    'write export const name = kernel(...) at the top level; sizes that differ are comptime dimensions, knobs or options',
+  ];
+  const message = `this kernel ${why}, so nothing can compile it`;
+  findings.add(diagnostic('LAC0308', message, spanOf(call.expression), { severity: 'warning', help }));
 }
 
 /** Whether a name's initialiser is `kernel(...)`, `plan(...)`, a kernel's `.with(...)`, or another such name. */

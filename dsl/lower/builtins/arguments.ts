@@ -1,8 +1,11 @@
 import type { ts } from 'ts-morph';
+import type { Help } from '../../../compiler/diag/diagnostic.js';
 import { LIMITS } from '../../../compiler/ir/limits.js';
-import { type DType, sizeOf } from '../../../compiler/ir/types.js';
+import type { AnyOp } from '../../../compiler/ir/module.js';
+import { DTYPES, type DType, sizeOf } from '../../../compiler/ir/types.js';
+import { spanOf } from '../../read/diagnostics.js';
 import { isNumeric, type Joined, type Numeric, type Operand, typeLabels } from '../convert.js';
-import type { Evaluator } from '../evaluator.js';
+import { type Evaluator, textOf } from '../evaluator.js';
 import { didYouMean } from '../names.js';
 import { describe, type NumVal, rankOf, type TileVal, type Val } from '../value.js';
 
@@ -25,7 +28,7 @@ export const isGiven = (o: Operand): boolean => o.val.kind !== 'none';
 export const LOAD_FIRST = 'load a tile of it: view.load(origin, shape)';
 
 /** Reports an argument of the wrong kind, unless it stands for something already reported. */
-export function wrong(call: Call, o: Operand, needs: string, help: readonly string[] = []): null {
+export function wrong(call: Call, o: Operand, needs: string, help: readonly (string | Help)[] = []): null {
   if (o.val.kind !== 'poison')
     call.ev.error('LAC0222', o.node, `${call.name} needs ${needs} here, not ${describe(o.val)}`, {
       help: help.length > 0 || o.val.kind !== 'view' ? help : [LOAD_FIRST],
@@ -49,10 +52,20 @@ export function constantOf(call: Call, o: Operand, what: string): NumVal | null 
   if (o.val.kind === 'tile')
     call.ev.error('LAC0113', o.node, `${what} must be known at compile time`, {
       labels: typeLabels(o),
-      help: ['use literals, Const values (block sizes, comptime dimensions) and arithmetic on them'],
+      help: [
+        dimensionHelp(o.val) ?? 'use literals, Const values (block sizes, comptime dimensions) and arithmetic on them',
+      ],
     });
   else wrong(call, o, 'a compile-time number');
   return null;
+}
+
+/** A dimension known at launch, where a size known at compile time is needed. */
+function dimensionHelp({ v }: TileVal): string | undefined {
+  const op = v.def.kind === 'op' ? (v.def as AnyOp) : undefined;
+  if (op?.name !== 'dim') return undefined;
+  const { name } = op.attrs;
+  return `${name} is known at launch: name it in comptime: ['${name}'], or walk it in blocks, for (const n of range(0, ${name}, C))`;
 }
 
 export function axisArg(call: Call, i: number, rank: number): number | null {
@@ -67,6 +80,14 @@ export function axisArg(call: Call, i: number, rank: number): number | null {
   if (Number.isInteger(axis.value) && axis.value >= 0 && axis.value < rank) return axis.value;
   call.ev.error('LAC0213', o.node, `there is no axis ${axis.value}: the value has rank ${rank}`, {
     labels: typeLabels(arg(call, 0)),
+    help:
+      axis.value < 0 && rank + axis.value >= 0
+        ? [{ text: 'axes count from 0', edit: { span: spanOf(o.node), newText: String(rank + axis.value) } }]
+        : [
+            rank === 0
+              ? 'it is one value: there is nothing to fold'
+              : `its axes are ${[0, 1, 2].slice(0, rank).join(', ')}`,
+          ],
   });
   return null;
 }
@@ -82,11 +103,22 @@ export function dtypeArg(call: Call, i: number): DType | null {
     });
     return null;
   }
-  if (o.val.kind !== 'poison')
-    call.ev.error('LAC0220', o.node, `${call.name} needs a dtype here, not ${describe(o.val)}`, {
-      help: ['write f32, f16, bf16, i32, u32 or a dtype parameter, without quotes'],
-    });
+  notDType(call, o);
   return null;
+}
+
+/** Reports what stands where a dtype is needed. */
+export function notDType(call: Call, { val, node }: Operand): void {
+  if (val.kind === 'poison') return;
+  const quoted = val.kind === 'str' ? DTYPES.find((d) => d === val.value && d !== 'i1') : undefined;
+  const list = val.kind === 'arr' && val.items.every((v) => v.kind === 'dtype');
+  const help: string | Help =
+    quoted !== undefined
+      ? { text: 'write it without quotes', edit: { span: spanOf(node), newText: quoted } }
+      : list
+        ? `a choice of dtypes is a dtype parameter: const T = dtypes('T', ${textOf(node).replace(/^\[|\]$/g, '')})`
+        : 'write f32, f16, bf16, i32, u32 or a dtype parameter, without quotes';
+  call.ev.error('LAC0220', node, `${call.name} needs a dtype here, not ${describe(val)}`, { help: [help] });
 }
 
 /** An extent: a whole compile-time number >= 1. */
@@ -101,7 +133,7 @@ export function extentOf(call: Call, o: Operand): NumVal | null {
 /** `[BM, BN]`: rank 0 to 3. */
 export function shapeArg(call: Call, i: number): Joined | null {
   const o = arg(call, i);
-  if (o.val.kind !== 'arr') return wrong(call, o, 'a shape, as [BM, BN]');
+  if (o.val.kind !== 'arr') return wrong(call, o, 'a shape, as [BM, BN]', bracketHelp(o));
   const extents = o.val.items.map((val, j) => extentOf(call, { val, node: elementNode(o.node, j) }));
   const shape: number[] = [];
   const dims: string[] = [];
@@ -116,20 +148,40 @@ export function shapeArg(call: Call, i: number): Joined | null {
   return null;
 }
 
+/** `BM` where `[BM]` is meant. */
+export function bracketHelp({ val, node }: Operand): Help[] {
+  const isNumber = (val.kind === 'num' && val.value >= 1) || (val.kind === 'tile' && rankOf(val) === 0);
+  return isNumber
+    ? [{ text: 'write it in brackets', edit: { span: spanOf(node), newText: `[${textOf(node, 400)}]` } }]
+    : [];
+}
+
 /** Element j of an array literal; the node itself where it is none. */
 export function elementNode(node: ts.Node, j: number): ts.Node {
   return ('elements' in node ? (node.elements as ts.NodeArray<ts.Node>)[j] : undefined) ?? node;
 }
 
-/** The node of a property of an object literal; undefined where the literal is elsewhere. */
-export function propertyNode(node: ts.Node, name: string): ts.Node | undefined {
+function property(node: ts.Node, name: string): ts.ObjectLiteralElementLike | undefined {
   if (!('properties' in node)) return undefined;
-  const p = (node.properties as ts.NodeArray<ts.ObjectLiteralElementLike>).find((e) => e.name?.getText() === name);
-  return p === undefined
-    ? undefined
-    : 'initializer' in p && p.initializer !== undefined
-      ? (p.initializer as ts.Node)
-      : p;
+  return (node.properties as ts.NodeArray<ts.ObjectLiteralElementLike>).find((e) => e.name?.getText() === name);
+}
+
+/** The value of a property of an object literal; undefined where the literal is elsewhere. */
+export function propertyNode(node: ts.Node, name: string): ts.Node | undefined {
+  const p = property(node, name);
+  return p !== undefined && 'initializer' in p && p.initializer !== undefined ? (p.initializer as ts.Node) : p;
+}
+
+/** The name of a property of an object literal; undefined where the literal is elsewhere. */
+export const nameNode = (node: ts.Node, name: string): ts.Node | undefined => property(node, name)?.name;
+
+/** Another name for a property: an edit, unless `{ name }` stands for name and value at once. */
+export function renameHelp(node: ts.Node, name: string, meant: string): Help {
+  const at = nameNode(node, name);
+  const text = `did you mean ${meant}?`;
+  return at === undefined || at.parent === propertyNode(node, name)
+    ? { text }
+    : { text, edit: { span: spanOf(at), newText: meant } };
 }
 
 /** Names and kinds of an options object; the values are read with `options.get`. */
@@ -143,7 +195,7 @@ export function optionsArg(call: Call, i: number, kinds: OptionKinds): ReadonlyM
   const found = new Map<string, Val>();
   for (const [name, value] of o.val.props) {
     const val = typeof value === 'function' ? value() : value;
-    if (!checkOption(call, propertyNode(o.node, name) ?? o.node, name, val, kinds)) return null;
+    if (!checkOption(call, o.node, name, val, kinds)) return null;
     if (val.kind !== 'none') found.set(name, val);
   }
   return found;
@@ -152,13 +204,17 @@ export function optionsArg(call: Call, i: number, kinds: OptionKinds): ReadonlyM
 function checkOption(call: Call, node: ts.Node, name: string, val: Val, kinds: OptionKinds): boolean {
   const allowed = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (allowed === undefined) {
-    const meant = didYouMean(name, Object.keys(kinds));
-    const help = meant ? [`did you mean ${meant}?`] : [`options: ${Object.keys(kinds).join(', ') || 'none'}`];
-    call.ev.error('LAC0110', node, `${call.name} has no option ${name}`, { help });
+    const meant = Object.hasOwn(kinds, 'pad') && name === 'other' ? 'pad' : didYouMean(name, Object.keys(kinds));
+    const help = meant ? [renameHelp(node, name, meant)] : [`options: ${Object.keys(kinds).join(', ') || 'none'}`];
+    call.ev.error('LAC0110', nameNode(node, name) ?? node, `${call.name} has no option ${name}`, { help });
     return false;
   }
   if (val.kind === 'poison') return false;
   if (val.kind === 'none' || allowed.includes(val.kind)) return true;
-  call.ev.error('LAC0222', node, `the option ${name} of ${call.name} cannot be ${describe(val)}`);
+  call.ev.error(
+    'LAC0222',
+    propertyNode(node, name) ?? node,
+    `the option ${name} of ${call.name} cannot be ${describe(val)}`,
+  );
   return false;
 }

@@ -1,6 +1,6 @@
 import { isFloat, sameShape, tileType } from '../../../compiler/ir/types.js';
 import { spanOf } from '../../read/diagnostics.js';
-import { type Operand, typeLabels } from '../convert.js';
+import { type Operand, transposeHelp, typeLabels } from '../convert.js';
 import { textOf } from '../evaluator.js';
 import { describe, POISON, rankOf, shapeText, type TileVal, tileOf, tileTypeOf, type Val } from '../value.js';
 import { arg, type Call, optionsArg, tileArg } from './arguments.js';
@@ -62,14 +62,16 @@ function operandsFit(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): bool
 }
 
 function innerDiffers(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): false {
-  const y = tileTypeOf(b.val);
-  const fitsTransposed = tileTypeOf(a.val).shape[1] === y.shape[1];
-  const edit = { span: spanOf(b.node), newText: `trans(${textOf(b.node, 400)})` };
+  const [x, y] = [tileTypeOf(a.val).shape, tileTypeOf(b.val).shape];
   call.ev.error('LAC0211', call.node, `dot needs equal inner extents: ${describe(a.val)} by ${describe(b.val)}`, {
     labels: typeLabels(a, b),
-    help: fitsTransposed
-      ? [{ text: 'transpose the right operand', edit }]
-      : ['columns of the left operand = rows of the right one'],
+    help: [
+      x[1] === y[1]
+        ? transposeHelp(b.node, 'the right operand')
+        : x[0] === y[0]
+          ? transposeHelp(a.node, 'the left operand')
+          : 'columns of the left operand = rows of the right one',
+    ],
   });
   return false;
 }
@@ -85,6 +87,7 @@ function accumulatorFits(
   const needs = `tile<${shapeText(shape, dims)} x ${tileType('f32', shape).dtype}>`;
   call.ev.error('LAC0211', acc.node, `the accumulator must be ${needs}, not ${describe(acc.val)}`, {
     labels: typeLabels(acc),
+    help: [`start it as zeros([${dims.join(', ')}], f32)`],
   });
   return false;
 }

@@ -1,7 +1,18 @@
 import { isInt, scalarType, sizeOf, tileType } from '../../../compiler/ir/types.js';
 import { fits, typeLabels } from '../convert.js';
 import { describe, num, POISON, rankOf, type TileVal, tileOf, tileTypeOf, type Val } from '../value.js';
-import { arg, axisArg, type Call, dtypeArg, extentOf, optionsArg, shapeArg, tileArg, wrong } from './arguments.js';
+import {
+  arg,
+  axisArg,
+  type Call,
+  dtypeArg,
+  extentOf,
+  optionsArg,
+  propertyNode,
+  shapeArg,
+  tileArg,
+  wrong,
+} from './arguments.js';
 import { evaluateCast } from './fold.js';
 
 export function zeros(call: Call): Val {
@@ -46,10 +57,11 @@ export function range(call: Call): Val {
   const values = bounds.map((o) => bound(call, o));
   const [a, b, c] = values;
   if (options === null || values.some((v) => v === null) || a == null) return POISON;
+  if (!stagesFit(call, last, options.get('stages'))) return POISON;
   const step = c ?? num(1);
   if (step.kind === 'num' && step.value <= 0)
     return call.ev.error('LAC0223', arg(call, 2).node, `the step of a range is positive, not ${step.value}`, {
-      help: ['for descending order: range(begin, end, step, { reverse: true })'],
+      help: step.value === 0 ? [] : ['for descending order: range(begin, end, step, { reverse: true })'],
     });
   const [stages, unroll, reverse] = [options.get('stages'), options.get('unroll'), options.get('reverse')];
   return {
@@ -63,9 +75,19 @@ export function range(call: Call): Val {
   };
 }
 
+function stagesFit(call: Call, last: number, stages: Val | undefined): boolean {
+  if (stages?.kind !== 'num' || (Number.isInteger(stages.value) && stages.value >= 1)) return true;
+  const { node } = arg(call, last);
+  call.ev.error('LAC0222', propertyNode(node, 'stages') ?? node, `stages is a whole number >= 1, not ${stages.value}`);
+  return false;
+}
+
 function bound(call: Call, o: Call['args'][number]) {
   const v = o.val;
-  if (v.kind === 'num') return fits(call.ev, o.node, v.value, 'i32') ? v : null;
+  if (v.kind === 'num')
+    return fits(call.ev, o.node, v.value, 'i32', 'a range counts whole numbers: range(n), and i * 0.1 in the loop')
+      ? v
+      : null;
   if (v.kind !== 'tile' || rankOf(v) !== 0) return wrong(call, o, 'an integer scalar');
   if (tileTypeOf(v).dtype === 'i32') return v;
   call.ev.error('LAC0216', o.node, `the bounds of a range are i32 scalars, not ${describe(v)}`, {

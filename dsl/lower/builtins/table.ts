@@ -9,6 +9,8 @@ import { bitcast, cast, expand, extent, full, iota, range, reshape, trans, zeros
 export interface Builtin {
   readonly min: number;
   readonly max: number;
+  /** How it is called, for messages. */
+  readonly usage: string;
   readonly run: (call: Call) => Val;
 }
 
@@ -17,51 +19,51 @@ const notBuilt =
   (call: Call): Val =>
     call.ev.error('LAC0102', call.node, `${call.name} is declared but not built yet`, { help: [instead] });
 
-const of = (min: number, max: number, run: Builtin['run']): Builtin => ({ min, max, run });
+const of = (min: number, max: number, run: Builtin['run'], usage: string): Builtin => ({ min, max, run, usage });
 
 /** Every function of the language. */
 export const BUILTINS: Readonly<Record<string, Builtin>> = {
-  zeros: of(2, 2, zeros),
-  full: of(3, 3, full),
-  iota: of(1, 1, iota),
-  range: of(1, 4, range),
-  col: of(1, 1, (c) => expand(c, 1)),
-  row: of(1, 1, (c) => expand(c, 0)),
-  extent: of(2, 2, extent),
-  expand: of(2, 2, (c) => expand(c)),
-  reshape: of(2, 2, reshape),
-  trans: of(1, 1, trans),
-  cast: of(2, 2, cast),
-  bitcast: of(2, 2, bitcast),
-  dot: of(2, 4, dot),
-  sum: of(2, 2, (c) => reduce(c, 'sum')),
-  max: of(2, 2, (c) => reduce(c, 'max')),
-  min: of(2, 2, (c) => reduce(c, 'min')),
-  argmax: of(2, 2, (c) => reduce(c, 'argmax')),
-  argmin: of(2, 2, (c) => reduce(c, 'argmin')),
-  cumsum: of(2, 3, cumsum),
-  maximum: of(2, 2, (c) => extremum(c, 'max')),
-  minimum: of(2, 2, (c) => extremum(c, 'min')),
-  where: of(3, 3, where),
-  cdiv: of(2, 2, (c) => quotient(c, 'cdiv')),
-  idiv: of(2, 2, (c) => quotient(c, 'idiv')),
-  mulhi: of(2, 2, mulhi),
-  ...Object.fromEntries(UNARY_NAMES.map((name) => [name, of(1, 1, (c: Call) => unaryMath(c, name))])),
+  zeros: of(2, 2, zeros, 'zeros(shape, dtype), as zeros([BM, BN], f32)'),
+  full: of(3, 3, full, 'full(shape, value, dtype)'),
+  iota: of(1, 1, iota, 'iota(n), which gives 0, 1, ..., n-1'),
+  range: of(1, 4, range, 'range(end), or range(begin, end, step)'),
+  col: of(1, 1, (c) => expand(c, 1), 'col(x)'),
+  row: of(1, 1, (c) => expand(c, 0), 'row(x)'),
+  extent: of(2, 2, extent, 'extent(x, axis)'),
+  expand: of(2, 2, (c) => expand(c), 'expand(x, axis)'),
+  reshape: of(2, 2, reshape, 'reshape(x, shape)'),
+  trans: of(1, 1, trans, 'trans(x)'),
+  cast: of(2, 2, cast, 'cast(x, dtype)'),
+  bitcast: of(2, 2, bitcast, 'bitcast(x, dtype)'),
+  dot: of(2, 4, dot, 'dot(a, b), or dot(a, b, accumulator)'),
+  sum: of(2, 2, (c) => reduce(c, 'sum'), 'sum(x, axis)'),
+  max: of(2, 2, (c) => reduce(c, 'max'), 'max(x, axis)'),
+  min: of(2, 2, (c) => reduce(c, 'min'), 'min(x, axis)'),
+  argmax: of(2, 2, (c) => reduce(c, 'argmax'), 'argmax(x, axis)'),
+  argmin: of(2, 2, (c) => reduce(c, 'argmin'), 'argmin(x, axis)'),
+  cumsum: of(2, 3, cumsum, 'cumsum(x, axis)'),
+  maximum: of(2, 2, (c) => extremum(c, 'max'), 'maximum(a, b)'),
+  minimum: of(2, 2, (c) => extremum(c, 'min'), 'minimum(a, b)'),
+  where: of(3, 3, where, 'where(mask, a, b)'),
+  cdiv: of(2, 2, (c) => quotient(c, 'cdiv'), 'cdiv(a, b)'),
+  idiv: of(2, 2, (c) => quotient(c, 'idiv'), 'idiv(a, b)'),
+  mulhi: of(2, 2, mulhi, 'mulhi(a, b)'),
+  ...Object.fromEntries(UNARY_NAMES.map((name) => [name, of(1, 1, (c: Call) => unaryMath(c, name), `${name}(x)`)])),
 
-  slice: of(3, 3, notBuilt('load the part that is needed from a view')),
-  insert: of(3, 3, notBuilt('store the parts separately')),
-  concat: of(2, 2, notBuilt('store the parts separately')),
-  scan: of(3, 4, notBuilt('cumsum(x, axis) is built; other scans can be loops over chunks')),
-  reduce: of(3, 3, notBuilt('sum, max, min, argmax and argmin are built')),
-  plan: of(2, 2, notBuilt('launch the kernels one after another from the host')),
-  temp: of(2, 3, notBuilt('allocate the tensor on the host')),
+  slice: of(3, 3, notBuilt('load the part that is needed from a view'), 'slice(x, origin, shape)'),
+  insert: of(3, 3, notBuilt('store the parts separately'), 'insert(x, origin, part)'),
+  concat: of(2, 2, notBuilt('store the parts separately'), 'concat([a, b], axis)'),
+  scan: of(3, 4, notBuilt('cumsum(x, axis) is built; other scans can be loops over chunks'), 'scan(x, axis, combine)'),
+  reduce: of(3, 3, notBuilt('sum, max, min, argmax and argmin are built'), 'reduce(x, axis, combine)'),
+  plan: of(2, 2, notBuilt('launch the kernels one after another from the host'), 'plan({ args, ... }, body)'),
+  temp: of(2, 3, notBuilt('allocate the tensor on the host'), 'temp(dtype, shape)'),
 
-  kernel: of(2, 2, declareKernel),
-  input: of(2, 2, (c) => declareTensor(c, 'in')),
-  output: of(2, 2, (c) => declareTensor(c, 'out')),
-  inout: of(2, 2, notBuilt('use one input and one output')),
-  scalar: of(1, 1, scalarArgument),
-  dtypes: of(2, 16, dtypeParameter),
+  kernel: of(2, 2, declareKernel, 'kernel({ args, grid, ... }, ({ x, y }, { N }, { n }) => { ... })'),
+  input: of(2, 2, (c) => declareTensor(c, 'in'), "input(dtype, dims), as input(f32, ['M', 'N'])"),
+  output: of(2, 2, (c) => declareTensor(c, 'out'), "output(dtype, dims), as output(f32, ['M', 'N'])"),
+  inout: of(2, 2, notBuilt('use one input and one output'), "inout(dtype, dims), as inout(f32, ['M', 'N'])"),
+  scalar: of(1, 1, scalarArgument, 'scalar(dtype)'),
+  dtypes: of(2, 16, dtypeParameter, "dtypes(name, dtype, ...), as dtypes('T', f16, bf16)"),
 };
 
 const HOST_ONLY = ['openDevice', 'empty', 'setHost'];

@@ -1,7 +1,10 @@
 import type { ts } from 'ts-morph';
+import type { Help } from '../../../compiler/diag/diagnostic.js';
 import type { Value } from '../../../compiler/ir/module.js';
 import { scalarType, tileType } from '../../../compiler/ir/types.js';
+import { spanOf } from '../../read/diagnostics.js';
 import { coerce, fits, type Joined, type Operand, typeLabels } from '../convert.js';
+import { textOf } from '../evaluator.js';
 import {
   accessOf,
   describe,
@@ -16,20 +19,33 @@ import {
   type ViewVal,
   viewTypeOf,
 } from '../value.js';
-import { arg, type Call, elementNode, optionsArg, shapeArg, tileArg, wrong } from './arguments.js';
+import {
+  arg,
+  bracketHelp,
+  type Call,
+  elementNode,
+  optionsArg,
+  propertyNode,
+  shapeArg,
+  tileArg,
+  wrong,
+} from './arguments.js';
 
 /** Methods of views, with the least and most number of arguments. */
 export const VIEW_METHODS = {
-  at: { min: 0, max: 16, run: at },
-  load: { min: 2, max: 3, run: load },
-  get: { min: 0, max: 16, run: get },
-  store: { min: 2, max: 3, run: store },
-  slice: { min: 2, max: 2, run: slice },
-  scatter: { min: 2, max: 3, run: scatter },
-  gather: { min: 1, max: 2, run: notBuilt },
-  atomicAdd: { min: 2, max: 3, run: notBuilt },
-  scatterAdd: { min: 2, max: 3, run: notBuilt },
-} as const satisfies Record<string, { min: number; max: number; run: (call: Call, view: ViewVal) => Val }>;
+  at: { min: 0, max: 16, usage: 'view.at(i, j)', run: at },
+  load: { min: 2, max: 3, usage: 'view.load(origin, shape), as x.load([n * C, 0], [C, D])', run: load },
+  get: { min: 0, max: 16, usage: 'view.get(i, j)', run: get },
+  store: { min: 2, max: 3, usage: 'view.store(origin, tile), as y.store([n * C, 0], t)', run: store },
+  slice: { min: 2, max: 2, usage: 'view.slice(begin, end)', run: slice },
+  scatter: { min: 2, max: 3, usage: 'view.scatter([i, j], value)', run: scatter },
+  gather: { min: 1, max: 2, usage: 'view.gather([i, j])', run: notBuilt },
+  atomicAdd: { min: 2, max: 3, usage: 'view.atomicAdd([i, j], value)', run: notBuilt },
+  scatterAdd: { min: 2, max: 3, usage: 'view.scatterAdd([i, j], value)', run: notBuilt },
+} as const satisfies Record<
+  string,
+  { min: number; max: number; usage: string; run: (call: Call, view: ViewVal) => Val }
+>;
 export type ViewMethod = keyof typeof VIEW_METHODS;
 
 function notBuilt(call: Call): Val {
@@ -42,11 +58,16 @@ function notBuilt(call: Call): Val {
 function index(call: Call, o: Operand): Value | null {
   const v = o.val;
   if (v.kind === 'num')
-    return fits(call.ev, o.node, v.value, 'i32') ? call.ev.constant(o.node, v.value, scalarType('i32')) : null;
-  if (v.kind !== 'tile') return wrong(call, o, 'an i32 scalar');
+    return fits(call.ev, o.node, v.value, 'i32', 'indices count elements')
+      ? call.ev.constant(o.node, v.value, scalarType('i32'))
+      : null;
+  if (v.kind !== 'tile')
+    return wrong(call, o, 'an i32 scalar', v.kind === 'arr' ? ['write the indices without brackets'] : []);
   if (rankOf(v) === 0 && tileTypeOf(v).dtype === 'i32') return v.v;
   const help =
-    rankOf(v) !== 0 ? ['an origin is one element; the shape says how far the tile reaches'] : ['cast(x, i32)'];
+    rankOf(v) !== 0
+      ? ['an origin is one element; the shape says how far the tile reaches']
+      : [{ text: 'cast it', edit: { span: spanOf(o.node), newText: `cast(${textOf(o.node, 400)}, i32)` } }];
   call.ev.error('LAC0216', o.node, `an index is an i32 scalar, not ${describe(v)}`, { labels: typeLabels(o), help });
   return null;
 }
@@ -59,7 +80,7 @@ function indices(call: Call, items: readonly Operand[]): Value[] | null {
 /** The origin argument, `[n, 0]`: one entry an axis of the view. */
 function origin(call: Call, view: ViewVal): Value[] | null {
   const o = arg(call, 0);
-  if (o.val.kind !== 'arr') return wrong(call, o, 'an origin, as [n, 0]');
+  if (o.val.kind !== 'arr') return wrong(call, o, 'an origin, as [n, 0]', bracketHelp(o));
   const rank = viewTypeOf(view).extents.length;
   if (o.val.items.length !== rank) return wrongCount(call, o.node, 'origin', o.val.items.length, view);
   return indices(
@@ -70,10 +91,25 @@ function origin(call: Call, view: ViewVal): Value[] | null {
 
 function wrongCount(call: Call, node: ts.Node, what: string, n: number, view: ViewVal): null {
   const rank = viewTypeOf(view).extents.length;
-  call.ev.error('LAC0216', node, `the ${what} has ${n} entries; ${view.arg} is ${describe(view)}, of rank ${rank}`, {
-    help: n < rank ? [`one entry an axis, or fix leading axes first: ${view.arg}.at(...)`] : [],
-  });
+  call.ev.error(
+    'LAC0216',
+    node,
+    `the ${what} has ${n} ${n === 1 ? 'entry' : 'entries'}; ${view.arg} is ${describe(view)}, of rank ${rank}`,
+    {
+      help: [
+        n < rank
+          ? `one entry an axis, or fix leading axes first: ${view.arg}.at(...)`
+          : 'one entry an axis; axes that at() fixed are gone',
+      ],
+    },
+  );
   return null;
+}
+
+/** Whether the origin itself is wrong, not an entry of it: the shape, or what is stored, would have the same fault. */
+function originMisfits(call: Call, view: ViewVal): boolean {
+  const { val } = arg(call, 0);
+  return val.kind !== 'arr' || val.items.length !== viewTypeOf(view).extents.length;
 }
 
 function at(call: Call, view: ViewVal): Val {
@@ -127,12 +163,12 @@ function get(call: Call, view: ViewVal): Val {
 function load(call: Call, view: ViewVal): Val {
   if (!readable(call, view)) return POISON;
   const where = origin(call, view);
-  const joined = shapeArg(call, 1);
+  const joined = where === null && originMisfits(call, view) ? null : shapeArg(call, 1);
   if (joined === null || !rankFits(call, view, joined)) return POISON;
   const options = optionsArg(call, 2, { pad: ['num'], mask: ['tile', 'bool'], cache: ['str'], inBounds: ['bool'] });
   if (where === null || options === null) return POISON;
   const pad = padOf(call, options.get('pad'), view);
-  const mask = maskOf(call, 2, options.get('mask'), joined.shape);
+  const mask = maskOf(call, 2, options.get('mask'), joined);
   const cache = cacheOf(call, options.get('cache'));
   if (pad === null || mask === null || cache === null) return POISON;
   const { dtype } = viewTypeOf(view);
@@ -161,29 +197,48 @@ function rankFits(call: Call, view: ViewVal, joined: Joined): boolean {
 /** 0 unless given; converted to the view's dtype, so an integer view takes whole numbers only. */
 function padOf(call: Call, pad: Val | undefined, view: ViewVal): number | null {
   if (pad?.kind !== 'num') return 0;
-  return fits(call.ev, arg(call, 2).node, pad.value, viewTypeOf(view).dtype) ? pad.value : null;
+  const { dtype } = viewTypeOf(view);
+  return fits(
+    call.ev,
+    optionNode(call, 2, 'pad'),
+    pad.value,
+    dtype,
+    `pad is an element of ${view.arg}: a number that ${dtype} has`,
+  )
+    ? pad.value
+    : null;
 }
+
+const optionNode = (call: Call, i: number, name: string): ts.Node =>
+  propertyNode(arg(call, i).node, name) ?? arg(call, i).node;
 
 function cacheOf(call: Call, cache: Val | undefined): string | null {
   if (cache?.kind !== 'str') return '';
   if (['default', 'stream', 'keep'].includes(cache.value)) return cache.value;
-  call.ev.error('LAC0222', arg(call, 2).node, `unknown cache policy '${cache.value}'`, {
+  call.ev.error('LAC0222', optionNode(call, 2, 'cache'), `unknown cache policy '${cache.value}'`, {
     help: ['one of default, stream, keep'],
   });
   return null;
 }
 
 /** The mask operand, broadcast to the tile: none, one value, or null if reported. */
-function maskOf(call: Call, i: number, mask: Val | undefined, shape: readonly number[]): Value[] | null {
+function maskOf(call: Call, i: number, mask: Val | undefined, { shape, dims }: Joined): Value[] | null {
   if (mask === undefined || (mask.kind === 'bool' && mask.value)) return [];
-  const node = arg(call, i).node;
+  const node = optionNode(call, i, 'mask');
   if (mask.kind === 'bool') return [call.ev.constant(node, 0, tileType('i1', shape))];
   if (mask.kind !== 'tile') return null;
   const t = tileTypeOf(mask);
   const fitsShape =
     t.shape.length === 0 || (t.shape.length === shape.length && t.shape.every((e, j) => e === 1 || e === shape[j]));
   if (t.dtype !== 'i1' || !fitsShape) {
-    call.ev.error('LAC0209', node, `the mask must be a mask of ${shapeText(shape, [])}, not ${describe(mask)}`);
+    call.ev.error('LAC0209', node, `the mask must be a mask of ${shapeText(shape, dims)}, not ${describe(mask)}`, {
+      labels: typeLabels({ val: mask, node }),
+      help: [
+        t.dtype === 'i1'
+          ? 'col() and row() say which axis it masks; extents are those of the tile, or 1'
+          : 'compare it: x !== 0, x > 0',
+      ],
+    });
     return null;
   }
   const v = coerce(call.ev, { val: mask, node }, 'i1', shape);
@@ -193,6 +248,7 @@ function maskOf(call: Call, i: number, mask: Val | undefined, shape: readonly nu
 function store(call: Call, view: ViewVal): Val {
   if (!writable(call, view)) return POISON;
   const where = origin(call, view);
+  if (where === null && originMisfits(call, view)) return POISON;
   const value = storedValue(call, view);
   if (value === null || !storedRankFits(call, view, value)) return POISON;
   return where === null ? POISON : storeTile(call, view, value, where);
@@ -219,12 +275,7 @@ function storedRankFits(call: Call, view: ViewVal, value: Operand<TileVal>): boo
   const rank = viewTypeOf(view).extents.length;
   const have = rankOf(value.val);
   if (have === rank) return true;
-  const help =
-    have < rank
-      ? have === 1 && rank === 2
-        ? ['store a column (col) or a row (row)']
-        : [`fix leading axes first: ${view.arg}.at(...)`]
-      : [];
+  const help = have < rank ? [fewerAxes(call, view, value)] : [moreAxes(value, rank)];
   call.ev.error(
     'LAC0219',
     value.node,
@@ -237,11 +288,28 @@ function storedRankFits(call: Call, view: ViewVal, value: Operand<TileVal>): boo
   return false;
 }
 
+function fewerAxes(call: Call, view: ViewVal, { val }: Operand<TileVal>): string | Help {
+  const rank = viewTypeOf(view).extents.length;
+  if (rankOf(val) === 1 && rank === 2) return 'store a column, col(x), or a row, row(x)';
+  if (rankOf(val) > 0) return `fix leading axes first: ${view.arg}.at(...)`;
+  const callee = 'expression' in call.node ? (call.node.expression as ts.Node) : call.node;
+  const name = 'name' in callee ? (callee.name as ts.Node) : callee;
+  return { text: 'scatter() writes one element', edit: { span: spanOf(name), newText: 'scatter' } };
+}
+
+function moreAxes({ val, node }: Operand<TileVal>, rank: number): string | Help {
+  const { shape } = tileTypeOf(val);
+  const wide = shape.flatMap((e, i) => (e === 1 ? [] : [val.dims[i] ?? String(e)]));
+  if (wide.length !== rank) return 'fold an axis, sum(x, axis) or max(x, axis), or store into another view';
+  const newText = `reshape(${textOf(node, 400)}, [${wide.join(', ')}])`;
+  return { text: 'take the axes of extent 1 away', edit: { span: spanOf(node), newText } };
+}
+
 function storeTile(call: Call, view: ViewVal, value: Operand<TileVal>, where: readonly Value[]): Val {
   const { dtype } = viewTypeOf(view);
   const t = tileTypeOf(value.val);
   const options = optionsArg(call, 2, { mask: ['tile', 'bool'], inBounds: ['bool'] });
-  const mask = options === null ? null : maskOf(call, 2, options.get('mask'), t.shape);
+  const mask = options === null ? null : maskOf(call, 2, options.get('mask'), { shape: t.shape, dims: value.val.dims });
   if (options === null || mask === null) return POISON;
   const v = t.dtype === dtype ? value.val.v : call.ev.value(value.node, 'cast', [value.val.v], { to: dtype });
   call.ev.op(call.node, 'store', [view.v, v, ...where, ...mask], accessAttrs(mask, options));

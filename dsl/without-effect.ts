@@ -1,0 +1,62 @@
+import { type Diagnostic, diagnostic } from '../compiler/diag/diagnostic.js';
+import { type Expr, namesOf } from '../compiler/expr.js';
+import { type Module, type Op, type Value, walk } from '../compiler/ir/module.js';
+import type { Lowered } from './lower/kernel.js';
+import { didYouMean } from './lower/names.js';
+import type { KernelDecl } from './read/declaration.js';
+
+/** Knobs that mean something by themselves. */
+const RESERVED = ['warps', 'stages'];
+
+/** Outputs that no variant writes, and knobs and options that nothing asks for: warnings. */
+export function withoutEffect(decl: KernelDecl, variants: readonly Lowered[]): Diagnostic[] {
+  const named = new Set([...variants.flatMap((v) => [...v.named]), ...namesInFunctions(decl)]);
+  const idle = [...Object.keys(decl.tune), ...Object.keys(decl.options)].filter(
+    (name) => !named.has(name) && !RESERVED.includes(name),
+  );
+  return [
+    ...unwritten(decl, variants).map((name) =>
+      warning(decl, name, `the output ${name} is never written`, `write ${name}.store(origin, tile)`),
+    ),
+    ...idle.map((name) => warning(decl, name, `nothing uses ${name}`, idleHelp(name))),
+  ];
+}
+
+function warning(decl: KernelDecl, name: string, message: string, help: string): Diagnostic {
+  const span = decl.body.names.get(name) ?? decl.span;
+  return diagnostic('LAC0313', message, span, { severity: 'warning', help: [help] });
+}
+
+function idleHelp(name: string): string {
+  const meant = RESERVED.find((r) => name.endsWith(r)) ?? didYouMean(name, RESERVED);
+  return meant === undefined ? 'leave it away' : `did you mean ${meant}?`;
+}
+
+function namesInFunctions(decl: KernelDecl): string[] {
+  const expressions: (Expr | null)[] = [decl.prune, ...(decl.tuneKey ?? []), ...decl.grid.map(([, e]) => e)];
+  return expressions.flatMap((e) => (e === null ? [] : [...namesOf(e)]));
+}
+
+/** An option that is a number may choose among outputs by values that nobody tried: nothing is said then. */
+function unwritten(decl: KernelDecl, variants: readonly Lowered[]): string[] {
+  if (Object.values(decl.options).some((v) => typeof v === 'number')) return [];
+  const written = new Set(variants.flatMap(({ module }) => (module === null ? [] : writtenIn(module))));
+  return decl.args.filter((a) => a.dir === 'out' && !written.has(a.name)).map((a) => a.name);
+}
+
+/** Arguments whose views anything but `at` and `slice` takes. */
+function writtenIn(module: Module): string[] {
+  return module.kernels.flatMap((kernel) => {
+    const argument = new Map<Value, string>(kernel.params.map((p) => [p.value, p.name]));
+    const found = new Set<string>();
+    for (const op of walk(kernel.body)) {
+      const name = argument.get(op.operands[0] as Value);
+      const [part] = op.results;
+      if (isPart(op) && name !== undefined && part !== undefined) argument.set(part, name);
+      else for (const v of op.operands) found.add(argument.get(v) ?? '');
+    }
+    return [...found];
+  });
+}
+
+const isPart = (op: Op): boolean => op.name === 'view_at' || op.name === 'view_slice';
