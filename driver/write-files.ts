@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { basename, join } from 'node:path';
+import { Bug, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { makeFolder } from '../runtime/make-folder.js';
 
 export interface OutputFile {
@@ -27,6 +27,8 @@ const REASONS: Readonly<Record<string, string>> = {
  * all are written are they renamed, in order. Whoever reads the last one finds the others. Throws LAC0908.
  */
 export function writeFiles(folder: string, files: readonly OutputFile[]): void {
+  const stray = files.find((f) => basename(f.name) !== f.name);
+  if (stray !== undefined) throw new Bug(`${stray.name} is no name of a file in ${folder}`);
   const temporary = files.map((f) => join(folder, `.${f.name}.${process.pid}.tmp`));
   try {
     makeFolder(folder);

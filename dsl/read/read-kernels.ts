@@ -1,5 +1,5 @@
 import type { ts as TS } from 'ts-morph';
-import { diagnostic } from '../../compiler/diag/diagnostic.js';
+import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
 import { Abandon, bare, Evaluator } from '../lower/evaluator.js';
 import { exportedValue, moduleValue } from '../lower/resolve-name.js';
 import { POISON, type Val } from '../lower/value.js';
@@ -23,6 +23,10 @@ export function readKernels(project: SourceProject, module: SourceModule): ReadR
         : !isReexported(project, module, e.specifier, e.name, e.node)
     )
       continue;
+    if (!IDENTIFIER.test(name)) {
+      findings.add(unspeakable(name, e.node));
+      continue;
+    }
     keep(
       kernels,
       name,
@@ -41,6 +45,14 @@ export function readKernels(project: SourceProject, module: SourceModule): ReadR
   }
   hiddenKernels(module, findings);
   return { kernels, unexported, diagnostics: findings.list };
+}
+
+/** A kernel's name becomes the name of files and of functions; `export { k as '../k' }` is legal TypeScript. */
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+function unspeakable(name: string, node: TS.Node): Diagnostic {
+  const help = ['export it under an identifier'];
+  return diagnostic('LAC0308', `a kernel cannot be exported as ${JSON.stringify(name)}`, spanOf(node), { help });
 }
 
 function keep(into: KernelDecl[], name: string, val: Val): void {

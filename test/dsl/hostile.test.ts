@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { verifyModule } from '../../compiler/ir/verify.js';
 import { checkKernel, lowerKernel, representatives, SourceProject } from '../../dsl/source.js';
-import { projectWith } from './kernel-text.js';
+import { kernelText, projectWith } from './kernel-text.js';
 
 const examples = join(import.meta.dirname, 'fixtures/examples');
 const sources = ['lightning', 'simple_gla', 'flash', 'rmsnorm', 'mistakes', 'recurrences', 'segments'].map((f) =>
@@ -108,4 +108,15 @@ test('truncated source gives diagnostics, never an exception', () => {
       const { kernels } = project.read(file);
       for (const decl of kernels) lowerKernel(decl, representatives(decl).base);
     }
+});
+
+test('a kernel exported under a path is refused: names become names of files', () => {
+  const text = kernelText('y.store([m, 0], t)').replace('export const probe', 'const probe');
+  const again = "export { '../../probe' as '/tmp/probe' } from './k.js';";
+  const dir = projectWith({ 'k.ts': `${text}\nexport { probe as '../../probe' };`, 'again.ts': again });
+  for (const file of ['k.ts', 'again.ts']) {
+    const { kernels, diagnostics } = new SourceProject().read(join(dir, file));
+    expect(kernels).toEqual([]);
+    expect(diagnostics.map((d) => `${d.severity} ${d.code}`)).toEqual(['error LAC0308']);
+  }
 });
