@@ -9,7 +9,7 @@ export type Expr = number | string | readonly [op: ExprOp, ...args: Expr[]];
 const truth = (b: boolean): number => (b ? 1 : 0);
 
 /** Operators by name; arithmetic is that of f64, `idiv` and `%` go toward 0, `cdiv` is the ceiling of a / b. */
-export const EXPR_OPS = {
+const EXPR_OPS = {
   '+': (a: number, b: number) => a + b,
   '-': (a: number, b: number) => a - b,
   '*': (a: number, b: number) => a * b,

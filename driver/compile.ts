@@ -125,7 +125,7 @@ function nothingFits(
 }
 
 /** One configuration, and no other. */
-export function compileExactly(decl: KernelDecl, request: CompileRequest, config: Config): Exact {
+function compileExactly(decl: KernelDecl, request: CompileRequest, config: Config): Exact {
   const begin = performance.now();
   const when = {
     dtypes: chooseDtypes(decl, request.dtypes),

@@ -25,7 +25,7 @@ export type TensorSpec = Exclude<ArgSpec, { dir: 'scalar' }>;
 export type ScalarSpec = Extract<ArgSpec, { dir: 'scalar' }>;
 
 export const isTensorSpec = (a: ArgSpec): a is TensorSpec => a.dir !== 'scalar';
-export const isScalarSpec = (a: ArgSpec): a is ScalarSpec => a.dir === 'scalar';
+const isScalarSpec = (a: ArgSpec): a is ScalarSpec => a.dir === 'scalar';
 
 /** Findings of one stage; a stage that found something ends the reading, so that one cause gives one report. */
 export class Findings {

@@ -34,7 +34,7 @@ export const readChunk = (e: Emitter, s: Staged, at: string): string =>
   s.buffer.memory === 'vec4' ? `mem4[${at}]` : `${e.use(`lac_${s.dtype}_four`)}(mem2[${at}])`;
 
 /** A statement that writes four elements, already rounded to the dtype. */
-export const writeChunk = (e: Emitter, s: Staged, at: string, value: string): string =>
+const writeChunk = (e: Emitter, s: Staged, at: string, value: string): string =>
   s.buffer.memory === 'vec4' ? `mem4[${at}] = ${value};` : `mem2[${at}] = ${e.use(`lac_${s.dtype}_pack`)}(${value});`;
 
 /** Linear over GF(2) in r, so it can be applied to the parts of a row index one by one. */
@@ -56,7 +56,7 @@ const xor = (a: string, b: string | number): string =>
       : `(${a} ^ ${typeof b === 'number' ? `${b}i` : b})`;
 
 /** Index of a chunk in the vec4 array. `row` = rowInv + rowReg, `chunk` = chunkInv XOR chunkReg (bit-disjoint parts). */
-export function chunkIndex(s: Staged, row: { text: string; constant: number }, chunk: string, sw: string): string {
+function chunkIndex(s: Staged, row: { text: string; constant: number }, chunk: string, sw: string): string {
   const line = product(sum(row.text, row.constant), chunksOf(s));
   return sum(offsetMark(s.buffer), line, xor(xor(chunk, sw), swizzle(s, row.constant)));
 }
@@ -97,7 +97,7 @@ export function stagedFor(e: Emitter, shape: readonly number[], dtype: DType, wi
 }
 
 /** The tile as rows x columns: layouts see the flat index, which does not change. */
-export const asMatrix = (l: Layout): Layout => {
+const asMatrix = (l: Layout): Layout => {
   const columns = columnsOf(l.shape);
   return { shape: [l.shape.reduce((n, x) => n * x, 1) / columns, columns], ins: l.ins };
 };
@@ -151,7 +151,7 @@ const combine = (a: ReturnType<typeof axisIndexOf>, r: number): string =>
   a.disjoint ? sum(a.invocation, a.register[r] ?? 0) : `(${a.invocation} ^ ${a.register[r] ?? 0}i)`;
 
 /** Reads a staged tile in a layout: one expression a register group. */
-export function readStaged(e: Emitter, s: Staged, layout: Layout): string[] {
+function readStaged(e: Emitter, s: Staged, layout: Layout): string[] {
   const l = asMatrix(layout);
   const [row, col] = [axisIndexOf(e, l, 0), axisIndexOf(e, l, 1)];
   const width = widthOf(registerCount(l));

@@ -99,7 +99,7 @@ function memoryOf(p: Param & { kind: 'view' }, t: TensorArg): Memory {
 }
 
 /** Enough for distinct elements to have distinct addresses: each stride steps over all that the smaller ones span. */
-export function distinctAddresses(t: Pick<TensorArg, 'shape' | 'strides'>): boolean {
+function distinctAddresses(t: Pick<TensorArg, 'shape' | 'strides'>): boolean {
   const axes = t.shape
     .map((extent, i) => ({ extent, stride: Math.abs(t.strides[i] as number) }))
     .filter((a) => a.extent > 1)

@@ -62,7 +62,7 @@ export function rowMajor(shape: readonly number[]): number[] {
 }
 
 /** For every lane of `shape` in row-major order, the sum of coordinate * stride. */
-export function sourceIndex(shape: readonly number[], strides: readonly number[]): Int32Array {
+function sourceIndex(shape: readonly number[], strides: readonly number[]): Int32Array {
   const index = new Int32Array(sizeOf(shape));
   for (let lane = 0; lane < index.length; lane++) {
     let rest = lane;

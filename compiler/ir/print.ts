@@ -12,13 +12,13 @@ export interface PrintOptions {
 }
 
 /** A number that `parse` reads back bit for bit: -0, inf, -inf and nan included. */
-export function numberText(x: number): string {
+function numberText(x: number): string {
   if (Number.isNaN(x)) return 'nan';
   if (!Number.isFinite(x)) return x > 0 ? 'inf' : '-inf';
   return Object.is(x, -0) ? '-0' : String(x);
 }
 
-export const quote = (s: string): string => JSON.stringify(s);
+const quote = (s: string): string => JSON.stringify(s);
 
 /** A name as a bare word where the grammar allows it, else in quotes. */
 export const nameText = (s: string): string => (/^[A-Za-z_$][A-Za-z0-9_$]*$/.test(s) && !isKeyword(s) ? s : quote(s));

@@ -33,7 +33,7 @@ export function blockedLayout(spec: BlockedSpec): Layout {
 }
 
 /** Bases of all bits of one axis, lowest first. */
-export function axisBits(shape: readonly number[], axis: number): number[] {
+function axisBits(shape: readonly number[], axis: number): number[] {
   const { extent, shift } = axisField(shape, axis);
   return Array.from({ length: log2(extent) }, (_, i) => 2 ** (shift + i));
 }

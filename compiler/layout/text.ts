@@ -12,11 +12,10 @@ const DIM_TEXT = { register: 'reg', lane: 'lane', warp: 'warp', invocation: 'inv
 };
 const LETTERS = 'qprc';
 
-export const inDimText = (d: InDim): string => DIM_TEXT[d];
 export const inDimOf = (text: string): InDim | undefined =>
   (Object.keys(DIM_TEXT) as InDim[]).find((d) => DIM_TEXT[d] === text);
 
-export function basisText(basis: number, shape: readonly number[]): string {
+function basisText(basis: number, shape: readonly number[]): string {
   if (shape.length > LETTERS.length) throw new Bug(`layout: no letters for ${shape.length} axes`);
   const letters = LETTERS.slice(LETTERS.length - shape.length);
   const parts = coordinates(shape, basis).map((x, axis) => (x === 0 ? '' : `${letters[axis]}${x}`));

@@ -58,7 +58,6 @@ export const floatTile = (t: TileType): boolean => isFloat(t.dtype);
 export const intTile = (t: TileType): boolean => isInt(t.dtype);
 export const numberTile = (t: TileType): boolean => t.dtype !== 'i1';
 export const intOrMask = (t: TileType): boolean => !isFloat(t.dtype);
-export const maskTile = (t: TileType): boolean => t.dtype === 'i1';
 
 export function compareRule(input: TypeRuleInput): readonly Type[] {
   const [t] = elementwise(2, anyTile, 'tiles')(input) as [TileType];

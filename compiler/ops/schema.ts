@@ -66,4 +66,3 @@ export interface OpRow {
 }
 
 export type Elementwise = NonNullable<OpRow['evaluate']>;
-export type TileRule = (types: readonly TileType[]) => TileType;

@@ -43,7 +43,7 @@ export function moduleOf(path: string, text: string, source: TS.SourceFile): Sou
   return { path, text, source, bindings, exports, all, values: new Map(), open: new Set() };
 }
 
-export const isExported = (node: TS.Node): boolean =>
+const isExported = (node: TS.Node): boolean =>
   ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((m) => m.kind === ts.SyntaxKind.ExportKeyword);
 
 function exportAll(s: TS.Statement): TS.StringLiteral | undefined {

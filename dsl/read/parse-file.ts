@@ -6,9 +6,9 @@ import { ts } from './typescript.js';
 /** Largest source file that is read, in bytes. */
 export const MAX_FILE_BYTES = 1 << 20;
 /** Brackets that may be open at once; TypeScript's own parser overflows the stack at about 770. */
-export const MAX_NESTING = 128;
+const MAX_NESTING = 128;
 /** Depth of the syntax tree: nested brackets, but also `!!!!x`, `a ? b : c ? d : e`, `a + b + c + ...`. */
-export const MAX_TREE_DEPTH = 512;
+const MAX_TREE_DEPTH = 512;
 
 export interface Parsed {
   readonly source: TS.SourceFile | null;

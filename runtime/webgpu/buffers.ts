@@ -11,7 +11,7 @@ const PURPOSES = {
 export type Purpose = keyof typeof PURPOSES;
 
 /** Four sizes an octave: at most a quarter is wasted, and nearby sizes share buffers. */
-export function sizeClass(bytes: number): number {
+function sizeClass(bytes: number): number {
   if (bytes <= LEAST_BYTES) return LEAST_BYTES;
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
   return Math.ceil(bytes / step) * step;

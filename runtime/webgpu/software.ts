@@ -26,7 +26,7 @@ export interface SoftwareDriver {
 export const softwareSupported = (): boolean => process.platform === 'linux' && process.arch === 'x64';
 
 /** Folder of the npm package, or null where it is not installed. */
-export function packageFolder(): string | null {
+function packageFolder(): string | null {
   try {
     let folder = path.dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium'));
     while (path.basename(folder) !== 'chromium' && path.dirname(folder) !== folder) folder = path.dirname(folder);
