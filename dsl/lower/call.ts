@@ -148,7 +148,7 @@ export function callDeclared(ev: Evaluator, fn: FnVal, given: Operand): Val {
 }
 
 /** Inlines a call: parameters are bound, the body is walked into a region of its own, `return` gives the value. */
-export function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): Val {
+function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): Val {
   const frame = enter(ev, fn, node);
   if (frame === null || !argumentsFit(ev, fn, args, node)) return POISON;
   if (ev.block === null) return callBody(ev, fn, args, frame);
@@ -198,6 +198,7 @@ export const isAsyncOrGenerator = (node: TS.FunctionLikeDeclaration): boolean =>
 /** Whether every parameter has its argument; said where the call is. */
 function argumentsFit(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): boolean {
   const { parameters } = fn.node;
+  const usage = `write ${fn.name}(${parameters.map((p) => p.name.getText()).join(', ')})`;
   const missing = parameters.find(
     (p, i) =>
       args[i] === undefined &&
@@ -208,6 +209,7 @@ function argumentsFit(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: 
   if (missing !== undefined) {
     ev.error('LAC0109', node, `${fn.name} needs the argument ${missing.name.getText()}`, {
       labels: [{ span: spanOf(missing), text: 'declared here' }],
+      help: [usage],
     });
     return false;
   }
@@ -222,6 +224,7 @@ function argumentsFit(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: 
   const count = `${parameters.length} argument${parameters.length === 1 ? '' : 's'}`;
   ev.error('LAC0109', extra.node, `${fn.name} takes ${count}, not ${args.length}`, {
     labels: [{ span: spanOf(fn.node.name ?? fn.node), text: 'declared here' }],
+    help: [usage],
   });
   return false;
 }

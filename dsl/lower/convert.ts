@@ -148,7 +148,7 @@ export function joinShapes(ev: Evaluator, node: TS.Node, operands: readonly Oper
   return joined;
 }
 
-export const isTileOperand = (o: Operand): o is Operand<TileVal> => o.val.kind === 'tile';
+const isTileOperand = (o: Operand): o is Operand<TileVal> => o.val.kind === 'tile';
 
 function joinTwo(a: Joined, b: Joined): Joined | null {
   const shape: number[] = [];

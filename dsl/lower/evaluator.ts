@@ -13,7 +13,7 @@ import { type Frame, rootFrame } from './scope.js';
 import { POISON, type PoisonVal } from './value.js';
 
 /** Nodes that one kernel may evaluate, unrolled and inlined: a bound on hostile or mistaken source. */
-export const MAX_STEPS = 200_000;
+const MAX_STEPS = 200_000;
 /** Calls inlined in one another. */
 export const MAX_INLINE_DEPTH = 64;
 /** Nodes being evaluated at once. */

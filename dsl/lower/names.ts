@@ -2,7 +2,7 @@
 export const isName = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name) && !(name in {});
 
 /** Edit distance with transpositions (Damerau-Levenshtein, optimal string alignment). */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const row: number[] = [i];

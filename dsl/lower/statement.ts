@@ -18,7 +18,7 @@ export type Completion = Val | null;
 export const runBody = (ev: Evaluator, body: TS.Block, scope: Scope): Val =>
   runBlock(ev, body.statements, scope) ?? NONE;
 
-export function runBlock(ev: Evaluator, statements: readonly TS.Statement[], scope: Scope): Completion {
+function runBlock(ev: Evaluator, statements: readonly TS.Statement[], scope: Scope): Completion {
   for (const s of statements)
     if (ts.isFunctionDeclaration(s) && s.name !== undefined)
       bindPattern(ev, scope, s.name, { kind: 'fn', node: s, scope, name: s.name.text }, 'const', s);

@@ -460,8 +460,8 @@ class SpecReader {
       const node = propertyNode(bare(result.node as TS.Expression), axis) ?? result.node;
       if (val.kind === 'num' && !(Number.isInteger(val.value) && val.value >= 1)) {
         this.#fail('LAC0306', node, `the axis ${axis} has a whole number of programs >= 1, not ${val.value}`, {
- help: ['cdiv(N, C) counts blocks of C; an axis of one program is 1'],
- });
+          help: ['cdiv(N, C) counts blocks of C; an axis of one program is 1'],
+        });
         return [];
       }
       const e = this.#expr(`the axis ${axis}`, { val, node });

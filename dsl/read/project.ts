@@ -69,7 +69,7 @@ export class SourceProject {
 
   resolve(from: SourceModule, specifier: string, node: ts.Node, findings: Findings): Resolved {
     if (isLanguage(from.path, specifier)) return 'lac';
-    const span = spanOf(node);
+    const span = spanOf(importPath(node));
     if (!specifier.startsWith('.')) {
       const help = ["import from 'lac' and from files of the project only (relative paths)"];
       findings.add(diagnostic('LAC0006', `kernels cannot use the package '${specifier}'`, span, { help }));
@@ -107,6 +107,13 @@ export class SourceProject {
     if (typeof text !== 'string') return { module: null, text: '', diagnostics: [text] };
     return parsed(file, text);
   }
+}
+
+/** The path in the statement that a name is imported by: names of one import that leads nowhere are one finding. */
+function importPath(node: ts.Node): ts.Node {
+  for (let at: ts.Node | undefined = node; at !== undefined; at = at.parent)
+    if ('moduleSpecifier' in at && at.moduleSpecifier !== undefined) return at.moduleSpecifier as ts.Node;
+  return node;
 }
 
 function parsed(file: string, text: string): Loaded {

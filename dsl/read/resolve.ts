@@ -36,8 +36,9 @@ export function isLanguage(importer: string, specifier: string): boolean {
   if (specifier === 'lac') return true;
   if (!specifier.startsWith('.')) return false;
   if (/^lac(?:\.d)?(?:\.[mc]?[jt]s)?$/.test(basename(specifier))) return true;
-  const file = sourceFileOf(importer, specifier);
-  if (file === null || !/^index\.[jt]s$/.test(basename(file))) return false;
+  // Where lac is installed as a package, its kernels lie there as source and the language does not.
+  const file = sourceFileOf(importer, specifier) ?? resolve(dirname(importer), specifier);
+  if (!/^index\.[jt]s$/.test(basename(file))) return false;
   const root = packageRoot(file);
   return root !== null && /^(?:dist\/)?(?:dsl\/)?index\.[jt]s$/.test(relative(root, file).split(sep).join('/'));
 }

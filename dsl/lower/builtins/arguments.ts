@@ -25,7 +25,7 @@ export function arg(call: Call, i: number): Operand {
 export const isGiven = (o: Operand): boolean => o.val.kind !== 'none';
 
 /** A view is where a tile is; the tile is what load() gives. */
-export const LOAD_FIRST = 'load a tile of it: view.load(origin, shape)';
+const LOAD_FIRST = 'load a tile of it: view.load(origin, shape)';
 
 /** Reports an argument of the wrong kind, unless it stands for something already reported. */
 export function wrong(call: Call, o: Operand, needs: string, help: readonly (string | Help)[] = []): null {

@@ -78,7 +78,9 @@ export function range(call: Call): Val {
 function stagesFit(call: Call, last: number, stages: Val | undefined): boolean {
   if (stages?.kind !== 'num' || (Number.isInteger(stages.value) && stages.value >= 1)) return true;
   const { node } = arg(call, last);
-  call.ev.error('LAC0222', propertyNode(node, 'stages') ?? node, `stages is a whole number >= 1, not ${stages.value}`);
+  call.ev.error('LAC0222', propertyNode(node, 'stages') ?? node, `stages is a whole number >= 1, not ${stages.value}`, {
+    help: ['it counts iterations in flight: { stages: 2 }'],
+  });
   return false;
 }
 

@@ -80,7 +80,7 @@ function indices(call: Call, items: readonly Operand[]): Value[] | null {
 /** The origin argument, `[n, 0]`: one entry an axis of the view. */
 function origin(call: Call, view: ViewVal): Value[] | null {
   const o = arg(call, 0);
-  if (o.val.kind !== 'arr') return wrong(call, o, 'an origin, as [n, 0]', bracketHelp(o));
+  if (o.val.kind !== 'arr') return wrong(call, o, 'an origin, as [n, 0]', originHelp(call, o));
   const rank = viewTypeOf(view).extents.length;
   if (o.val.items.length !== rank) return wrongCount(call, o.node, 'origin', o.val.items.length, view);
   return indices(
@@ -88,6 +88,11 @@ function origin(call: Call, view: ViewVal): Value[] | null {
     o.val.items.map((val, i) => ({ val, node: elementNode(o.node, i) })),
   );
 }
+
+const originHelp = (call: Call, o: Operand): (string | Help)[] =>
+  arg(call, 1).val.kind === 'arr' && call.name === 'store'
+    ? ['the origin comes first: store(origin, tile)']
+    : bracketHelp(o);
 
 function wrongCount(call: Call, node: ts.Node, what: string, n: number, view: ViewVal): null {
   const rank = viewTypeOf(view).extents.length;
