@@ -108,7 +108,7 @@ function sourceVerbs(program: Command, run: Runner): void {
     .command('run <file>')
     .description('run on random inputs and compare with the reference beside the kernel')
     .addOption(
-      new Option('--device <which>', 'webgpu, webgpu:software, webgpu:N, interpret; default: the best').default(''),
+      new Option('--device <which>', 'webgpu, webgpu:software, webgpu:N, interpret').default('', 'the best there is'),
     )
     .addOption(
       new Option('--shape <sizes>', 'B=1,H=2,N=1000; others keep the default of the reference').argParser(sizes),
