@@ -105,9 +105,11 @@ function notNumber(ev: Evaluator, node: TS.Node, op: string, bad: Operand, a: Op
         ? ['load a tile of it: view.load(origin, shape)']
         : bad.val.kind === 'none' && ts.isIdentifier(bad.node)
           ? [`give ${textOf(bad.node)} a value where it is declared`]
-          : bad.val.kind === 'none' && ts.isCallExpression(bad.node)
-            ? ['a function gives what it returns']
-            : [],
+          : bad.val.kind === 'obj' && bad.val.what !== undefined
+            ? [`take what is meant out of it: { ${[...bad.val.props.keys()].join(', ')} }`]
+            : bad.val.kind === 'none' && ts.isCallExpression(bad.node)
+              ? ['a function gives what it returns']
+              : [],
   });
 }
 
@@ -345,9 +347,15 @@ export function logicalNot(ev: Evaluator, node: TS.Node, x: Operand): Val {
 export function notMask(ev: Evaluator, node: TS.Node, what: string, x: Operand): Val {
   return ev.error('LAC0209', node, `${what} takes a mask, not ${describe(x.val)}`, {
     labels: typeLabels(x),
-    help: ['compare it: x !== 0, x > 0'],
+    help: [conditionHelp(x.val)],
   });
 }
+
+/** How a value becomes a condition. */
+export const conditionHelp = (val: Val): string =>
+  val.kind === 'view'
+    ? 'whether an argument is used is an option of the kernel: options: { initial: false }'
+    : 'compare it: x !== 0, x > 0';
 
 /** `m > 0 && y.store(...)`. */
 function noGuard(ev: Evaluator, node: TS.Node, a: Operand, b: Operand): Val {

@@ -20,10 +20,10 @@ import { describe, type FnVal, type MethodVal, NONE, num, POISON, type Val } fro
 
 export function evaluateCall(ev: Evaluator, node: TS.CallExpression, scope: Scope): Val {
   const callee = evaluate(ev, node.expression, scope);
+  // What the arguments should be is unknown then.
+  if (callee.kind === 'poison') return POISON;
   const args = spreadItems(ev, node.arguments, scope);
   switch (callee.kind) {
-    case 'poison':
-      return POISON;
     case 'builtin':
       return callBuiltin({ ev, node, name: callee.name, args });
     case 'method':
@@ -35,8 +35,21 @@ export function evaluateCall(ev: Evaluator, node: TS.CallExpression, scope: Scop
         help: ['kernels are launched by a host program; share code through functions'],
       });
     default:
-      return ev.error('LAC0109', node.expression, `${textOf(node.expression)} is no function, but ${describe(callee)}`);
+      return ev.error(
+        'LAC0109',
+        node.expression,
+        `${textOf(node.expression)} is no function, but ${describe(callee)}`,
+        {
+          help: callee.kind === 'dtype' && args.length === 1 ? [castHelp(node, callee.dtype)] : [],
+        },
+      );
   }
+}
+
+/** `f32(x)`. */
+function castHelp(node: TS.CallExpression, dtype: string): Help {
+  const newText = `cast(${textOf(node.arguments[0] ?? node, 400)}, ${dtype})`;
+  return { text: 'write cast()', edit: { span: spanOf(node), newText } };
 }
 
 function callBuiltin(call: Call): Val {

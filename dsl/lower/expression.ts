@@ -292,6 +292,7 @@ function element(ev: Evaluator, node: TS.ElementAccessExpression, scope: Scope):
   if (key.kind === 'tile')
     return ev.error('LAC0113', node.argumentExpression, 'an index into an array must be known at compile time', {
       labels: typeLabels({ val: key, node: node.argumentExpression }),
+      help: ['the index of range(n, { unroll: true }) is, and of for (const x of list)'],
     });
   return ev.error('LAC0110', node, `${describe(from.val)} cannot be indexed with ${describe(key)}`);
 }

@@ -15,6 +15,7 @@ const HOST_WORK = 'a kernel computes numbers only: do it in the host program';
 const INSTEAD: Readonly<Record<string, string>> = {
   any: 'max(cast(mask, i32), axis) > 0',
   arange: 'iota(n), which gives 0, 1, ..., n-1',
+  assert: HOST_WORK,
   astype: 'cast(x, f32)',
   atomic_add: 'view.atomicAdd(index, value)',
   cat: 'concat([a, b], axis)',
@@ -76,6 +77,12 @@ const INSTEAD: Readonly<Record<string, string>> = {
   u8: DTYPES_ARE,
   uint32: 'u32',
 
+  None: 'null',
+  True: 'true',
+  False: 'false',
+  inf: 'Infinity',
+  nan: 'NaN',
+
   Array: 'write an array literal, [a, b]',
   Date: HOST_WORK,
   Float32Array: 'zeros(shape, f32) makes a tile',
@@ -95,6 +102,8 @@ const SENTENCE = /^(?:the|a kernel|masks|random|write) /;
 export function insteadOf(name: string, at: TS.Node): Help | undefined {
   const instead = Object.hasOwn(INSTEAD, name) ? INSTEAD[name] : undefined;
   if (instead === undefined) return undefined;
+  if (languageValue(instead)?.kind === 'dtype' && ts.isCallExpression(at.parent) && at.parent.expression === at)
+    return { text: `write cast(x, ${instead})` };
   return languageValue(instead) === undefined
     ? { text: SENTENCE.test(instead) ? instead : `write ${instead}` }
     : { text: `write ${instead}`, edit: { span: spanOf(at), newText: instead } };

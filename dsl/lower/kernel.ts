@@ -82,7 +82,7 @@ function lowerBody(ev: Evaluator, decl: KernelDecl, spec: Specialisation, kernel
   const { fn } = decl.body;
   const frame: Frame = { callee: null, node: fn.node, call: null, parent: null, depth: 0 };
   const scope = fn.scope.child(frame);
-  const values: ObjVal[] = [argsOf(decl, kernel), noting(envOf(ev, decl, spec), named), programOf(ev, decl)];
+  const values = aware([argsOf(decl, kernel), noting(envOf(ev, decl, spec), named), programOf(ev, decl)]);
   ev.call(frame, () => {
     for (const [i, p] of fn.node.parameters.entries()) bindPattern(ev, scope, p.name, values[i] ?? POISON, 'const', p);
     const { body } = fn.node;
@@ -98,6 +98,18 @@ function returnsNothing(ev: Evaluator, body: TS.Block | TS.Expression, result: V
   ev.error('LAC0103', at ?? body, `a kernel returns nothing, but its body gives ${describe(result)}`, {
     help: ['declare an output, and write to it: y.store(origin, tile)'],
   });
+}
+
+const PARAMETERS = [
+  'the arguments: the first parameter of the body',
+  'the sizes, knobs and options: the second parameter of the body',
+  'the program axes: the third parameter of the body',
+];
+
+/** The parameters of the body, each of which knows what the others hold. */
+function aware(values: readonly ObjVal[]): ObjVal[] {
+  const elsewhere = (name: string): string | undefined => PARAMETERS[values.findIndex((v) => v.props.has(name))];
+  return values.map((v) => ({ ...v, elsewhere }));
 }
 
 function argsOf(decl: KernelDecl, kernel: Kernel): ObjVal {

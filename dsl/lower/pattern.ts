@@ -108,15 +108,18 @@ export function propertyOf(val: Val, name: string): Val | undefined {
 export function unknownProperty(ev: Evaluator, at: TS.Node, name: string, from: Val, declares = false): Val {
   const names = from.kind === 'namespace' ? from.names() : from.kind === 'obj' ? [...from.props.keys()] : [];
   const meant = didYouMean(name, names);
+  const where = from.kind === 'obj' ? from.elsewhere?.(name) : undefined;
   const help =
-    meant === undefined
-      ? listed(names)
-      : [
-          {
-            text: `did you mean ${meant}?`,
-            edit: { span: spanOf(at), newText: declares ? `${meant}: ${name}` : meant },
-          },
-        ];
+    where !== undefined
+      ? [`${name} is among ${where}`]
+      : meant === undefined
+        ? listed(names)
+        : [
+            {
+              text: `did you mean ${meant}?`,
+              edit: { span: spanOf(at), newText: declares ? `${meant}: ${name}` : meant },
+            },
+          ];
   const declared = from.kind === 'obj' && from.what !== undefined;
   return ev.error(
     declared ? 'LAC0305' : 'LAC0110',

@@ -66,9 +66,15 @@ function unknownName(ev: Evaluator, node: TS.Identifier, scope: Scope): Val {
   if (foreign !== undefined) return ev.error('LAC0104', node, `there is no ${node.text} here`, { help: [foreign] });
   const meant = didYouMean(node.text, [...scope.names(), ...scope.module.bindings.keys(), ...languageNames()]);
   return ev.error('LAC0104', node, `there is no ${node.text} here`, {
-    help: meant === undefined ? [] : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(node), newText: meant } }],
+    help:
+      meant === undefined
+        ? inFunction(ev)
+        : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(node), newText: meant } }],
   });
 }
+
+const inFunction = (ev: Evaluator): string[] =>
+  ev.frame.callee === null ? [] : ['functions see module constants and their own arguments: pass it in'];
 
 /** Value of a top-level name of a file: constants are computed once, without running anything. */
 export function moduleValue(ev: Evaluator, module: SourceModule, name: string, at: TS.Node): Val {

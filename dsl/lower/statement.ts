@@ -1,7 +1,7 @@
 import type { ts as TS } from 'ts-morph';
 import { spanOf } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
-import { binary, isBinaryOperator } from './arithmetic.js';
+import { binary, conditionHelp, isBinaryOperator } from './arithmetic.js';
 import { typeLabels } from './convert.js';
 import { bare, type Evaluator, textOf } from './evaluator.js';
 import { evaluate, operand } from './expression.js';
@@ -274,6 +274,6 @@ function badCondition(ev: Evaluator, m: { val: Val; node: TS.Node }): void {
   else
     ev.error('LAC0209', node, `if takes a mask or an option, not ${describe(val)}`, {
       labels,
-      help: ['compare it: x !== 0, x > 0'],
+      help: [conditionHelp(val)],
     });
 }

@@ -69,6 +69,8 @@ export interface ObjVal {
   readonly kind: 'obj';
   readonly props: ReadonlyMap<string, Val | (() => Val)>;
   readonly what?: string;
+  /** Where a name is that is not in here, for messages. */
+  readonly elsewhere?: (name: string) => string | undefined;
 }
 export interface NamespaceVal {
   readonly kind: 'namespace';

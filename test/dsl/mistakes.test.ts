@@ -103,6 +103,11 @@ const BODIES: readonly Mistake[] = [
   mistake('LAC0103', 'return u;', 'u'),
   mistake('LAC0101', 'const a = u; const a = r;', 'a'),
   mistake('LAC0109', 'void twice(u, 3);', '3'),
+  mistake('LAC0109', 'void f32(0.5);', 'f32'),
+  mistake('LAC0104', 'void tl.load(x + m);', 'tl'),
+  mistake('LAC0104', 'void full([32], -inf, f32);', 'inf'),
+  mistake('LAC0209', 'if (x) y.store([m, 0], u);', 'x'),
+  mistake('LAC0219', 'y.at(0).store([0], max(r, 0));', 'max(r, 0)'),
   mistake('LAC0109', 'void twice();', 'twice()'),
 ];
 const MODULE = 'function twice(v: number): number {\n  return v * 2;\n}';

@@ -126,7 +126,13 @@ export function extentOf(call: Call, o: Operand): NumVal | null {
   const n = constantOf(call, o, 'an extent');
   if (n === null) return null;
   if (Number.isInteger(n.value) && n.value >= 1 && n.value <= LIMITS.tileExtent) return n;
-  call.ev.error('LAC0215', o.node, `an extent is a whole number from 1 to ${LIMITS.tileExtent}, not ${n.value}`);
+  call.ev.error('LAC0215', o.node, `an extent is a whole number from 1 to ${LIMITS.tileExtent}, not ${n.value}`, {
+    help: Number.isInteger(n.value)
+      ? n.value === -1
+        ? ['write the extent out']
+        : []
+      : ['idiv(a, b) and cdiv(a, b) give whole numbers'],
+  });
   return null;
 }
 

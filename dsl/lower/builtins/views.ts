@@ -293,8 +293,10 @@ function storedRankFits(call: Call, view: ViewVal, value: Operand<TileVal>): boo
   return false;
 }
 
-function fewerAxes(call: Call, view: ViewVal, { val }: Operand<TileVal>): string | Help {
+function fewerAxes(call: Call, view: ViewVal, { val, node }: Operand<TileVal>): string | Help {
   const rank = viewTypeOf(view).extents.length;
+  const folded = /^(max|min)\(/.exec(textOf(node))?.[1];
+  if (folded !== undefined) return `${folded}(x, axis) folds an axis; of two values, lane by lane: ${folded}imum(a, b)`;
   if (rankOf(val) === 1 && rank === 2) return 'store a column, col(x), or a row, row(x)';
   if (rankOf(val) > 0) return `fix leading axes first: ${view.arg}.at(...)`;
   const callee = 'expression' in call.node ? (call.node.expression as ts.Node) : call.node;
