@@ -9,6 +9,7 @@ import { type AxisIndex, axisIndexOf, type Emitter, layoutOf, position, product,
 import { literal } from './literal.js';
 import { elected } from './memory.js';
 import { component, laneType, pack, vectorType, widthOf } from './registers.js';
+import type { Buffer } from './statement.js';
 
 /** One axis of a view: positions lo <= c < extent are inside; `stride` in elements. All texts are i32 expressions. */
 interface ViewAxis {
@@ -329,7 +330,7 @@ export function emitStore(e: Emitter, op: Op<'store'>): void {
   const rank = view.axes.length;
   const origins = op.operands.slice(2, 2 + rank).map((v) => e.scalar(v));
   if (rank === 0) {
-    storeScalar(e, view, value);
+    storeScalar(e, view, value, orderOf(e, op));
     return;
   }
   const layout = layoutOf(value);
@@ -348,14 +349,20 @@ export function emitStore(e: Emitter, op: Op<'store'>): void {
       : writeOne(e, view.arg, offset, component(tile, r));
     lines.push(condition === null ? write : `if (${condition}) {\n${write}\n}`);
   }
-  e.line(elected(e, layout, lines.join('\n')));
+  e.line(elected(e, layout, lines.join('\n')), [], orderOf(e, op));
 }
 
 /** A view whose axes are all fixed holds one element. */
-function storeScalar(e: Emitter, view: ViewState, value: Value): void {
+function storeScalar(e: Emitter, view: ViewState, value: Value, order: readonly Buffer[]): void {
   const write = writeOne(e, view.arg, view.offset, e.scalar(value));
   const condition = and([view.valid, 'inv == 0u']);
-  e.line(`if (${condition}) {\n${write}\n}`);
+  e.line(`if (${condition}) {\n${write}\n}`, [], order);
+}
+
+/** What a store writes in the eyes of barriers. */
+function orderOf(e: Emitter, op: Op<'store'>): Buffer[] {
+  const buffer = e.ordered.get(rootOf(op.operands[0] as Value).root);
+  return buffer === undefined ? [] : [buffer];
 }
 
 function writeFour(e: Emitter, a: ArgState, offset: string, group: string): string {

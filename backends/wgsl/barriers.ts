@@ -1,18 +1,24 @@
-import { BARRIER, type Buffer, type Statement, type TextStatement } from './statement.js';
+import { BARRIER, type Buffer, STORAGE_BARRIER, type Statement, type TextStatement } from './statement.js';
 
 /**
- * Places workgroup barriers. Invariant afterwards: between two accesses of one piece of workgroup memory that are not both
+ * Places barriers. Invariant afterwards: between two accesses of one piece of memory (by `overlap`) that are not both
  * reads there is a barrier on every path, also around the back edge of a loop. Within one statement the emitter answers
  * for order. All control flow around barriers is uniform: statements inside invocation-dependent branches are text.
  */
-export function placeBarriers(list: readonly Statement[], overlap: (a: Buffer, b: Buffer) => boolean): Statement[] {
+export function placeBarriers(list: readonly Statement[], overlap: Overlap, barrier: Statement = BARRIER): Statement[] {
   const placement = new Placement(overlap);
   do {
     placement.changed = false;
     placement.walk(list, EMPTY);
   } while (placement.changed);
-  return placement.written(list);
+  return placement.written(list, barrier);
 }
+
+/** Order between outputs: a barrier of its own kind, since neither orders the other's memory. */
+export const keepOrder = (list: readonly Statement[]): Statement[] =>
+  placeBarriers(list, (a, b) => a === b && a.memory === 'storage', STORAGE_BARRIER);
+
+type Overlap = (a: Buffer, b: Buffer) => boolean;
 
 /** Accesses since the last barrier. */
 interface Pending {
@@ -41,10 +47,10 @@ class Placement {
   readonly fenced = new Set<Statement>();
   /** What is pending at the end of a trip. */
   readonly backEdges = new Map<Statement, Pending>();
-  readonly overlap: (a: Buffer, b: Buffer) => boolean;
+  readonly overlap: Overlap;
   changed = false;
 
-  constructor(overlap: (a: Buffer, b: Buffer) => boolean) {
+  constructor(overlap: Overlap) {
     this.overlap = overlap;
   }
 
@@ -90,11 +96,11 @@ class Placement {
     return end;
   }
 
-  written(list: readonly Statement[]): Statement[] {
+  written(list: readonly Statement[], barrier: Statement): Statement[] {
     return list.flatMap((s): Statement[] => {
-      if (s.kind === 'text') return this.fenced.has(s) ? [BARRIER, s] : [s];
-      if (s.kind === 'loop') return [{ ...s, body: this.written(s.body) }];
-      return [{ ...s, yes: this.written(s.yes), no: this.written(s.no) }];
+      if (s.kind === 'text') return this.fenced.has(s) ? [barrier, s] : [s];
+      if (s.kind === 'loop') return [{ ...s, body: this.written(s.body, barrier) }];
+      return [{ ...s, yes: this.written(s.yes, barrier), no: this.written(s.no, barrier) }];
     });
   }
 }

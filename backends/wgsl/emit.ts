@@ -3,13 +3,14 @@ import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import { type AnyOp, type Block, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
 import { bindParam, declarationOf, refuseInout, rootOf } from './access.js';
-import { placeBarriers } from './barriers.js';
+import { keepOrder, placeBarriers } from './barriers.js';
 import { Emitter, layoutOf, type WgslContext } from './emitter.js';
 import { libraryFunction } from './library.js';
 import { emitBlock, isRename } from './lower.js';
 import { checkWorkgroupBytes, planBuffers } from './memory.js';
 import { invocationsOf, LATE_OPERANDS, tooLarge, WGSL_PIPELINE } from './pipeline.js';
 import { MEMORIES, type MemoryKind, print } from './statement.js';
+import { outputsInOrder } from './store-order.js';
 
 export type { WgslContext } from './emitter.js';
 
@@ -96,7 +97,7 @@ function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
   );
   const sharedBytes = memories.reduce((n, [kind, { bytes }]) => n + plan.sizes[kind] * bytes, 0);
   checkWorkgroupBytes(sharedBytes, e.ctx.limits.workgroupBytes);
-  const statements = placeBarriers(e.statements, plan.overlap);
+  const statements = keepOrder(placeBarriers(e.statements, plan.overlap));
   const programs = programIds(e);
   const paramsBinding = e.bindings.length;
   const views = [...e.views.values()];
@@ -154,7 +155,7 @@ function programIds(e: Emitter): string[] {
   return lines;
 }
 
-/** Finds the values that dots and conversions read from workgroup memory. */
+/** Finds outputs whose stores keep their order, and the values that dots and conversions read from workgroup memory. */
 function prepare(e: Emitter, lazy: boolean): void {
   for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
     if (op.name === 'dot') for (const v of op.operands.slice(0, 2)) e.needsStage.add(stagedSource(v));
@@ -163,6 +164,7 @@ function prepare(e: Emitter, lazy: boolean): void {
       if (!isRename(layoutOf(from), layoutOf(to))) e.needsStage.add(from);
     }
   }
+  for (const output of outputsInOrder(e.kernel)) e.ordered.set(output, e.buffer('storage', 1));
   if (lazy) for (const [v, inPlace] of stagedInPlace(e.kernel.body)) if (inPlace) e.stagesLate.add(v);
 }
 

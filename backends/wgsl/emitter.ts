@@ -8,7 +8,7 @@ import type { ViewState } from './access.js';
 import type { Staged } from './memory.js';
 import { type Multiples, multiplesIn } from './multiple.js';
 import { component, laneType, type RegTile, vectorType, widthOf } from './registers.js';
-import { type Buffer, type MemoryKind, type Statement, text } from './statement.js';
+import { type Buffer, type Statement, text } from './statement.js';
 import { MAX_TILE_REGISTERS, type WgslLimits } from './target.js';
 import { nonUniformValues } from './uniformity.js';
 
@@ -36,6 +36,8 @@ export class Emitter {
   readonly needsStage = new Set<Value>();
   /** Values of `needsStage` that are written where they are first read, not where they are made. */
   readonly stagesLate = new Set<Value>();
+  /** Outputs, by parameter, whose stores keep their order. */
+  readonly ordered = new Map<Value, Buffer>();
   /** Scalars that WGSL's uniformity analysis does not know to be uniform. */
   readonly nonUniform: ReadonlySet<Value>;
   /** Divisors of scalars, for the alignment of accesses. */
@@ -113,7 +115,7 @@ export class Emitter {
     return name;
   }
 
-  buffer(memory: MemoryKind, size: number): Buffer {
+  buffer(memory: Buffer['memory'], size: number): Buffer {
     const b: Buffer = { id: this.buffers.length, memory, size };
     this.buffers.push(b);
     return b;

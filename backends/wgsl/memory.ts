@@ -223,7 +223,7 @@ export function planBuffers(list: readonly Statement[], buffers: readonly Buffer
   }
   const overlap = (a: Buffer, b: Buffer): boolean => {
     const [x, y] = [offsets.get(a.id) ?? 0, offsets.get(b.id) ?? 0];
-    return a.memory === b.memory && x < y + b.size && y < x + a.size;
+    return offsets.has(a.id) && a.memory === b.memory && x < y + b.size && y < x + a.size;
   };
   return { offsets, sizes: total, overlap };
 }

@@ -13,10 +13,13 @@ export const MEMORIES: Readonly<
   word: { name: 'mem1', type: 'u32', bytes: 4 },
 };
 
-/** A piece of workgroup memory with a lifetime. Sizes and offsets are in elements of its array. */
+/**
+ * A piece of workgroup memory with a lifetime, sizes and offsets in elements of its array; or an output whose stores keep
+ * their order (`storage`).
+ */
 export interface Buffer {
   readonly id: number;
-  readonly memory: MemoryKind;
+  readonly memory: MemoryKind | 'storage';
   readonly size: number;
 }
 
@@ -44,6 +47,7 @@ export const text = (line: string, reads: readonly Buffer[] = [], writes: readon
 });
 
 export const BARRIER = text('workgroupBarrier();');
+export const STORAGE_BARRIER = text('storageBarrier();');
 
 /** WGSL lines of a statement list; `offsets` resolves the marks of buffers. */
 export function print(list: readonly Statement[], offsets: ReadonlyMap<number, number>, indent = '  '): string[] {
