@@ -6,6 +6,7 @@ import { buildProgram } from '../../cli/program.js';
 import type { Reference } from '../../driver/reference.js';
 import { runKernel } from '../../driver/run.js';
 import { checkFile, SourceProject } from '../../driver/source.js';
+import * as lac from '../../index.js';
 import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
 import { openDevice } from '../../runtime/index.js';
 import { readable } from './sources.js';
@@ -30,8 +31,17 @@ describe('the README tells the truth', () => {
   });
 
   test('its table has every verb, and no other', () => {
-    const verbs = buildProgram(async () => {}).commands.map((c) => c.name());
+    const program = buildProgram(async () => {});
+    const shown = program.createHelp().visibleCommands(program);
+    const verbs = shown.map((c) => c.name()).filter((name) => name !== 'help');
     const told = [...readme.matchAll(/`lac ([a-z]+)/g)].map(([, verb]) => verb);
     expect([...new Set(told)].sort()).toEqual([...verbs].sort());
+  });
+
+  test('what it imports from lac is there', () => {
+    const imports = [...readme.matchAll(/import \{([^}]*)\}\s*from 'lac'/g)];
+    const names = imports.flatMap(([, list = '']) => list.split(',').map((name) => name.trim()));
+    expect(imports.length).toBe(2);
+    expect(names.filter((name) => !(name in lac))).toEqual([]);
   });
 });
