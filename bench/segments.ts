@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { LacError } from '../compiler/diag/diagnostic.js';
+import { compare, toleranceFor } from '../driver/compare.js';
 import { compileKernel } from '../driver/compile.js';
 import { makeInputs } from '../driver/inputs.js';
 import { loadReference } from '../driver/load-reference.js';
@@ -35,7 +36,6 @@ const { values: options } = parseArgs({
 const numbers = (text: string): number[] => text.split(',').map(Number);
 const [B = 1, H = 1, N = 1, D = 1] = numbers(options.shape);
 const dtypes = { T: options.dtype as 'f32' };
-const is16 = options.dtype !== 'f32';
 
 const project = new SourceProject();
 const { kernels } = project.read('kernels/lightning/segments.ts');
@@ -74,15 +74,6 @@ function bind(device: Device, tensors: Record<string, Tensor>, config: Record<st
   });
 }
 
-function relativeRmse(got: Float64Array): number {
-  let [difference, size] = [0, 0];
-  want.forEach((x, i) => {
-    difference += ((got[i] ?? Number.NaN) - x) ** 2;
-    size += x * x;
-  });
-  return Math.sqrt(difference / size);
-}
-
 async function measure(
   device: Device,
   G: number,
@@ -97,8 +88,8 @@ async function measure(
     for (const plan of plans[0] ?? []) await device.launch(plan);
     const [first] = sets;
     if (first?.o === undefined) throw new Error('no output');
-    const error = relativeRmse(await first.o.read());
-    const ok = error <= (is16 ? 0.005 : 1e-5);
+    const tolerance = toleranceFor(dtypes.T, [dtypes.T]);
+    const { rmse: error, ok } = compare('o', await first.o.read(), want, first.o.shape, tolerance);
     const warmupMs = device.info.kind === 'gpu' ? 250 : 0;
     const { medianMs: ms, samples } = await device.time(plans, {
       warmup: 2,

@@ -102,10 +102,10 @@ function variantIn(loops: readonly Op<'for'>[]): Variant {
     for (const v of block.args) inside.add(v);
     for (const op of block.ops) {
       for (const v of op.results) inside.add(v);
-      op.regions.forEach(add);
+      for (const region of op.regions) add(region);
     }
   };
-  loops.slice(0, 1).forEach((loop) => loop.regions.forEach(add));
+  for (const region of loops[0]?.regions ?? []) add(region);
   const indices = new Set(loops.map((loop) => loop.regions[0]?.args[0] as Value));
   return { indices, has: (v) => inside.has(v) };
 }

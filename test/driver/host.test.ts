@@ -6,19 +6,11 @@ import { bf16, empty, f32, LacError, openDevice } from '../../index.js';
 import { lightningFwd } from '../../kernels/lightning/forward.js';
 import { lightningFwd as reference } from '../../kernels/lightning/forward.ref.js';
 import { ROOT } from '../house/sources.js';
+import { codesOf } from './codes-of.js';
 import { scale, scaleBy } from './fixtures/scale.js';
 
 const device = await openDevice('interpret');
 afterAll(() => device.destroy());
-
-const codesOf = async (promise: Promise<unknown>): Promise<readonly string[]> => {
-  const error = await promise.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  if (!(error instanceof LacError)) throw error ?? new Error('nothing was thrown');
-  return error.diagnostics.map((d) => d.code);
-};
 
 describe('kernels are called from TypeScript', () => {
   test('Lightning Attention, as the reference says', async () => {

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { LacError } from '../../compiler/diag/diagnostic.js';
 import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
+import { codesOf } from './codes-of.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lac-reference-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -12,15 +12,6 @@ const file = (name: string, text: string): string => {
   writeFileSync(path, text);
   return path;
 };
-const codesOf = async (promise: Promise<unknown>): Promise<readonly string[]> => {
-  const error = await promise.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  if (!(error instanceof LacError)) throw error ?? new Error('nothing was thrown');
-  return error.diagnostics.map((d) => d.code);
-};
-
 describe('references are loaded from TypeScript', () => {
   test('types vanish, helpers beside it are found under their .js name', async () => {
     file('factor.ts', 'export const factor = (x: number): number => 2 * x;');
