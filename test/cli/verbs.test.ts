@@ -231,7 +231,8 @@ describe('lac ir and lac opt', () => {
     const opted = await lac.run(['opt', '-', '--pass', 'infer-layouts'], { stdin: before.stdout });
     expect(opted.stdout).toBe(after.stdout);
     const raw = await lac.run(['opt', '-', '--pass', 'infer-layouts'], {
-      stdin: 'kernel k(%y: view<out 6xf32> [N]) axes [] { %z = const {value = 0} : i32 %a = iota : tile<6xi32> %b = cast %a {to = f32} : tile<6xf32> store %y, %b, %z }',
+      stdin:
+        'kernel k(%y: view<out 6xf32> [N]) axes [] { %z = const {value = 0} : i32 %a = iota : tile<6xi32> %b = cast %a {to = f32} : tile<6xf32> store %y, %b, %z }',
     });
     expect(raw).toMatchObject({ code: 1, stdout: '' });
     expect(raw.stderr).toContain('LAC0408');
