@@ -8,7 +8,7 @@ import { launchSpec } from '../driver/run.js';
 import { targetOf } from '../driver/target.js';
 import { SourceProject } from '../dsl/read/project.js';
 import { bindLaunch, type Device, factsOf, type LaunchPlan, openDevice, type Tensor } from '../runtime/index.js';
-import { digits, table } from './table.js';
+import { digits, table, WARM_UP_MS } from './table.js';
 
 /**
  * Lightning forward in two launches over segments (kernels/lightning/segments.ts), timed as one:
@@ -90,7 +90,7 @@ async function measure(
     if (first?.o === undefined) throw new Error('no output');
     const tolerance = toleranceFor(dtypes.T, [dtypes.T]);
     const { rmse: error, ok } = compare('o', await first.o.read(), want, first.o.shape, tolerance);
-    const warmupMs = device.info.kind === 'gpu' ? 250 : 0;
+    const warmupMs = device.info.kind === 'gpu' ? WARM_UP_MS : 0;
     const { medianMs: ms, samples } = await device.time(plans, {
       warmup: 2,
       warmupMs,

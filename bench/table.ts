@@ -15,3 +15,6 @@ export function median(samples: readonly number[]): number {
   const middle = (sorted.length - 1) / 2;
   return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
 }
+
+/** Milliseconds of launches before a sample. After 3 s without work an H100 still ran at a third of its speed after 250 ms. */
+export const WARM_UP_MS = 1000;

@@ -14,7 +14,7 @@ import type { Device } from '../runtime/device.js';
 import { factsOf } from '../runtime/facts.js';
 import { bindLaunch, type LaunchPlan } from '../runtime/launch.js';
 import { openDevice } from '../runtime/open.js';
-import { digits, table } from './table.js';
+import { digits, table, WARM_UP_MS } from './table.js';
 
 /**
  * How fast a kernel runs through WebGPU, over its configurations:
@@ -86,7 +86,7 @@ async function measure(subject: Subject, config: Config): Promise<{ ms: number; 
     const slow = subject.device.info.kind !== 'gpu';
     const timing = await subject.device.time(plans, {
       warmup: 2,
-      warmupMs: slow ? 0 : 250,
+      warmupMs: slow ? 0 : WARM_UP_MS,
       repeat: Number(options.samples),
     });
     return { ms: timing.medianMs, best: Math.min(...timing.samples), how: timing.how };

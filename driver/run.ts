@@ -179,7 +179,7 @@ async function measure(plan: LaunchPlan, firstRunMs: number, { onProgress }: Run
   }
   const repeat = Math.max(1, Math.min(20, Math.floor(BUDGET_MS / Math.max(1, firstRunMs))));
   const quick = firstRunMs < 20;
-  return plan.device.time(plan, { warmup: quick ? 3 : 1, warmupMs: quick ? 250 : 0, repeat });
+  return plan.device.time(plan, { warmup: quick ? 3 : 1, warmupMs: quick ? 500 : 0, repeat });
 }
 
 async function readOutputs(decl: KernelDecl, { tensors }: PlacedTensors, unused: readonly string[]) {
