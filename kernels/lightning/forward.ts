@@ -56,7 +56,7 @@ export const lightningFwd = kernel(
       (BE < 2 * E || BE === 8) &&
       C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024 &&
       G > 1 === (N >= 2048 && B * H * cdiv(E, BE) * 2 <= 128) &&
-      B * H * cdiv(E, BE) * G <= 256,
+      (G === 1 || B * H * cdiv(E, BE) * G <= 256),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE, G }) => ({ e: cdiv(E, BE), g: G, h: H, b: B }),
   },

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { candidates } from '../../driver/configurations.js';
 import type { Reference } from '../../driver/reference.js';
 import { runKernel } from '../../driver/run.js';
 import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
@@ -27,6 +28,15 @@ const batch = { B: fc.integer({ min: 1, max: 2 }), H: fc.integer({ min: 1, max: 
 /** Columns of `rows` rows of every head from the output. */
 const firstRows = (o: Float64Array | undefined, { N, E }: { N: number; E: number }, rows: number): number[] =>
   [...(o ?? [])].filter((_, i) => Math.floor(i / E) % N < rows);
+
+it('leaves a configuration for every number of heads and batches', () => {
+  for (const H of [1, 16, 64, 1000])
+    for (const N of [1, 4096, 100_000])
+      for (const D of [1, 64, 128]) {
+        const dims = { B: 8, H, N, D, E: D };
+        expect([...candidates(decl, dims, {}, 256)].length, JSON.stringify(dims)).toBeGreaterThan(0);
+      }
+});
 
 describe('lightning forward, interpreted', () => {
   let exact: Device;
