@@ -45,7 +45,6 @@ describe('kernels are called from TypeScript', () => {
     const y = empty(device, f32, [4]);
     expect(await codesOf(scale(device, { x, a: 1, y }))).toEqual(['LAC0605']);
     const half = empty(device, bf16, [3]);
-    // biome-ignore lint/suspicious/noExplicitAny: tsc refuses the dtype too
     expect(await codesOf(scale(device, { x: half as never, a: 1, y: empty(device, f32, [3]) }))).toEqual(['LAC0604']);
     expect(await codesOf(scale(device, { x, a: 1, y: x }))).toEqual(['LAC0608']);
     expect(await codesOf(scale.tune(device, { x, a: 1, y }))).toEqual(['LAC0909']);
