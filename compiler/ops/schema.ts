@@ -1,4 +1,4 @@
-import type { DType, TileType, Type } from '../ir/types.js';
+import type { DType, Type } from '../ir/types.js';
 
 /** Kinds of attribute; a trailing `?` marks one that may be absent. */
 export interface AttrKinds {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { bf16, empty, f32, LacError, openDevice } from '../../index.js';
+import { bf16, empty, f32, openDevice } from '../../index.js';
 import { lightningFwd } from '../../kernels/lightning/forward.js';
 import { lightningFwd as reference } from '../../kernels/lightning/forward.ref.js';
 import { ROOT } from '../house/sources.js';
