@@ -10,6 +10,7 @@ const folder = scratch({
   'alone.ts': SCALE,
   'mistake.ts': MISTAKE,
   'mistake.ref.ts': SCALE_REFERENCE,
+  'endless.ref.ts': SCALE_REFERENCE.replace(/run: /, 'run: () => { for (;;); }, unused: '),
   'throws.ref.ts': 'throw new Error("on purpose");',
   'empty.ts': 'export const x = 1;',
 });
@@ -28,6 +29,18 @@ afterAll(() => {
 });
 
 describe('lac run', () => {
+  test('Ctrl-C ends a reference that never does', async () => {
+    const args = ['run', folder.path('scale.ts'), '--device', 'interpret', '--check', folder.path('endless.ref.ts')];
+    let asked = false;
+    const onOutput = (): NodeJS.Signals | undefined => {
+      if (asked) return undefined;
+      asked = true;
+      return 'SIGINT';
+    };
+    // By the signal itself, which shells report as 130.
+    expect(await lac.run(args, { onOutput })).toMatchObject({ code: null });
+  });
+
   test('a right kernel: a few lines on stdout, nothing on stderr', async () => {
     const outcome = await run();
     expect(outcome).toMatchObject({ code: 0, stderr: '' });

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -251,6 +251,35 @@ describe('lac ir and lac opt', () => {
     expect(outcome).toMatchObject({ code: 1, stdout: '' });
     expect(outcome.stderr).toContain('error[LAC04');
     expect(await lac.run(['opt', folder.path('gone.lac')])).toMatchObject({ code: 1, stdout: '' });
+  });
+});
+
+describe('what is refused', () => {
+  test.each(['tune', 'bench', 'init', 'cache', 'repro', 'lsp'])('%s is not built yet, and says so', async (verb) => {
+    const outcome = await lac.run([verb, folder.path('scale.ts'), '--budget', '30s']);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain(`error[LAC0909]: lac ${verb} is not built yet`);
+  });
+
+  test('a size that is none, once it is known to be a size', async () => {
+    const outcome = await lac.run(['ir', folder.path('scale.ts'), '--set', 'N=many']);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('error[LAC0901]: --set N=many: "many" is not a whole number');
+  });
+
+  test('folders, devices and files without text', async () => {
+    const why = async (path: string): Promise<string> => (await lac.run(['run', path])).stderr;
+    expect(await why(folder.path('.'))).toContain('it is a folder');
+    expect(await why('/dev/zero')).toContain('it is no regular file');
+    writeFileSync(folder.path('binary.ts'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0]));
+    expect(await why(folder.path('binary.ts'))).toContain('it is no text');
+  });
+
+  test('a full disk behind stdout', () => {
+    const args = ['-c', 'exec "$0" "$@" > /dev/full', process.execPath, lac.main, 'explain'];
+    const { status, stderr } = spawnSync('bash', args, { encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: cannot write the results to stdout: ENOSPC/);
   });
 });
 
