@@ -39,12 +39,12 @@ export const run: Verb<string, RunOptions> = async (file, options, context) => {
   const close = (): void => device.destroy();
   context.signal.addEventListener('abort', close, { once: true });
   try {
+    if (context.signal.aborted) return EXIT.interrupted;
+    context.endAtOnce();
     output.result(deviceLine(device), { device: { name: device.name, backend: device.backend, ...device.info } });
     // Nobody asked for the interpreter: what was wrong with the devices is said without -v.
     const fallback = options.device === '' && device.backend === 'interpret';
     for (const note of device.notes) fallback ? output.warn(note) : output.detail(note);
-    if (context.signal.aborted) return EXIT.interrupted;
-    context.endAtOnce();
     return await runAll(jobs, device, options, context, readMs);
   } finally {
     device.destroy();
