@@ -46,7 +46,7 @@ export interface Variant {
   readonly text: string;
   readonly entry: string;
   readonly config: Readonly<Record<string, number>>;
-  /** Invocations of a workgroup: [n, 1, 1]. The grid is linear: see `gridOf` in driver. */
+  /** Invocations of a workgroup: [n, 1, 1]. The grid is linear: see `gridOf` in runtime/launch.ts. */
   readonly block: readonly [number, number, number];
   readonly sharedBytes: number;
   readonly params: readonly ParamSlot[];
