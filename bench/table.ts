@@ -16,5 +16,5 @@ export function median(samples: readonly number[]): number {
   return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
 }
 
-/** Milliseconds of launches before a sample. After 3 s without work an H100 still ran at a third of its speed after 250 ms. */
+/** Milliseconds of launches before a sample. After 3 s without work and 250 ms of them, an H100 was once seen three times slower. */
 export const WARM_UP_MS = 1000;
