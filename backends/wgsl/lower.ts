@@ -280,6 +280,9 @@ function emitIf(e: Emitter, op: Op<'if'>): void {
 }
 
 const nothing = (): void => {};
+const notHere = (_: Emitter, op: Op): never => {
+  throw new Bug(`code generation of ${op.name}: workgroup memory is planned while WGSL is emitted`);
+};
 
 /** The lowering of every op that is not elementwise: total, so a missing rule is a type error. */
 const RULES: Rules = {
@@ -327,4 +330,11 @@ const RULES: Rules = {
     throw new Bug('code generation of an inline region: the pipeline splices them');
   },
   yield: nothing,
+  smem_alloc: notHere,
+  smem_write: notHere,
+  smem_read: notHere,
+  smem_copy: notHere,
+  smem_commit: notHere,
+  smem_wait: notHere,
+  barrier: notHere,
 };

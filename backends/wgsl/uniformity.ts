@@ -43,5 +43,5 @@ const isNarrow = (v: Value): boolean => v.type.kind === 'view' || isScalar(v);
 function isSource(op: AnyOp): boolean {
   const [result] = op.results;
   if (result === undefined || !isScalar(result)) return false;
-  return op.operands.some((v) => (v.type.kind === 'tile' ? !isScalar(v) : v.type.access !== 'in'));
+  return op.operands.some((v) => (v.type.kind === 'view' ? v.type.access !== 'in' : !isScalar(v)));
 }

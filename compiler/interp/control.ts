@@ -6,6 +6,7 @@ import * as fold from './fold.js';
 import type { Machine, Step } from './machine.js';
 import * as memory from './memory.js';
 import * as shape from './shape.js';
+import * as shared from './shared.js';
 
 type Rule<N extends OpName> = (op: Op<N>, m: Machine) => Step | null;
 const lanes = (op: unknown, m: Machine): Step => elementwise(op as Op, m);
@@ -68,6 +69,13 @@ const RULES: { readonly [N in OpName]: Rule<N> } = {
   load: memory.load,
   get: memory.get,
   store: memory.store,
+  smem_alloc: shared.alloc,
+  smem_write: shared.write,
+  smem_read: shared.read,
+  smem_copy: shared.copy,
+  smem_commit: () => null,
+  smem_wait: () => null,
+  barrier: () => null,
   for: forLoop,
   if: branch,
   inline: inlined,

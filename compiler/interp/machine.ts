@@ -88,6 +88,17 @@ export class Machine {
     return buffer;
   }
 
+  /** Memory of all slots of a buffer. */
+  buffer(v: Value | undefined): Float64Array {
+    if (v === undefined || v.type.kind !== 'buffer') throw new Bug('interpreter: a buffer was expected');
+    let data = this.tiles.get(v);
+    if (data === undefined) {
+      data = new Float64Array(v.type.slots * sizeOf(v.type.shape));
+      this.tiles.set(v, data);
+    }
+    return data;
+  }
+
   view(v: Value | undefined): ViewState {
     if (v === undefined || v.type.kind !== 'view') throw new Bug('interpreter: a view was expected');
     let state = this.views.get(v);

@@ -42,7 +42,7 @@ export function viewSlice(op: Op<'view_slice'>, m: Machine): Step {
   };
 }
 
-type Access = Op<'load'> | Op<'store'>;
+type Access = Op<'load'> | Op<'store'> | Op<'smem_copy'>;
 
 /** A box of lanes on a view, on exactly three axes: missing ones are put in front, of extent 1. */
 class Box {
@@ -64,7 +64,8 @@ class Box {
     this.#shape = [...front, ...shape];
     this.#valid = [...front, ...(op.attrs.valid ?? shape)];
     this.#origins = op.operands.slice(firstOrigin, firstOrigin + shape.length).map((v) => m.tile(v));
-    this.#mask = op.attrs.masked === true ? m.tile(op.operands[firstOrigin + shape.length]) : null;
+    this.#mask =
+      op.name !== 'smem_copy' && op.attrs.masked === true ? m.tile(op.operands[firstOrigin + shape.length]) : null;
   }
 
   /** Calls `inside` with lane and address for lanes that touch memory, `off` for the others. */
@@ -116,21 +117,32 @@ class Box {
   }
 }
 
-const shapeOf = (op: Access, tile: 'result' | 'value'): readonly number[] => {
+const shapeOf = (op: Op<'load'> | Op<'store'>, tile: 'result' | 'value'): readonly number[] => {
   const type = (tile === 'result' ? op.results[0] : op.operands[1])?.type;
   if (type?.kind !== 'tile') throw new Bug(`${op.name}: a tile was expected`);
   return type.shape;
 };
 
 export function load(op: Op<'load'>, m: Machine): Step {
-  const box = new Box(op, m, shapeOf(op, 'result'), 1);
-  const view = m.view(op.operands[0]);
+  const fill = fillFrom(op, m, shapeOf(op, 'result'), 1);
   const out = m.tile(op.results[0]);
   const dtype = op.results[0]?.type.dtype ?? 'f32';
   const pad = m.mode === 'round' ? roundTo(dtype, op.attrs.pad) : op.attrs.pad;
+  return () => fill(out, pad);
+}
+
+/** Fills a tile of `shape` from the view, the origins being the operands from `firstOrigin` on. */
+export function fillFrom(
+  op: Op<'load'> | Op<'smem_copy'>,
+  m: Machine,
+  shape: readonly number[],
+  firstOrigin: number,
+): (out: Float64Array, pad: number) => void {
+  const box = new Box(op, m, shape, firstOrigin);
+  const view = m.view(op.operands[0]);
   const any = op;
-  return () => {
-    const memory = view.memory;
+  return (out, pad) => {
+    const { memory } = view;
     box.walk(
       (lane, address) => {
         out[lane] = read(memory, address, any, m);

@@ -36,7 +36,7 @@ const make = (name: string, pattern: RegExp | string, more: { skip?: true; word?
 
 const Space = make('Space', /[ \t\r\n]+/, { skip: true });
 const Comment = make('Comment', /\/\/[^\n]*/, { skip: true });
-const ShapedType = make('ShapedType', /(?:tile|view)<[^<>\n]{0,200}>/);
+const ShapedType = make('ShapedType', /(?:tile|view|buf)<[^<>\n]{0,200}>/);
 const Value = make('Value', /%[A-Za-z0-9_$]+/);
 const Num = make('Number', /-inf|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/);
 const Text = make('String', /"[^"\\\n\r]*(?:\\.[^"\\\n\r]*)*"/);

@@ -13,6 +13,8 @@ export const LIMITS = {
   tileExtent: 1 << 16,
   tileElements: 1 << 20,
   viewRank: 8,
+  /** Slots of a buffer in shared memory. */
+  slots: 64,
   /** Operands, results or region arguments of one op. */
   arity: 4096,
   /** Calls through which one op was inlined. */

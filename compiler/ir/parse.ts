@@ -176,7 +176,8 @@ class Reader {
       return { kind: 'view', name, dims: p.dims.map((t) => this.#name(t)), value };
     }
     if (p.dims !== null) this.#refuse('LAC0409', `${name} is no view and has no named axes`, p.name);
-    if (value.type.shape.length !== 0) this.#refuse('LAC0409', `parameter ${name} is a tile: pass a view`, p.name);
+    if (value.type.shape.length !== 0 || value.type.kind !== 'tile')
+      this.#refuse('LAC0409', `parameter ${name} is a ${value.type.kind}: pass a view`, p.name);
     return { kind: 'scalar', name, dtype: value.type.dtype, value };
   }
 
@@ -213,7 +214,7 @@ class Reader {
 
   #layout(t: g.TypeSyntax, type: Type): Layout | null {
     if (t.layout === null) return null;
-    if (type.kind === 'view') return this.#refuse('LAC0408', 'a view has no layout', t.token);
+    if (type.kind !== 'tile') return this.#refuse('LAC0408', `a ${type.kind} has no layout`, t.token);
     const fits = type.shape.length <= LIMITS.tileRank && type.shape.every((e) => Number.isInteger(Math.log2(e)));
     if (!fits)
       return this.#refuse('LAC0408', `${t.token.image} has a layout, but extents that are no powers of two`, t.token);

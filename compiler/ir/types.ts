@@ -19,7 +19,15 @@ export interface ViewType {
   readonly extents: readonly (number | null)[];
 }
 
-export type Type = TileType | ViewType;
+/** Tiles in shared memory: `slots` of them, of one shape, for copies in flight and values that outlive an iteration. */
+export interface BufferType {
+  readonly kind: 'buffer';
+  readonly dtype: DType;
+  readonly slots: number;
+  readonly shape: readonly number[];
+}
+
+export type Type = TileType | ViewType | BufferType;
 
 export const tileType = (dtype: DType, shape: readonly number[]): TileType => ({ kind: 'tile', dtype, shape });
 export const scalarType = (dtype: DType): TileType => tileType(dtype, []);
@@ -28,6 +36,13 @@ export const viewType = (dtype: DType, access: Access, extents: readonly (number
   dtype,
   access,
   extents,
+});
+
+export const bufferType = (dtype: DType, slots: number, shape: readonly number[]): BufferType => ({
+  kind: 'buffer',
+  dtype,
+  slots,
+  shape,
 });
 
 /** Floats that are narrower than the f32 in which they are computed. */
@@ -43,6 +58,8 @@ export const sameShape = (a: readonly number[], b: readonly number[]): boolean =
 
 export function sameType(a: Type, b: Type): boolean {
   if (a.kind === 'tile') return b.kind === 'tile' && a.dtype === b.dtype && sameShape(a.shape, b.shape);
+  if (a.kind === 'buffer')
+    return b.kind === 'buffer' && a.dtype === b.dtype && a.slots === b.slots && sameShape(a.shape, b.shape);
   return (
     b.kind === 'view' &&
     a.dtype === b.dtype &&
@@ -52,8 +69,9 @@ export function sameType(a: Type, b: Type): boolean {
   );
 }
 
-/** `f32`, `tile<64x32xf32>`, `view<in ?x?x64xbf16>`: the same text that the grammar reads. */
+/** `f32`, `tile<64x32xf32>`, `view<in ?x?x64xbf16>`, `buf<2x64x32xbf16>` (slots first): the text that the grammar reads. */
 export function typeText(t: Type): string {
+  if (t.kind === 'buffer') return `buf<${[t.slots, ...t.shape].map((e) => `${e}x`).join('')}${t.dtype}>`;
   if (t.kind === 'view') return `view<${t.access} ${t.extents.map((e) => `${e ?? '?'}x`).join('')}${t.dtype}>`;
   return t.shape.length === 0 ? t.dtype : `tile<${t.shape.map((e) => `${e}x`).join('')}${t.dtype}>`;
 }

@@ -18,6 +18,9 @@ export function typeFault(t: Type): Fault | null {
     const bad = t.extents.some((e) => e !== null && !(Number.isInteger(e) && e >= 0 && e < 2 ** 31));
     return bad ? limit(`${typeText(t)} has an extent that is no i32`) : null;
   }
+  if (t.kind === 'buffer' && t.dtype === 'i1') return { code: 'LAC0405', message: 'masks are not stored in buffers' };
+  if (t.kind === 'buffer' && !(t.slots >= 1 && t.slots <= LIMITS.slots))
+    return limit(`${typeText(t)} has a number of slots outside of 1..${LIMITS.slots}`);
   if (t.shape.length > LIMITS.tileRank) return limit(`${typeText(t)} has a rank over ${LIMITS.tileRank}`);
   if (t.shape.some((e) => !Number.isInteger(e) || e < 1 || e > LIMITS.tileExtent))
     return limit(`${typeText(t)} has an extent outside of 1..${LIMITS.tileExtent}`);
@@ -28,7 +31,7 @@ export function typeFault(t: Type): Fault | null {
 /** A layout has the shape of its tile, bases inside of it, and reaches every element (its bases have full rank). */
 export function layoutFault(v: Value): string | null {
   if (v.layout === undefined) return null;
-  if (v.type.kind === 'view') return 'a view has no layout';
+  if (v.type.kind !== 'tile') return `a ${v.type.kind} has no layout`;
   const { shape } = v.layout;
   if (
     shape.length !== v.type.shape.length ||
@@ -58,6 +61,12 @@ export function attrFault(op: Op): string | null {
       return accessFault(typed.attrs);
     case 'expand':
       return typed.attrs.axis >= 0 ? null : `axis ${typed.attrs.axis} is negative`;
+    case 'smem_copy':
+      return accessFault(typed.attrs);
+    case 'smem_alloc':
+      return allocFault(typed.attrs);
+    case 'smem_wait':
+      return typed.attrs.left >= 0 ? null : `${typed.attrs.left} groups left`;
     case 'for':
       return (typed.attrs.stages ?? 1) >= 1 ? null : `${typed.attrs.stages} stages`;
     default:
@@ -76,4 +85,11 @@ function accessFault(attrs: { valid?: readonly number[]; offset_bits?: number })
   if (attrs.offset_bits !== undefined && attrs.offset_bits !== 32 && attrs.offset_bits !== 64)
     return `offset_bits is ${attrs.offset_bits}, not 32 or 64`;
   return attrs.valid?.some((n) => n < 0) ? 'valid has a negative extent' : null;
+}
+
+function allocFault({ swizzle, offset }: { swizzle?: readonly number[]; offset?: number }): string | null {
+  if (offset !== undefined && offset < 0) return `offset ${offset} is negative`;
+  const [chunkBytes = 16, a = 0, m = 0, s = 0] = swizzle ?? [];
+  const fine = [4, 8, 16].includes(chunkBytes) && a >= 0 && a < 31 && m >= 0 && m < 32 && s >= 0 && s < 8;
+  return fine ? null : `[${swizzle?.join(', ')}] is no swizzle: [chunk bytes of 4, 8 or 16, a, m, s]`;
 }

@@ -51,3 +51,18 @@ export function storageBytes(shape: readonly number[], elementBytes: number, sto
   const plain = 2 ** tileBits(shape) * elementBytes;
   return storage.kind === 'padded' ? plain + (rowCount(shape) - 1) * storage.padBytes : plain;
 }
+
+/** `[chunk bytes, a, m, s]` of an smem_alloc, as storage; absent: plain. */
+export function storageOfSwizzle(swizzle: readonly number[] | undefined): Storage {
+  if (swizzle === undefined) return { kind: 'plain' };
+  const [chunkBytes = 16, a = 0, m = 0, s = 0] = swizzle;
+  return { kind: 'swizzle', chunkBytes, a, m, s };
+}
+
+/** What keeps the slots of a buffer apart for accesses of every width. */
+const SLOT_ALIGN = 128;
+
+/** Bytes from one slot of a buffer to the next. */
+export function bufferSlotBytes(shape: readonly number[], elementBytes: number, storage: Storage): number {
+  return Math.ceil(storageBytes(shape, elementBytes, storage) / SLOT_ALIGN) * SLOT_ALIGN;
+}

@@ -1,4 +1,5 @@
 import {
+  type BufferType,
   isFloat,
   isInt,
   sameShape,
@@ -295,4 +296,54 @@ export const noResults = (): readonly Type[] => [];
 export function sameTypeRule(input: TypeRuleInput): readonly Type[] {
   count(input, 1);
   return [tileAt(input, 0)];
+}
+
+function bufferAt(input: TypeRuleInput, i: number): BufferType {
+  const t = input.operands[i];
+  if (t === undefined) return fail(`operand ${i} is missing`, i);
+  return t.kind === 'buffer' ? t : fail(`operand ${i} must be a buffer, is ${typeText(t)}`, i);
+}
+
+export function allocRule(input: TypeRuleInput): readonly Type[] {
+  count(input, 0);
+  const t = input.declared?.[0];
+  if (t?.kind !== 'buffer') return fail('needs the type of a buffer');
+  const { swizzle } = input.attrs;
+  if (Array.isArray(swizzle) && swizzle.length !== 4)
+    fail(`swizzle has ${swizzle.length} entries: [chunk bytes, a, m, s]`);
+  return [t];
+}
+
+const tileOfBuffer = (b: BufferType): TileType => tileType(b.dtype, b.shape);
+
+export function smemWriteRule(input: TypeRuleInput): readonly Type[] {
+  count(input, 3);
+  const [b, x] = [bufferAt(input, 0), tileAt(input, 2)];
+  scalarI32(input, 1);
+  if (!sameType(x, tileOfBuffer(b))) fail(`a slot of ${typeText(b)} does not hold ${typeText(x)}`, 2);
+  return [];
+}
+
+export function smemReadRule(input: TypeRuleInput): readonly Type[] {
+  count(input, 2);
+  scalarI32(input, 1);
+  return [tileOfBuffer(bufferAt(input, 0))];
+}
+
+/** operands: view, buffer, slot, one origin an axis. */
+export function smemCopyRule(input: TypeRuleInput): readonly Type[] {
+  const [v, b] = [viewAt(input, 0), bufferAt(input, 1)];
+  if (v.access === 'out') fail('an output cannot be read', 0);
+  if (v.dtype !== b.dtype) fail(`a ${v.dtype} view does not fill ${typeText(b)}`, 1);
+  scalarI32(input, 2);
+  checkAccess(input, v, tileOfBuffer(b), 3);
+  return [];
+}
+
+export function barrierRule(input: TypeRuleInput): readonly Type[] {
+  count(input, 0);
+  const { scope, map, warps } = input.attrs;
+  if (!['cta', 'warps', 'warp'].includes(String(scope))) fail(`unknown scope ${String(scope)}`);
+  if ((scope === 'warps') !== (map !== undefined && warps !== undefined)) fail('map and warps belong to scope "warps"');
+  return [];
 }

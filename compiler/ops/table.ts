@@ -239,9 +239,9 @@ export const OPS = {
     rule: r.transRule,
   },
   convert: {
-    meaning: 'The same tile in another layout.',
+    meaning: 'The same tile in another layout; `how` it is done (rename, select, shuffle) once that is planned.',
     operands: ['x'],
-    attrs: {},
+    attrs: { how: 'str?' },
     effect: 'pure',
     regions: 0,
     rule: r.sameTypeRule,
@@ -249,9 +249,10 @@ export const OPS = {
 
   // ---- matrix, reductions, scans
   dot: {
-    meaning: 'Matrix product a b, plus acc where given; exact products of 16-bit operands, f32 sums in any order.',
+    meaning:
+      'Matrix product a b, plus acc where given; exact products of 16-bit operands, f32 sums in any order. `instr` names the instruction. `zero_a`, `zero_out`: triples [p, q, s]; element (r, c) of a is 0, of the result is never used, where p r + q c + s < 0.',
     operands: ['a', 'b', 'acc?'],
-    attrs: { precision: 'str?' },
+    attrs: { precision: 'str?', instr: 'str?', zero_a: 'ints?', zero_out: 'ints?' },
     effect: 'pure',
     regions: 0,
     rule: r.dotRule,
@@ -318,6 +319,67 @@ export const OPS = {
     effect: 'write',
     regions: 0,
     rule: r.storeRule,
+  },
+
+  // ---- shared memory, after layouts
+  smem_alloc: {
+    meaning:
+      'Slots for tiles in shared memory, row-major with the swizzle [chunk bytes, a, m, s] where given; `offset` in bytes once planned.',
+    operands: [],
+    attrs: { swizzle: 'ints?', offset: 'int?' },
+    effect: 'read',
+    regions: 0,
+    rule: r.allocRule,
+  },
+  smem_write: {
+    meaning: 'Writes the tile into a slot.',
+    operands: ['buffer', 'slot', 'value'],
+    attrs: {},
+    effect: 'write',
+    regions: 0,
+    rule: r.smemWriteRule,
+  },
+  smem_read: {
+    meaning: 'The tile in a slot.',
+    operands: ['buffer', 'slot'],
+    attrs: {},
+    effect: 'read',
+    regions: 0,
+    rule: r.smemReadRule,
+  },
+  smem_copy: {
+    meaning:
+      'Copies a box of the view into a slot, asynchronously: lanes outside the view or at positions >= `valid` become 0. Attributes as `load`.',
+    operands: ['view', 'buffer', 'slot', 'origin*'],
+    attrs: { guard: 'bools?', valid: 'ints?', in_bounds: 'bool?', offset_bits: 'int?' },
+    effect: 'write',
+    regions: 0,
+    rule: r.smemCopyRule,
+  },
+  smem_commit: {
+    meaning: 'Closes a group of the copies issued since the last one.',
+    operands: [],
+    attrs: {},
+    effect: 'write',
+    regions: 0,
+    rule: r.noResults,
+  },
+  smem_wait: {
+    meaning: 'Waits until all groups but the newest `left` have arrived.',
+    operands: [],
+    attrs: { left: 'int' },
+    effect: 'write',
+    regions: 0,
+    rule: r.noResults,
+  },
+  barrier: {
+    meaning:
+      'What was written to shared memory before it is seen after it, among all warps (cta), one warp, or the `warps` warps with one barrier number: 1 + XOR of `map` over the bits of the warp.',
+    operands: [],
+    attrs: { scope: 'str', map: 'ints?', warps: 'int?' },
+    effect: 'write',
+    regions: 0,
+    rule: r.barrierRule,
   },
 
   // ---- control
