@@ -1,3 +1,4 @@
+import { type Multiples, multiplesIn } from '../../compiler/analysis/multiple.js';
 import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Kernel, Op, Value } from '../../compiler/ir/module.js';
@@ -6,7 +7,6 @@ import { bitRuns, indexParts } from '../../compiler/layout/axes.js';
 import { type Layout, registerCount } from '../../compiler/layout/layout.js';
 import type { ViewState } from './access.js';
 import type { Staged } from './memory.js';
-import { type Multiples, multiplesIn } from './multiple.js';
 import { component, laneType, type RegTile, vectorType, widthOf } from './registers.js';
 import { type Buffer, type Statement, text } from './statement.js';
 import { MAX_TILE_REGISTERS, type WgslLimits } from './target.js';

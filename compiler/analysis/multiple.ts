@@ -1,4 +1,4 @@
-import { type AnyOp, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
+import { type AnyOp, type Kernel, type Value, walk } from '../ir/module.js';
 
 const BIG = 2 ** 20;
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
