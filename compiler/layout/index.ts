@@ -10,6 +10,7 @@ export * from './layout.js';
 export * from './matrix.js';
 export * from './reduce.js';
 export * from './shape.js';
+export * from './shared-access.js';
 export * from './storage.js';
 export * from './svg.js';
 export * from './text.js';

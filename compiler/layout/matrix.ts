@@ -26,6 +26,7 @@ export function divideByMatrix(offsets: Layout, elementBytes: 2 | 4, form: 'plai
   if (tile === null || divideLeft(offsets, tile, form === 'plain' ? byteField(elementBytes) : 15) === null) return null;
   const { register = [], lane = [] } = offsets.ins;
   const halves = elementBytes === 2 ? 1 : 0;
+  if (register.length < halves || lane.length !== 5) return null;
   const left = [...register.keys()].slice(halves);
   const matrixBits = left.slice(0, 2);
   const rows = form === 'plain' ? lane.slice(2, 5) : [register[0] ?? 0, lane[0] ?? 0, lane[1] ?? 0];

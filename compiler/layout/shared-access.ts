@@ -1,0 +1,174 @@
+import { Bug } from '../diag/diagnostic.js';
+import { compose, divideLeft, type InBit } from './algebra.js';
+import { spanInOrder } from './axes.js';
+import { WAVEFRONT_BYTES, ways } from './banks.js';
+import { combine, independent, solver } from './gf2.js';
+import { freeBits } from './holders.js';
+import { type Layout, log2, makeLayout, registerCount, tileBits } from './layout.js';
+import { divideByMatrix, type MatrixAccess } from './matrix.js';
+import { offsetBases, type Storage } from './storage.js';
+
+export type AccessForm = 'ldmatrix' | 'ldmatrix.trans' | 'stmatrix' | 'stmatrix.trans' | 'vector';
+
+/** What of the instruction set an access may use beside vectors and ldmatrix. */
+export interface AccessFeatures {
+  /** stmatrix: sm_90. */
+  readonly stmatrix: boolean;
+}
+
+/**
+ * How the threads of a program read or write a whole tile in shared memory. The byte address of an instruction is, all by
+ * XOR: slot base, `offset` of the step, `laneBases` of the set bits of the lane, `warpBases` of the set bits of the warp.
+ * In the matrix forms the lane is the one that supplies an address: 8 * matrix + row.
+ */
+export interface SharedAccess {
+  readonly form: AccessForm;
+  /** Elements of one thread that an instruction moves: 2^run.length. */
+  readonly width: number;
+  /**
+   * Register bits that count these elements; bit i of the position in memory (vector) or in the 32-bit registers of the
+   * fragment (matrix forms: halves first where elements have 16 bits, then matrices) is register bit run[i].
+   */
+  readonly run: readonly number[];
+  /** One instruction each: its lowest register, to whose number the combinations of `run` are added, and its byte offset. */
+  readonly steps: readonly { readonly register: number; readonly offset: number }[];
+  readonly laneBases: readonly number[];
+  readonly warpBases: readonly number[];
+  /** Reads: register r of the result is what the steps put into register source[r]; other than r where registers repeat. */
+  readonly source: readonly number[];
+  /** Writes: lanes and warps with one of these bits set hold copies and leave the writing to others. */
+  readonly idle: { readonly lane: number; readonly warp: number };
+  /** Wavefronts that each phase of an instruction takes; 1 is free of bank conflicts. */
+  readonly ways: number;
+  /** Wavefronts of one warp for the whole tile. */
+  readonly wavefronts: number;
+  /** SM cycles of one warp for the whole tile: wavefronts, and instructions at four a cycle. */
+  readonly cost: number;
+}
+
+/**
+ * The cheapest form of an access to a tile of `bufferShape` that lies in `storage`; of equals the one with the fewest
+ * instructions. `layout` is over registers, lanes and warps; a write needs one that holds the whole tile.
+ */
+export function planAccess(
+  layout: Layout,
+  bufferShape: readonly number[],
+  elementBytes: 2 | 4,
+  storage: Storage,
+  direction: 'read' | 'write',
+  features: AccessFeatures,
+): SharedAccess {
+  const view = storedView(layout, bufferShape, elementBytes, storage, direction);
+  const forms: (SharedAccess | null)[] = [];
+  if (direction === 'read') forms.push(matrixForm(view, 'plain', 'ldmatrix'), matrixForm(view, 'trans', 'ldmatrix'));
+  // Lanes that repeat each other cannot stay out of an instruction of the whole warp.
+  else if (features.stmatrix && view.idle.lane === 0)
+    forms.push(matrixForm(view, 'plain', 'stmatrix'), matrixForm(view, 'trans', 'stmatrix'));
+  return forms.reduce<SharedAccess>((best, f) => (f !== null && better(f, best) ? f : best), vectorForm(view));
+}
+
+const better = (a: SharedAccess, b: SharedAccess): boolean =>
+  a.cost < b.cost || (a.cost === b.cost && a.steps.length < b.steps.length);
+
+/** The layout as registers that are really moved, and byte offsets. */
+interface StoredView {
+  readonly elementBytes: 2 | 4;
+  /** Registers (those of `bits`), lanes and warps to byte offsets. */
+  readonly offsets: Layout;
+  /** Register bits of the layout that register bits 0, 1, ... of `offsets` are. */
+  readonly bits: readonly number[];
+  readonly source: readonly number[];
+  readonly idle: { readonly lane: number; readonly warp: number };
+}
+
+function storedView(
+  layout: Layout,
+  shape: readonly number[],
+  elementBytes: 2 | 4,
+  storage: Storage,
+  direction: 'read' | 'write',
+): StoredView {
+  const tileOffsets = offsetBases(shape, elementBytes, storage);
+  if (tileOffsets === null) throw new Bug('layout: an access needs a storage that is linear');
+  if (layout.ins.invocation !== undefined) throw new Bug('layout: an access needs lanes and warps');
+  const { register = [], lane = [], warp = [] } = layout.ins;
+  const free = freeBits(layout);
+  const all = [...register.keys()];
+  const bits = direction === 'read' ? [...independent(register)] : all.filter((b) => ((free.register >>> b) & 1) === 0);
+  const kept = makeLayout(layout.shape, {
+    register: bits.map((b) => register[b] ?? 0),
+    lane: Array.from({ length: 5 }, (_, i) => lane[i] ?? 0),
+    warp,
+  });
+  return {
+    elementBytes,
+    offsets: compose(tileOffsets, kept, tileBits(shape) + log2(elementBytes)),
+    bits,
+    source: direction === 'read' ? sourcesOf(register, bits) : [...Array(registerCount(layout)).keys()],
+    idle: direction === 'read' ? { lane: 0, warp: 0 } : { lane: free.lane, warp: free.warp },
+  };
+}
+
+/** For each register the one with only `bits` set that holds the same element. */
+function sourcesOf(register: readonly number[], bits: readonly number[]): number[] {
+  const find = solver(bits.map((b) => register[b] ?? 0));
+  const spread = bits.map((b) => 2 ** b);
+  return spanInOrder(register).map((element) => combine(spread, find(element) ?? 0));
+}
+
+/** Vectors are register bits that are the lowest bits of the address, which nothing else touches. */
+function vectorForm(v: StoredView): SharedAccess {
+  const register = v.offsets.ins.register ?? [];
+  const run: number[] = [];
+  const tile: InBit[] = [];
+  for (let image: number = v.elementBytes; image < 16; image *= 2) {
+    const bit = register.indexOf(image);
+    if (bit < 0) break;
+    tile.push({ dim: 'register', bit, image });
+    if (divideLeft(v.offsets, tile) === null) break;
+    run.push(bit);
+  }
+  const laneBases = v.offsets.ins.lane ?? [];
+  const bytes = v.elementBytes * 2 ** run.length;
+  const phases = Math.max(1, (32 * bytes) / WAVEFRONT_BYTES);
+  return access(v, 'vector', run, laneBases, phases, ways(laneBases, bytes));
+}
+
+function matrixForm(v: StoredView, form: MatrixAccess['form'], name: 'ldmatrix' | 'stmatrix'): SharedAccess | null {
+  const matrix = divideByMatrix(v.offsets, v.elementBytes, form);
+  // The two elements of a 32-bit register are registers 2i and 2i + 1 of the tile.
+  if (matrix === null || (v.elementBytes === 2 && v.bits[0] !== 0)) return null;
+  const run = [...(v.elementBytes === 2 ? [0] : []), ...matrix.matrixBits];
+  const laneBases = Array.from({ length: 5 }, (_, i) => matrix.addressBases[i] ?? 0);
+  const phases = 2 ** matrix.matrixBits.length;
+  return access(v, form === 'trans' ? `${name}.trans` : name, run, laneBases, phases, ways(laneBases.slice(0, 3), 16));
+}
+
+/** `run` in bits of the view; `phases` of one instruction. */
+function access(
+  v: StoredView,
+  form: AccessForm,
+  run: readonly number[],
+  laneBases: readonly number[],
+  phases: number,
+  waysOfPhase: number,
+): SharedAccess {
+  const register = v.offsets.ins.register ?? [];
+  const repeat = [...register.keys()].filter((b) => !run.includes(b));
+  const offsets = spanInOrder(repeat.map((b) => register[b] ?? 0));
+  const registers = spanInOrder(repeat.map((b) => 2 ** (v.bits[b] ?? 0)));
+  const wavefronts = registers.length * phases * waysOfPhase;
+  return {
+    form,
+    width: 2 ** run.length,
+    run: run.map((b) => v.bits[b] ?? 0),
+    steps: registers.map((r, i) => ({ register: r, offset: offsets[i] ?? 0 })),
+    laneBases,
+    warpBases: v.offsets.ins.warp ?? [],
+    source: v.source,
+    idle: v.idle,
+    ways: waysOfPhase,
+    wavefronts,
+    cost: wavefronts + registers.length / 4,
+  };
+}
