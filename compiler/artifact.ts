@@ -16,11 +16,14 @@ export interface ArgFacts {
   readonly align: number;
 }
 
-/** One 32-bit word of the parameter block that every launch fills; `f32` scalars as their bits. */
+/**
+ * One value of the parameter block that every launch fills; floats of any dtype as the bits of an f32. WGSL: one 32-bit
+ * word a slot. CUDA: as `paramLayout` says.
+ */
 export type ParamSlot =
   | { readonly dim: string }
   | { readonly stride: readonly [arg: string, axis: number] }
-  /** Element offset of the tensor inside its buffer. */
+  /** Element offset of the tensor inside its buffer. WGSL only: a CUDA kernel is given the address of element 0. */
   | { readonly offset: string }
   | { readonly scalar: string; readonly dtype: DType }
   /** Number of programs along an axis of the grid. */
@@ -32,31 +35,69 @@ export interface BindingSpec {
   readonly access: 'read' | 'read_write';
 }
 
-/** A tensor argument that the options of this variant never touch may be null; it has no binding. */
-export interface Variant {
+/** What one program is compiled for, and what a launch of it fills, on every target. */
+interface VariantBase {
   readonly when: {
     readonly dtypes: Readonly<Record<string, DType>>;
     readonly comptime: Readonly<Record<string, number>>;
     readonly facts: Readonly<Record<string, ArgFacts>>;
   };
-  readonly target: 'webgpu';
   /** File beside the manifest; absent while the artifact lives in memory. */
   readonly file?: string;
   /** The program text. */
   readonly text: string;
   readonly entry: string;
   readonly config: Readonly<Record<string, number>>;
-  /** Invocations of a workgroup: [n, 1, 1]. The grid is linear: see `gridOf` in runtime/launch.ts. */
+  /** Invocations (threads) of a program: [n, 1, 1]. The grid is linear: see `gridOf` in runtime/launch.ts. */
   readonly block: readonly [number, number, number];
-  readonly sharedBytes: number;
   readonly params: readonly ParamSlot[];
+  /** Tensors that the program touches; on CUDA binding i is entry parameter i. */
   readonly bindings: readonly BindingSpec[];
+  /** Tensor arguments that this variant never touches: they may be null, and have no binding. */
+  readonly unused: readonly string[];
+}
+
+export interface WgslVariant extends VariantBase {
+  readonly target: 'webgpu';
+  /** Workgroup memory, declared in the text. */
+  readonly sharedBytes: number;
   /** Binding index of the parameter block (a uniform buffer). */
   readonly paramsBinding: number;
   /** WebGPU features that the text needs. */
   readonly features: readonly string[];
-  /** Arguments that this variant never touches. */
-  readonly unused: readonly string[];
+}
+
+/**
+ * PTX. Entry parameters in order: for each binding the 64-bit address of the tensor's element 0, then, where there are
+ * params, one block of `paramLayout(params).bytes` bytes, aligned to 8. Program p is ctaid.x of a grid [programs, 1, 1].
+ */
+export interface CudaVariant extends VariantBase {
+  readonly target: 'cuda';
+  /** Least compute capability, times ten: 80, 90, 100. An architecture suffix (sm_90a) is in the text only. */
+  readonly sm: number;
+  /** Dynamic shared memory of a launch, bytes: the text declares `.extern .shared`. */
+  readonly sharedBytes: number;
+}
+
+export type Variant = WgslVariant | CudaVariant;
+
+/** Where each slot of a CUDA parameter block lies, in bytes from its beginning, and its size. */
+export interface ParamLayout {
+  readonly offsets: readonly number[];
+  /** A multiple of 8; 0 where there is no slot. */
+  readonly bytes: number;
+}
+
+/** Slots in order, naturally aligned: strides are 8 bytes (signed, in elements), everything else 4. */
+export function paramLayout(params: readonly ParamSlot[]): ParamLayout {
+  let end = 0;
+  const offsets = params.map((slot) => {
+    const size = 'stride' in slot ? 8 : 4;
+    const offset = Math.ceil(end / size) * size;
+    end = offset + size;
+    return offset;
+  });
+  return { offsets, bytes: Math.ceil(end / 8) * 8 };
 }
 
 export interface Manifest {

@@ -1,4 +1,4 @@
-import type { ArgFacts, Manifest, Variant } from '../compiler/artifact.js';
+import type { ArgFacts, Manifest, WgslVariant } from '../compiler/artifact.js';
 import { Bug } from '../compiler/diag/diagnostic.js';
 import type { DType } from '../compiler/ir/types.js';
 import { checkDims } from './choices.js';
@@ -52,8 +52,8 @@ export function makeArtifacts(
 const factsForAll = (decl: KernelDecl, facts: ArgFacts): Record<string, ArgFacts> =>
   Object.fromEntries(decl.args.filter(isTensorArg).map((a) => [a.name, a.dims.length > 0 ? facts : GENERIC]));
 
-function wgslOf({ variant }: Compiled): Variant {
-  if (variant.target !== 'webgpu') throw new Bug('an artifact was compiled for the interpreter');
+function wgslOf({ variant }: Compiled): WgslVariant {
+  if (variant.target !== 'webgpu') throw new Bug(`an artifact was compiled for ${variant.target}`);
   return variant;
 }
 
@@ -72,7 +72,7 @@ function dtypeChoices(decl: KernelDecl, given: Readonly<Record<string, string>>)
 }
 
 /** `lightningFwd.D64.E64.bf16.aligned.wgsl`. */
-function withFile(kernel: string, variant: Variant): Variant & { file: string } {
+function withFile(kernel: string, variant: WgslVariant): WgslVariant & { file: string } {
   const { dtypes, comptime, facts } = variant.when;
   const aligned = Object.values(facts).some((f) => f.align > 1);
   const sizes = Object.entries(comptime).map(([name, size]) => `${name}${size}`);

@@ -1,5 +1,5 @@
 import { emitWgsl } from '../backends/wgsl/emit.js';
-import type { ArgFacts, Variant } from '../compiler/artifact.js';
+import type { ArgFacts, Variant, WgslVariant } from '../compiler/artifact.js';
 import type { Code } from '../compiler/diag/codes.js';
 import { type Diagnostic, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Kernel } from '../compiler/ir/module.js';
@@ -153,7 +153,7 @@ export const passContext = (decl: KernelDecl, target: Target): PassContext => ({
 
 type WgslTarget = Extract<Target, { kind: 'webgpu' }>;
 
-function wgslVariant(kernel: Kernel, when: Variant['when'], limits: WgslTarget['limits'], config: Config): Variant {
+function wgslVariant(kernel: Kernel, when: Variant['when'], limits: WgslTarget['limits'], config: Config): WgslVariant {
   const { facts, ...program } = emitWgsl(kernel, { facts: when.facts, limits });
   return { when: { ...when, facts }, target: 'webgpu', config, ...program };
 }

@@ -1,5 +1,6 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { type DType, sizeOf } from '../compiler/ir/types.js';
+import type { Backend } from '../runtime/device.js';
 import { messageOf } from '../runtime/errors.js';
 import { type Comparison, compare, toleranceFor } from './compare.js';
 import { dtypeOf, extentText, isNumbers, isTensorArg, shapeOf } from './inputs.js';
@@ -21,7 +22,7 @@ export function compareOutputs(
   dtypes: Readonly<Record<string, DType>>,
   inputs: readonly DType[],
   values: Readonly<Record<string, Float64Array>>,
-  backend: 'webgpu' | 'interpret',
+  backend: Backend,
 ): Comparison[] {
   const expected = runReference(decl, reference, context);
   return decl.args.filter(isTensorArg).flatMap((arg) => {

@@ -1,9 +1,10 @@
 import { WGSL_PIPELINE } from '../backends/wgsl/pipeline.js';
 import { TIER1, type WgslLimits } from '../backends/wgsl/target.js';
 import type { ArgFacts } from '../compiler/artifact.js';
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Pass } from '../compiler/passes/pass.js';
 import { PIPELINE } from '../compiler/passes/pipeline.js';
-import type { DeviceLimits } from '../runtime/device.js';
+import type { Backend, DeviceLimits } from '../runtime/device.js';
 
 /** What to compile for: a WebGPU device by its limits, or the interpreter, which takes the IR as it comes from the source. */
 export type Target = { readonly kind: 'webgpu'; readonly limits: WgslLimits } | { readonly kind: 'interpret' };
@@ -18,8 +19,10 @@ export const ANY_WEBGPU: Target = { kind: 'webgpu', limits: TIER1 };
 /** What `lac compile` assumes where no device is at hand: desktop GPUs and the software drivers all allow it. */
 export const COMMON_WEBGPU: Target = { kind: 'webgpu', limits: { ...TIER1, workgroupBytes: 32768 } };
 
-export function targetOf(device: { readonly backend: 'webgpu' | 'interpret'; readonly limits: DeviceLimits }): Target {
-  if (device.backend === 'interpret') return { kind: 'interpret' };
+export function targetOf(device: { readonly backend: Backend; readonly limits: DeviceLimits }): Target {
+  const { backend } = device;
+  if (backend === 'interpret') return { kind: 'interpret' };
+  if (backend !== 'webgpu') throw new LacError(diagnostic('LAC0909', `kernels do not compile to ${backend} yet`));
   const { maxWorkgroupBytes, maxInvocations, maxStorageBindings, maxBindingBytes } = device.limits;
   return {
     kind: 'webgpu',

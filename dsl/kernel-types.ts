@@ -65,7 +65,7 @@ export interface Tensor<D extends string = string, S extends readonly number[] =
   readonly strides: { readonly [I in keyof S]: number };
 }
 export interface Device {
-  readonly backend: 'cuda' | 'webgpu' | 'interpret';
+  readonly backend: 'cuda' | 'webgpu' | 'emulate' | 'interpret';
   readonly name: string;
 }
 /** null: for an argument that the options in force never touch (an absent initial state). */

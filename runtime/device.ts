@@ -17,18 +17,20 @@ export interface DeviceLimits {
   readonly maxBindingBytes: number;
   /** Bytes of one allocation. */
   readonly maxBufferBytes: number;
-  /** Workgroups along one axis of a dispatch. */
+  /** Workgroups along one axis of a dispatch; CUDA has one axis only. */
   readonly maxGridAxis: number;
 }
 
 export interface DeviceInfo {
-  readonly kind: 'gpu' | 'software' | 'interpret';
+  readonly kind: 'gpu' | 'software' | 'emulate' | 'interpret';
   readonly vendor: string;
   readonly architecture: string;
   /** Name and version of the driver, as it reports them. */
   readonly driver: string;
   /** Lanes of a subgroup: least and most. */
   readonly subgroup: readonly [number, number];
+  /** Compute capability times ten (90 is sm_90); devices that run PTX have one. */
+  readonly sm?: number;
 }
 
 export interface Timing {
@@ -60,12 +62,18 @@ export const sequencesOf = (plans: TimedPlans): readonly (readonly LaunchPlan[])
 
 export type AnyVariant = Variant | InterpretVariant;
 
+/** What runs kernels. `emulate` runs variants for `cuda` on the CPU. */
+export type Backend = 'webgpu' | 'cuda' | 'emulate' | 'interpret';
+
+/** What a variant has to be compiled for, to run on a backend. */
+export const variantTarget = (backend: Backend): AnyVariant['target'] => (backend === 'emulate' ? 'cuda' : backend);
+
 /**
  * A device and the memory on it. Methods throw LacError: LAC0705 after the device was lost, LAC0707 after `destroy`,
  * LAC0706 out of memory, LAC0708 what the driver refused.
  */
 export interface Device {
-  readonly backend: 'webgpu' | 'interpret';
+  readonly backend: Backend;
   /** What a person calls it: "NVIDIA H100", "SwiftShader Device (Subzero)", "interpreter (f64)". */
   readonly name: string;
   readonly info: DeviceInfo;

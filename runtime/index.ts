@@ -6,7 +6,7 @@ export {
   type Signature,
 } from './arguments.js';
 export { decode, encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
-export type { AnyVariant, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from './device.js';
+export type { AnyVariant, Backend, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from './device.js';
 export { factsHold, factsOf } from './facts.js';
 export type { GuardDamage } from './guards.js';
 export type { InterpretVariant } from './interpret/variant.js';

@@ -1,5 +1,5 @@
 /** From checked arguments and a variant to a plan that a device can run. Everything that can be refused is refused here. */
-import type { ParamSlot, Variant } from '../compiler/artifact.js';
+import { type CudaVariant, type ParamSlot, paramLayout, type Variant } from '../compiler/artifact.js';
 import { Bug } from '../compiler/diag/diagnostic.js';
 import { evaluateExpr, namesOf } from '../compiler/expr.js';
 import { bytesOf } from '../compiler/ir/types.js';
@@ -12,7 +12,7 @@ import {
   type Signature,
 } from './arguments.js';
 import { roundValue } from './codec.js';
-import type { AnyVariant, Device } from './device.js';
+import { type AnyVariant, type Device, variantTarget } from './device.js';
 import { factsHold, factsOf } from './facts.js';
 import { hasDistinctAddresses } from './strides.js';
 import type { Tensor } from './tensor.js';
@@ -28,15 +28,20 @@ export interface LaunchPlan {
   readonly grid: Readonly<Record<string, number>>;
   /** Product of the axes; 0 launches nothing. */
   readonly programs: number;
-  /** The parameter block, one 32-bit word a slot. Empty for the interpreter. */
+  /** WebGPU: the parameter block, one 32-bit word a slot. Empty elsewhere. */
   readonly words: Uint32Array<ArrayBuffer>;
+  /** CUDA: the parameter block behind the addresses, as `paramLayout` of compiler/artifact.ts says. Empty elsewhere. */
+  readonly paramBytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Workgroups of a row: program id = x + y * GRID_WIDTH. The least that every WebGPU device allows. */
 export const GRID_WIDTH = 65535;
 
-/** Offsets and indices in a kernel are 32-bit and signed. */
+/** Indices, program ids and, in WGSL, offsets are 32-bit and signed. */
 const MAX_OFFSET = 2 ** 31;
+
+const NO_WORDS = new Uint32Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * Checks everything that can be known before a launch and computes what it needs. Throws LacError LAC06xx, with one
@@ -60,12 +65,15 @@ export function bindLaunch(device: Device, spec: LaunchSpec, variant: AnyVariant
   found.raise();
   const base = { device, kernel: spec.kernel, variant, dims, grid, programs };
   const { tensors, scalars } = signature;
-  const words = variant.target === 'webgpu' ? wordsOf(spec, variant, { ...signature, dims }, grid) : new Uint32Array(0);
-  return { ...base, tensors, scalars, words };
+  const params = paramsOf(spec, variant, { ...signature, dims }, grid);
+  return { ...base, tensors, scalars, ...params };
 }
 
-/** Program ids are i32, and the last row of workgroups may be incomplete. */
-const mostPrograms = (device: Device): number => Math.min(device.limits.maxGridAxis ** 2, MAX_OFFSET - 1 - GRID_WIDTH);
+/** Program ids are i32. WebGPU folds the line of programs into rows, and the last one may be incomplete. */
+const mostPrograms = ({ backend, limits }: Device): number =>
+  backend === 'cuda' || backend === 'emulate'
+    ? Math.min(limits.maxGridAxis, MAX_OFFSET - 1)
+    : Math.min(limits.maxGridAxis ** 2, MAX_OFFSET - 1 - GRID_WIDTH);
 
 function checkVariant(spec: LaunchSpec, s: Signature, variant: AnyVariant, found: Findings): void {
   const { dtypes, comptime, facts } = variant.when;
@@ -114,9 +122,9 @@ const rangesMeet = (a: Tensor, b: Tensor): boolean =>
   a.extent > 0 && b.extent > 0 && a.offset < b.offset + b.extent && b.offset < a.offset + a.extent;
 
 function checkDevice(device: Device, variant: AnyVariant, s: Signature, found: Findings): void {
-  if (variant.target !== device.backend)
+  if (variant.target !== variantTarget(device.backend))
     throw new Bug(`a variant for ${variant.target} was given to the ${device.backend} device ${device.name}`);
-  if (variant.target !== 'webgpu') return;
+  if (variant.target === 'interpret') return;
   checkNeeds(device, variant, found);
   for (const { arg } of variant.bindings) {
     const tensor = s.tensors[arg];
@@ -124,7 +132,7 @@ function checkDevice(device: Device, variant: AnyVariant, s: Signature, found: F
     const bytes = tensor.storage.elements * bytesOf(tensor.dtype);
     if (bytes > device.limits.maxBindingBytes)
       found.add('LAC0614', `${arg} takes ${bytes} bytes; ${device.name} binds ${device.limits.maxBindingBytes}`);
-    if (tensor.offset + tensor.extent > MAX_OFFSET)
+    if (variant.target === 'webgpu' && tensor.offset + tensor.extent > MAX_OFFSET)
       found.add('LAC0615', `${arg} reaches element ${tensor.offset + tensor.extent - 1}; offsets end at 2^31 - 1`);
   }
 }
@@ -141,7 +149,10 @@ function checkNeeds(device: Device, variant: Variant, found: Findings): void {
   for (const [what, need, limit] of needs)
     if (need > limit)
       found.add('LAC0613', `needs ${need} ${what}; ${device.name} has ${limit}`, 'choose another configuration');
-  for (const feature of variant.features)
+  const { sm = 0 } = device.info;
+  if (variant.target === 'cuda' && variant.sm > sm)
+    found.add('LAC0613', `needs sm_${variant.sm}; ${device.name} is sm_${sm}`, `compile it with --target sm_${sm}`);
+  for (const feature of variant.target === 'webgpu' ? variant.features : [])
     if (!device.features.has(feature)) found.add('LAC0613', `needs ${feature}, which ${device.name} does not have`);
 }
 
@@ -164,15 +175,36 @@ function gridOf(spec: LaunchSpec, names: Record<string, number>, found: Findings
 
 type Words = Pick<Signature, 'dims' | 'scalars' | 'tensors'>;
 
-function wordsOf(spec: LaunchSpec, variant: Variant, s: Words, grid: Record<string, number>): Uint32Array<ArrayBuffer> {
+function paramsOf(
+  spec: LaunchSpec,
+  variant: AnyVariant,
+  s: Words,
+  grid: Record<string, number>,
+): Pick<LaunchPlan, 'words' | 'paramBytes'> {
+  if (variant.target === 'interpret') return { words: NO_WORDS, paramBytes: NO_BYTES };
   const found = new Findings(spec.kernel);
-  const words = Uint32Array.from(variant.params, (slot) => wordOf(slot, s, grid, found));
+  const values = variant.params.map((slot) => slotValue(slot, s, grid, found));
   found.raise();
-  return words;
+  return variant.target === 'webgpu'
+    ? { words: Uint32Array.from(values), paramBytes: NO_BYTES }
+    : { words: NO_WORDS, paramBytes: packBytes(variant, values) };
+}
+
+/** Strides take 8 bytes. They are not negative, so that the two halves are quotient and remainder. */
+function packBytes({ params }: CudaVariant, values: readonly number[]): Uint8Array<ArrayBuffer> {
+  const { offsets, bytes } = paramLayout(params);
+  const view = new DataView(new ArrayBuffer(bytes));
+  for (const [i, slot] of params.entries()) {
+    const [offset, value] = [offsets[i] as number, values[i] as number];
+    if ('offset' in slot) throw new Bug(`parameter block of a CUDA variant has an offset (of ${slot.offset})`);
+    view.setUint32(offset, value, true);
+    if ('stride' in slot) view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
+  }
+  return new Uint8Array(view.buffer);
 }
 
 /** Null tensors have stride and offset 0: nothing reads them. */
-function wordOf(slot: ParamSlot, s: Words, grid: Record<string, number>, found: Findings): number {
+function slotValue(slot: ParamSlot, s: Words, grid: Record<string, number>, found: Findings): number {
   if ('dim' in slot) {
     const extent = s.dims[slot.dim];
     if (extent === undefined) found.add('LAC0619', `needs ${slot.dim}, which no argument that is given has`);

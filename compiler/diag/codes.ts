@@ -558,7 +558,7 @@ export const CODES = {
   LAC0616: {
     title: 'grid too large',
     explain:
-      'A launch has at most 2^31 - 65536 programs. Give each program more work: larger blocks, or a loop in the kernel.',
+      'A launch has at most 2^31 - 65536 programs (2^31 - 1 on CUDA). Give each program more work: larger blocks, or a loop in the kernel.',
   },
   LAC0617: {
     title: 'tensor is not laid out as the variant assumes',
@@ -596,11 +596,12 @@ export const CODES = {
   LAC0701: {
     title: 'unknown device',
     explain:
-      "Devices are 'webgpu' (the best GPU, else the software driver), 'webgpu:software', 'webgpu:N' (adapter N of `lac devices`), 'interpret' (f64), 'interpret:round' (rounds to each dtype), and '' for the best one found.",
+      "Devices are 'cuda' or 'cuda:N' (NVIDIA GPU N of `lac devices`), 'webgpu' (the best GPU, else the software driver), 'webgpu:software', 'webgpu:N' (adapter N), 'interpret' (f64), 'interpret:round' (rounds to each dtype), and '' for the best one found.",
   },
   LAC0702: {
-    title: 'device kind not built yet',
-    explain: 'CUDA is planned and not built. NVIDIA GPUs work through WebGPU: use the device webgpu.',
+    title: 'CUDA is not available',
+    explain:
+      'A CUDA device needs Linux, an NVIDIA GPU, its driver (libcuda.so.1, part of every driver installation and of containers that were given the GPU), and the native part of lac, which is built when lac is installed and needs a C++ compiler then, but no CUDA toolkit. `lac doctor` says which of them is missing. NVIDIA GPUs also work through WebGPU.',
   },
   LAC0703: {
     title: 'no WebGPU device',
@@ -615,7 +616,7 @@ export const CODES = {
   LAC0705: {
     title: 'device lost',
     explain:
-      'The driver gave the device up: it was reset, removed, or a kernel ran past the watchdog. Everything on it is gone; open a new device with openDevice().',
+      'The driver gave the device up: it was reset, removed, or a kernel ran past the watchdog. On CUDA any fault of a kernel (an address outside of its tensors, a trap) ends the context too. Everything on the device is gone; open a new one with openDevice().',
   },
   LAC0706: {
     title: 'device is out of memory',
@@ -633,7 +634,7 @@ export const CODES = {
   LAC0709: {
     title: 'driver failed to compile a kernel',
     explain:
-      "The WGSL is valid, but the device's own compiler gave up. Another configuration or a newer driver may work.",
+      "The WGSL or PTX is valid, but the device's own compiler gave up. Another configuration or a newer driver may work.",
   },
   LAC0710: {
     title: 'Vulkan driver file cannot be used',
@@ -644,6 +645,13 @@ export const CODES = {
     title: 'WebGPU library does not load',
     explain:
       'The npm package webgpu (Dawn) has no build for this platform, or its build does not load here. It needs glibc on Linux. The device interpret works everywhere.',
+  },
+  LAC0712: {
+    title: 'CUDA driver too old for this program',
+    explain:
+      'Every PTX text says which version of the language it is written in, and a driver knows the versions up to its own (CUDA 11.0 knows PTX 7.0, CUDA 11.8 knows 7.8, CUDA 12.0 knows 8.0). Update the driver, or compile for an older target, which needs an older version.',
+    wrong: 'lac compile forward.ts --target sm_90',
+    right: 'lac compile forward.ts --target sm_80',
   },
   LAC0801: {
     title: 'broken inBounds promise',

@@ -1,4 +1,4 @@
-import type { Variant } from '../../compiler/artifact.js';
+import type { WgslVariant } from '../../compiler/artifact.js';
 import { Bug, LacError } from '../../compiler/diag/diagnostic.js';
 import { bytesOf } from '../../compiler/ir/types.js';
 import type { Raw, TensorDType } from '../codec.js';
@@ -208,7 +208,7 @@ export function encodeDispatches(
   pass.end();
 }
 
-function webgpuVariant(variant: AnyVariant): Variant {
+function webgpuVariant(variant: AnyVariant): WgslVariant {
   if (variant.target !== 'webgpu') throw new Bug(`a variant for ${variant.target} on a WebGPU device`);
   return variant;
 }

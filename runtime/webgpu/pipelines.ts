@@ -1,4 +1,4 @@
-import type { Variant } from '../../compiler/artifact.js';
+import type { WgslVariant } from '../../compiler/artifact.js';
 import { Bug } from '../../compiler/diag/diagnostic.js';
 import { messageOf, runtimeError } from '../errors.js';
 import { STAGE_COMPUTE } from './flags.js';
@@ -21,7 +21,7 @@ export class PipelineCache {
   }
 
   /** Throws Bug for text that is not valid WGSL, LAC0709 where the driver gives up. */
-  get(variant: Variant): Promise<Pipeline> {
+  get(variant: WgslVariant): Promise<Pipeline> {
     const bindings = variant.bindings.map((b) => `${b.index}${b.access}`).join(' ');
     const key = `${variant.entry} ${variant.paramsBinding} ${bindings}\n${variant.text}`;
     const made = this.#made.get(key) ?? this.#compile(variant);
@@ -33,7 +33,7 @@ export class PipelineCache {
     return made;
   }
 
-  async #compile(variant: Variant): Promise<Pipeline> {
+  async #compile(variant: WgslVariant): Promise<Pipeline> {
     this.#gpu.pushErrorScope('validation');
     const module = this.#gpu.createShaderModule({ label: variant.entry, code: variant.text });
     const layout = this.#gpu.createBindGroupLayout({ label: variant.entry, entries: layoutOf(variant) });
@@ -46,7 +46,11 @@ export class PipelineCache {
     return { layout, pipeline: await this.#create(variant, module, layout) };
   }
 
-  async #create(variant: Variant, module: GPUShaderModule, layout: GPUBindGroupLayout): Promise<GPUComputePipeline> {
+  async #create(
+    variant: WgslVariant,
+    module: GPUShaderModule,
+    layout: GPUBindGroupLayout,
+  ): Promise<GPUComputePipeline> {
     try {
       return await this.#gpu.createComputePipelineAsync({
         label: variant.entry,
@@ -61,7 +65,7 @@ export class PipelineCache {
   }
 }
 
-function layoutOf(variant: Variant): GPUBindGroupLayoutEntry[] {
+function layoutOf(variant: WgslVariant): GPUBindGroupLayoutEntry[] {
   const storage = variant.bindings.map((b) => ({
     binding: b.index,
     visibility: STAGE_COMPUTE,

@@ -1,4 +1,4 @@
-import type { Variant } from '../../compiler/artifact.js';
+import type { WgslVariant } from '../../compiler/artifact.js';
 import type { LaunchSpec } from '../../runtime/index.js';
 
 /** z = x + y over N elements: a program takes 64. */
@@ -44,7 +44,7 @@ ${HEAD}
   }
 }`;
 
-export function addVariant(dtype: 'f32' | 'f16', more: Partial<Variant> = {}): Variant {
+export function addVariant(dtype: 'f32' | 'f16', more: Partial<WgslVariant> = {}): WgslVariant {
   return {
     when: { dtypes: { T: dtype }, comptime: {}, facts: {} },
     target: 'webgpu',
