@@ -1,4 +1,4 @@
-import type { Value } from '../../ir/module.js';
+import type { Op, Value } from '../../ir/module.js';
 import { constantOf, definedBy } from '../../ir/rewrite.js';
 import { isFloat, scalarType, type TileType, tileType } from '../../ir/types.js';
 import { EvaluationTrap } from '../../ops/evaluate.js';
@@ -11,24 +11,30 @@ import { type Rewriter, type Rule, resultTile } from './rewriter.js';
  * pick an operand or change its sign are exact, so a literal is not rounded by them.
  */
 export const foldConstants: Rule = (op, r) => {
-  const { evaluate } = opRow(op.name);
   const type = resultTile(op);
-  const from = op.operands[0]?.type.dtype;
-  if (evaluate === undefined || type === null || from === undefined) return null;
   const values: number[] = [];
   for (const v of op.operands) {
     const c = constantOf(v);
     if (c === null) return null;
     values.push(c);
   }
+  const value = type === null ? null : foldedLane(op, type, values);
+  return value === null || type === null ? null : r.constant(value, type);
+};
+
+/** What an elementwise op gives in a lane where its operands have these values; null where it traps. */
+export function foldedLane(op: Op, type: TileType, values: readonly number[]): number | null {
+  const { evaluate } = opRow(op.name);
+  const from = op.operands[0]?.type.dtype;
+  if (evaluate === undefined || from === undefined) return null;
   try {
     const value = evaluate(values, from, op.attrs as Parameters<typeof evaluate>[2]);
-    return r.constant(isFloat(type.dtype) ? rounded(op.name, type, value) : value, type);
+    return isFloat(type.dtype) ? rounded(op.name, type, value) : value;
   } catch (error) {
     if (error instanceof EvaluationTrap) return null;
     throw error;
   }
-};
+}
 
 const EXACT = new Set(['select', 'neg', 'abs', 'max', 'min']);
 function rounded(name: string, type: TileType, value: number): number {

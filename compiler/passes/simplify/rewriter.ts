@@ -1,5 +1,5 @@
 import { inferTypes } from '../../ir/builder.js';
-import { type Loc, newOp, type Op, type Value } from '../../ir/module.js';
+import { type Block, type Kernel, type Loc, newOp, type Op, type Value } from '../../ir/module.js';
 import { Substitution } from '../../ir/rewrite.js';
 import type { TileType, Type } from '../../ir/types.js';
 import type { AttrsOf, OpName } from '../../ops/table.js';
@@ -56,6 +56,25 @@ export class Rewriter {
     }
     return null;
   }
+}
+
+/** Rewrites every op of a kernel, outer before inner, in program order. Control flow stays as it is. */
+export function rewriteKernel(kernel: Kernel, rules: (op: Op) => readonly Rule[]): void {
+  const rewriter = new Rewriter(rules);
+  rewriteBlock(kernel.body, rewriter);
+  rewriter.replaced.apply(kernel);
+}
+
+function rewriteBlock(block: Block, r: Rewriter): void {
+  const outer = r.out;
+  r.out = [];
+  for (const op of block.ops) {
+    r.replaced.operands(op);
+    for (const region of op.regions) rewriteBlock(region, r);
+    r.place(op);
+  }
+  block.ops = r.out;
+  r.out = outer;
 }
 
 /** The type of an op's one result, for ops on tiles. */
