@@ -1,10 +1,8 @@
 import { Bug } from '../diag/diagnostic.js';
-import { registerRun } from './algebra.js';
-import type { StorageChoice } from './choose-storage.js';
-import { chooseStorage } from './choose-storage.js';
-import { bitsOf, combine, complement, kernel, rank, solver, spanContains } from './gf2.js';
+import { bitsOf, combine, rank, solver, spanContains } from './gf2.js';
 import type { Layout } from './layout.js';
-import { basesOf, isSurjective, registerCount, threadCount } from './layout.js';
+import { isSurjective, registerCount } from './layout.js';
+import { planSharedTrip, type SharedTrip, type TripOptions, warpsOf } from './shared-trip.js';
 
 const THREAD_DIMS = ['lane', 'warp', 'invocation'] as const;
 type ThreadDim = (typeof THREAD_DIMS)[number];
@@ -43,30 +41,7 @@ export interface ShufflePlan {
   readonly cost: number;
 }
 
-/** Through shared or workgroup memory: write by the operand's layout, barrier, read by the result's. */
-export interface SharedTrip {
-  readonly kind: 'shared';
-  /** Who has to meet at the barrier. */
-  readonly scope: 'warp' | 'warps' | 'workgroup';
-  /** For `warps`: w and w' must meet iff w ^ w' lies in this span of warp bits. */
-  readonly meet: readonly number[];
-  readonly storage: StorageChoice;
-  /** Elements that one instruction writes and reads for a thread. */
-  readonly writeVector: number;
-  readonly readVector: number;
-  readonly cost: number;
-}
-
 export type Conversion = Rename | Select | ShufflePlan | SharedTrip;
-
-export interface ConversionOptions {
-  /** Bytes of an element; default 4. */
-  readonly elementBytes?: 2 | 4;
-  /** May a thread choose among its registers? Default: yes for lanes and warps, no for invocations. */
-  readonly select?: boolean;
-  /** Kinds of storage that a trip through memory may use; default swizzles for lanes, padding for invocations. */
-  readonly storage?: readonly ('swizzle' | 'padded')[];
-}
 
 /** The least kind of conversion that can do it. Both layouts must be surjective, on the same threads and tile. */
 export function classifyConversion(a: Layout, b: Layout): Conversion['kind'] {
@@ -84,19 +59,28 @@ export function classifyConversion(a: Layout, b: Layout): Conversion['kind'] {
 }
 
 /**
- * The cheapest way to turn a tile laid out as `a` into one laid out as `b`. Costs are SM cycles of one execution (model
- * and constants: W warps of 32 threads; a shuffle or a wavefront 1 cycle, 4 instructions a cycle; barrier 5 in a warp, 25
- * among some warps, 40 for all).
+ * The cheapest way to turn a tile laid out as `a` into one laid out as `b`, over lanes and warps. Costs are SM cycles of
+ * one execution (model and constants: W warps of 32 threads; a shuffle or a wavefront 1 cycle, 4 instructions a cycle;
+ * barrier 5 in a warp, 25 among some warps, 40 for all).
  */
-export function planConversion(a: Layout, b: Layout, options: ConversionOptions = {}): Conversion {
+export function planConversion(a: Layout, b: Layout, options: TripOptions = {}): Conversion {
+  const direct = planDirect(a, b, options);
+  if (direct !== null && direct.kind !== 'shuffle') return direct;
+  const shared = planSharedTrip(a, b, options);
+  return direct !== null && direct.cost <= shared.cost ? direct : shared;
+}
+
+/** What does it without memory, or null where nothing does. */
+export function planDirect(
+  a: Layout,
+  b: Layout,
+  { elementBytes = 4 }: TripOptions = {},
+): Exclude<Conversion, SharedTrip> | null {
+  if (a.ins.invocation !== undefined) throw new Bug('layout: conversions are planned over lanes and warps');
   const kind = classifyConversion(a, b);
-  const mayShuffle = a.ins.lane !== undefined;
   if (kind === 'rename') return { kind, source: sourceRegisters(a, b), cost: 0 };
-  if (kind === 'select' && (options.select ?? mayShuffle)) return planSelect(a, b, options);
-  const shared = planShared(a, b, options);
-  if (!mayShuffle || kind === 'shared') return shared;
-  const shuffle = planShuffle(a, b, options);
-  return shuffle.cost <= shared.cost ? shuffle : shared;
+  if (kind === 'select') return planSelect(a, b, elementBytes);
+  return kind === 'shuffle' ? planShuffle(a, b, elementBytes) : null;
 }
 
 function check(a: Layout, b: Layout): void {
@@ -120,11 +104,10 @@ function known(x: number | null): number {
   return x;
 }
 
-const warpsOf = (l: Layout): number => Math.max(1, threadCount(l) / 32);
 /** 32-bit registers of the result in a thread. */
 const wordsOf = (l: Layout, elementBytes: number): number => Math.max(1, (registerCount(l) * elementBytes) / 4);
 
-function planSelect(a: Layout, b: Layout, { elementBytes = 4 }: ConversionOptions): Select {
+function planSelect(a: Layout, b: Layout, elementBytes: number): Select {
   const find = solver(a.ins.register ?? []);
   const flips = (d: ThreadDim) => difference(a, b, d).map((v) => known(find(v)));
   const all = { lane: flips('lane'), warp: flips('warp'), invocation: flips('invocation') };
@@ -133,7 +116,7 @@ function planSelect(a: Layout, b: Layout, { elementBytes = 4 }: ConversionOption
   return { kind: 'select', source: sourceRegisters(a, b), flips: all, selects, cost };
 }
 
-function planShuffle(a: Layout, b: Layout, { elementBytes = 4 }: ConversionOptions): ShufflePlan {
+function planShuffle(a: Layout, b: Layout, elementBytes: number): ShufflePlan {
   const width = a.ins.register?.length ?? 0;
   const find = solver([...(a.ins.register ?? []), ...(a.ins.lane ?? [])]);
   const origin = (v: number): Origin => {
@@ -164,45 +147,4 @@ export function originOf(plan: ShufflePlan, at: { register: number; lane: number
     (x, y) => ({ register: x.register ^ (y?.register ?? 0), lane: x.lane ^ (y?.lane ?? 0) }),
     { register: 0, lane: at.lane },
   );
-}
-
-function planShared(a: Layout, b: Layout, options: ConversionOptions): SharedTrip {
-  const { elementBytes = 4, storage: kinds = a.ins.invocation === undefined ? ['swizzle'] : ['padded'] } = options;
-  const axis = a.shape.length - 1;
-  const most = 16 / elementBytes;
-  const writeVector = axis < 0 ? 1 : registerRun(a, axis, most).width;
-  const readVector = axis < 0 ? 1 : registerRun(b, axis, most).width;
-  const accesses = [
-    { layout: a, vector: writeVector },
-    { layout: b, vector: readVector },
-  ];
-  const storage = chooseStorage({ shape: a.shape, elementBytes, accesses, kinds });
-  const { scope, meet } = meeting(a, b);
-  const issued = registerCount(a) / writeVector + registerCount(b) / readVector;
-  const cost = warpsOf(a) * storage.cost + (warpsOf(a) / 4) * issued + { warp: 5, warps: 25, workgroup: 40 }[scope];
-  return { kind: 'shared', scope, meet, storage, writeVector, readVector, cost };
-}
-
-/**
- * Writer w meets reader w' iff a.warp(w) ^ b.warp(w') lies in S, the span of all register and lane bases: a linear
- * relation, so those who must meet are cosets of the span of its sums w ^ w'.
- */
-function meeting(a: Layout, b: Layout): Pick<SharedTrip, 'scope' | 'meet'> {
-  const bits = a.ins.warp?.length ?? 0;
-  if (a.ins.invocation !== undefined) return { scope: 'workgroup', meet: [] };
-  const own = ['register', 'lane'] as const;
-  const inside = complement([], [...basesOf(a, own), ...basesOf(b, own)]);
-  const warps = [...(a.ins.warp ?? []), ...(b.ins.warp ?? [])];
-  // Kernel vectors of [a.warp | b.warp | S]: the first 2*bits coordinates are pairs (w, w').
-  const pairs = kernelOfQuotient(warps, inside);
-  const sums = pairs.map((p) => (p & (2 ** bits - 1)) ^ (p >>> bits));
-  const meet = complement([], sums);
-  return { scope: meet.length === 0 ? 'warp' : meet.length === bits ? 'workgroup' : 'warps', meet };
-}
-
-/** All x with combine(bases, x) in the span of `modulo`, as a basis. */
-function kernelOfQuotient(bases: readonly number[], modulo: readonly number[]): readonly number[] {
-  const frame = complement(modulo, bases);
-  const inFrame = solver([...modulo, ...frame]);
-  return kernel(bases.map((v) => known(inFrame(v)) >>> modulo.length));
 }

@@ -58,13 +58,29 @@ export function planAccess(
   direction: 'read' | 'write',
   features: AccessFeatures,
 ): SharedAccess {
-  const view = storedView(layout, bufferShape, elementBytes, storage, direction);
-  const forms: (SharedAccess | null)[] = [];
-  if (direction === 'read') forms.push(matrixForm(view, 'plain', 'ldmatrix'), matrixForm(view, 'trans', 'ldmatrix'));
+  const forms = formsOf(storedView(layout, bufferShape, elementBytes, storage, direction), direction, features);
+  return forms.reduce((best, f) => (better(f, best) ? f : best));
+}
+
+/** No storage that keeps 16-byte chunks whole lets the access take less. */
+export function leastCost(
+  layout: Layout,
+  bufferShape: readonly number[],
+  elementBytes: 2 | 4,
+  direction: 'read' | 'write',
+  features: AccessFeatures,
+): number {
+  const view = storedView(layout, bufferShape, elementBytes, { kind: 'plain' }, direction);
+  return Math.min(...formsOf(view, direction, features).map((f) => f.cost - f.wavefronts + f.wavefronts / f.ways));
+}
+
+function formsOf(view: StoredView, direction: 'read' | 'write', features: AccessFeatures): SharedAccess[] {
+  const vector = vectorForm(view);
+  const name = direction === 'read' ? 'ldmatrix' : 'stmatrix';
   // Lanes that repeat each other cannot stay out of an instruction of the whole warp.
-  else if (features.stmatrix && view.idle.lane === 0)
-    forms.push(matrixForm(view, 'plain', 'stmatrix'), matrixForm(view, 'trans', 'stmatrix'));
-  return forms.reduce<SharedAccess>((best, f) => (f !== null && better(f, best) ? f : best), vectorForm(view));
+  if (direction === 'write' && (!features.stmatrix || view.idle.lane !== 0)) return [vector];
+  const matrix = [matrixForm(view, 'plain', name), matrixForm(view, 'trans', name)];
+  return [vector, ...matrix.filter((f) => f !== null)];
 }
 
 const better = (a: SharedAccess, b: SharedAccess): boolean =>

@@ -6,6 +6,7 @@ import { combine } from '../../compiler/layout/gf2.js';
 import type { Layout } from '../../compiler/layout/index.js';
 import * as lay from '../../compiler/layout/index.js';
 import { everywhere, shapes, surjective } from './arbitrary.js';
+import { type SharedBytes, simulateRead, simulateWrite } from './shared-simulation.js';
 
 const pairs = (threads: Parameters<typeof surjective>[1]) =>
   shapes(2, 5).chain((shape) => fc.tuple(surjective(shape, threads), surjective(shape, threads)));
@@ -129,16 +130,31 @@ test('warps that meet at the barrier of a trip through memory are the cosets of 
   );
 });
 
-test('invocations rename or go through memory', () => {
+test('invocations never shuffle: they keep, select, or go through memory', () => {
   fc.assert(
     fc.property(pairs({ invocation: 4 }), ([a, b]) => {
-      const plan = lay.planConversion(a, b);
-      expect(['rename', 'shared']).toContain(plan.kind);
-      if (plan.kind === 'rename')
-        for (const at of everywhere(b))
-          assert.equal(lay.apply(a, { ...at, register: plan.source[at.register ?? 0] ?? 0 }), lay.apply(b, at));
-      expect(lay.planConversion(a, a).kind).toBe('rename');
+      expect(['rename', 'select', 'shared']).toContain(lay.classifyConversion(a, b));
+      expect(lay.classifyConversion(a, a)).toBe('rename');
+      expect(() => lay.planConversion(a, b)).toThrow(/lanes and warps/);
     }),
+  );
+});
+
+test('a trip through memory gives back what was written, by both accesses that it plans', () => {
+  const far = shapes(2, 7)
+    .filter((s) => lay.tileBits(s) >= 5)
+    .chain((s) => fc.tuple(surjective(s, { lane: 5, warp: 1 }), surjective(s, { lane: 5, warp: 1 })));
+  fc.assert(
+    fc.property(far, fc.constantFrom(2 as const, 4 as const), fc.boolean(), ([a, b], elementBytes, stmatrix) => {
+      const plan = lay.planSharedTrip(a, b, { elementBytes, features: { stmatrix } });
+      const memory: SharedBytes = new Map();
+      simulateWrite(plan.write, a, elementBytes, memory);
+      simulateRead(plan.read, b, elementBytes, memory).forEach((lanes, warp) => {
+        const index = lanes.map((values, lane) => values.map((_, register) => lay.apply(b, { register, lane, warp })));
+        assert.deepEqual(lanes, index);
+      });
+    }),
+    { numRuns: 100 },
   );
 });
 

@@ -189,3 +189,79 @@ describe('accesses of random layouts', () => {
     );
   });
 });
+
+describe('the swizzle', () => {
+  const use = (name: keyof typeof NAMED, direction: 'read' | 'write') => ({ layout: named(name), direction });
+
+  test('of 16-bit rows serves copies and both matrix forms without conflicts, for every width of row', () => {
+    const found = [512, 256, 128, 64, 32].map((rowBytes) => {
+      const shape = [64, rowBytes / 2];
+      const bits = Math.log2(rowBytes / 2);
+      const along = [...Array(bits - 3).keys()].map((i) => `c${8 << i}`);
+      const rows = ['r1', 'r2', 'r4', 'r8', 'r16', 'r32'];
+      const spread = [...along, ...rows];
+      const layout = (text: string) => layoutOf(text, shape);
+      const choice = lay.chooseSwizzle({
+        shape,
+        elementBytes: 2,
+        uses: [
+          {
+            layout: layout(`reg[c1 c2 c4 ${spread.slice(5).join(' ')}] lane[${spread.slice(0, 5).join(' ')}]`),
+            direction: 'write',
+          },
+          { layout: layout(`reg[c1 r8 ${along.join(' ')} r16 r32] lane[c2 c4 r1 r2 r4]`), direction: 'read' },
+          { layout: layout(`reg[r1 r8 ${along.join(' ')} r16 r32] lane[r2 r4 c1 c2 c4]`), direction: 'read' },
+        ],
+        features: HOPPER,
+        wholeChunks: true,
+      });
+      expect(choice.accesses.map((a) => a.form)).toEqual(['vector', 'ldmatrix', 'ldmatrix.trans']);
+      expect(choice.accesses.map((a) => a.ways)).toEqual([1, 1, 1]);
+      return choice.storage;
+    });
+    expect(found).toEqual([swizzle(0, 7), swizzle(0, 7), swizzle(0, 7), swizzle(1, 3), swizzle(2, 1)]);
+  });
+
+  test('is left out where nothing asks for it', () => {
+    const uses = [use('blocked', 'write'), use('blocked', 'read')];
+    const choice = lay.chooseSwizzle({ shape: [64, 64], elementBytes: 2, uses, features: HOPPER, wholeChunks: true });
+    expect(choice.storage).toEqual({ kind: 'plain' });
+  });
+
+  test('of words where no copy has to write whole chunks: a transpose of 32x32 words is free', () => {
+    const shape = [32, 32];
+    const uses = [
+      { layout: layoutOf('reg[r1 r2 r4] lane[c1 c2 c4 c8 c16] warp[r8 r16]', shape), direction: 'write' as const },
+      { layout: layoutOf('reg[c4 c8 c16] lane[r1 r2 r4 r8 r16] warp[c1 c2]', shape), direction: 'read' as const },
+    ];
+    const ways = (wholeChunks: boolean) =>
+      lay
+        .chooseSwizzle({ shape, elementBytes: 4, uses, features: AMPERE, wholeChunks })
+        .accesses.map((a) => `${a.form} ${a.width} ${a.ways}`);
+    expect(ways(true)).toEqual(['vector 1 1', 'vector 1 4']);
+    expect(ways(false)).toEqual(['vector 1 1', 'vector 1 1']);
+  });
+
+  test('costs what its accesses cost, and never more than row-major order', () => {
+    fc.assert(
+      fc.property(fc.array(scenes, { minLength: 2, maxLength: 2 }), fc.boolean(), ([x, y], wholeChunks) => {
+        const [a, b] = [x?.layout, y?.layout];
+        fc.pre(a !== undefined && b !== undefined && a.shape.join() === b.shape.join());
+        if (a === undefined || b === undefined) return;
+        const uses = [
+          { layout: a, direction: 'write' as const, executions: 2 },
+          { layout: b, direction: 'read' as const, executions: 3 },
+        ];
+        const request = { shape: a.shape, elementBytes: x?.bytes ?? 2, uses, features: AMPERE, wholeChunks };
+        const choice = lay.chooseSwizzle(request);
+        const cost = (s: Storage) =>
+          uses
+            .map((u) => u.executions * lay.planAccess(u.layout, a.shape, x?.bytes ?? 2, s, u.direction, AMPERE).cost)
+            .reduce((p, q) => p + q, 0);
+        expect(choice.cost).toBe(cost(choice.storage));
+        expect(choice.cost).toBeLessThanOrEqual(cost({ kind: 'plain' }));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
