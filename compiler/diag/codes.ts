@@ -705,6 +705,75 @@ export const CODES = {
       'The interpreter stopped after a fixed number of operations, so that a loop that never ends does not hang it. Use smaller sizes, or raise the limit.',
   },
 
+  // PTX in the emulator
+  LAC0420: {
+    title: 'PTX text cannot be read',
+    explain:
+      'The emulator reads modules of kernels: directives, register declarations, labels and instructions (PTX ISA, "Syntax"). The message names the line.',
+    wrong: 'add.s32 %r1 %r2, %r3;',
+    right: 'add.s32 %r1, %r2, %r3;',
+  },
+  LAC0421: {
+    title: 'PTX that the emulator does not run',
+    explain:
+      'The instruction, modifier, type or operand is PTX, but not among what the emulator knows. It runs what lac emits; wgmma, TMA and mbarriers are not built yet.',
+  },
+  LAC0820: {
+    title: 'global memory access outside of every buffer',
+    explain:
+      'A thread read or wrote bytes of no buffer of the launch. On a GPU that is an illegal address, or silent damage to other data.',
+    wrong: 'ld.global.f32 %r1, [%rd1];              // no guard for the last block',
+    right: '@%p1 ld.global.f32 %r1, [%rd1];',
+  },
+  LAC0821: {
+    title: 'misaligned memory access',
+    explain:
+      'An access of n bytes needs an address that is a multiple of n; rows of ldmatrix, stmatrix and 16-byte copies need multiples of 16.',
+  },
+  LAC0822: {
+    title: 'shared memory access outside of what the CTA has',
+    explain:
+      'The address lies below the first variable, or behind the dynamic shared memory of the launch. The launch asks for too little, or an address is wrong.',
+  },
+  LAC0823: {
+    title: 'shared memory read before it was written',
+    explain: 'Shared memory holds anything at the start of a CTA. Often the address of a swizzled tile is wrong.',
+  },
+  LAC0824: {
+    title: 'race in shared memory',
+    explain:
+      'Two threads touch the same bytes, one of them writes, and no barrier orders them. Threads of different warps are ordered by bar.sync, lanes of a warp by bar.warp.sync or bar.sync; ldmatrix, stmatrix and shuffles order nothing.',
+    wrong: 'st.shared.b32 [%r1], %r2;\nld.shared.b32 %r3, [%r4];               // written by another warp',
+    right: 'st.shared.b32 [%r1], %r2;\nbar.sync 0;\nld.shared.b32 %r3, [%r4];',
+  },
+  LAC0825: {
+    title: 'bytes of an asynchronous copy used while it is under way',
+    explain:
+      'Bytes that cp.async writes belong to the copy until the thread that issued it has waited for its group; other threads need a barrier after that wait.',
+    wrong: 'cp.async.wait_group 1;                  // of two groups; the newest is read below',
+    right: 'cp.async.wait_group 0;',
+  },
+  LAC0826: {
+    title: 'deadlock',
+    explain: 'Every warp that has not ended waits at a barrier that nobody else will reach.',
+  },
+  LAC0827: {
+    title: 'barrier used wrongly',
+    explain:
+      'Barriers are numbered 0 to 15 and count threads in multiples of 32; all warps that meet name the same number of threads, and bar.sync is executed by whole warps.',
+    wrong: '@%p1 bar.sync 0;                        // %p1 differs between the lanes of a warp',
+  },
+  LAC0828: {
+    title: 'lanes missing at an instruction of the whole warp',
+    explain:
+      'mma, ldmatrix, stmatrix and shuffles are executed by all lanes that they name together. Some lanes have ended, are at another place, or are not named by the mask.',
+  },
+  LAC0829: {
+    title: 'launch does not fit the PTX',
+    explain:
+      'No entry of this name, a block larger than .maxntid, a parameter block of another size, or more shared memory than the device has.',
+  },
+
   // ---- 09xx command line and driver
   LAC0901: {
     title: 'command line not understood',
@@ -791,6 +860,11 @@ export const CODES = {
       'A kernel called from TypeScript is compiled from its source, found through the place where kernel(...) ran (and its source map). The source has to be readable when the kernel is called.',
   },
 
+  LAC0520: {
+    title: 'GPU too old',
+    explain:
+      'The CUDA backend uses asynchronous copies to shared memory and bf16 tensor cores, which NVIDIA GPUs have from compute capability 8.0 on (Ampere: A100, RTX 30). Older ones are not served.',
+  },
   LAC0550: {
     title: 'reshape of extents that are not powers of two',
     explain:

@@ -1,0 +1,199 @@
+import { Bug, type Span } from '../../../compiler/diag/diagnostic.js';
+import type { PtxTarget } from '../target.js';
+import { checkRegister, checkSource } from './check.js';
+import {
+  type EffectName,
+  type InstructionName,
+  instruction,
+  type Sources,
+  supports,
+  type ValueName,
+  type VectorName,
+} from './instructions.js';
+import type { Label, Operand, Reg, RegClass } from './operand.js';
+import { classOf, type ScalarKind, type Source, type SourceKind, vectorOf } from './signature.js';
+
+/** A predicate that an instruction waits for. */
+export interface Guard {
+  readonly reg: Reg;
+  readonly negated: boolean;
+}
+
+export interface Instruction {
+  readonly kind: 'instruction';
+  readonly name: InstructionName;
+  readonly dst: readonly Reg[];
+  readonly src: readonly Source[];
+  readonly guard: Guard | null;
+}
+
+/** One line of a program. */
+export type Line =
+  | Instruction
+  | { readonly kind: 'read'; readonly dst: Reg; readonly special: SpecialRegister }
+  | { readonly kind: 'branch'; readonly label: Label; readonly guard: Guard | null }
+  | { readonly kind: 'label'; readonly label: Label }
+  | { readonly kind: 'comment'; readonly text: string }
+  | { readonly kind: 'loc'; readonly span: Span };
+
+/** Special registers of 32 bits (PTX ISA 10). */
+export type SpecialRegister =
+  | `%${'tid' | 'ntid' | 'ctaid' | 'nctaid'}.${'x' | 'y' | 'z'}`
+  | '%laneid'
+  | '%warpid'
+  | '%smid';
+
+/**
+ * Writes the body of one entry: a prologue, which runs first, and the code behind it. Calls are checked against the
+ * instruction table: names, number and shape of operands by the type checker, register classes, immediates and the
+ * target when they run. What is wrong is a Bug: users cannot cause it.
+ */
+export class PtxBuilder {
+  readonly target: PtxTarget;
+  readonly #counts: Record<RegClass, number> = { pred: 0, b16: 0, b32: 0, b64: 0 };
+  readonly #head: Line[] = [];
+  readonly #body: Line[] = [];
+  readonly #special = new Map<SpecialRegister, Reg>();
+  #lines = this.#body;
+  #guard: Guard | null = null;
+  #labels = 0;
+
+  constructor(target: PtxTarget) {
+    this.target = target;
+  }
+
+  /** What was written, the prologue first. */
+  lines(): readonly Line[] {
+    return [...this.#head, ...this.#body];
+  }
+
+  /** How many registers of a class there are: their ids are below it. */
+  count(cls: RegClass): number {
+    return this.#counts[cls];
+  }
+
+  /** A new register, to be written with `into`. */
+  reg(cls: RegClass): Reg {
+    return { kind: 'reg', cls, id: this.#counts[cls]++ };
+  }
+
+  /** An instruction with one destination: a new register of the row's class. */
+  op<N extends ValueName>(name: N, ...sources: Sources<N>): Reg {
+    const [reg] = this.#fresh(name);
+    if (reg === undefined) throw new Bug(`${name} has no destination`);
+    this.#emit(name, [reg], sources);
+    return reg;
+  }
+
+  /** An instruction with several destinations: new registers, in order. */
+  ops<N extends VectorName>(name: N, ...sources: Sources<N>): Reg[] {
+    const registers = this.#fresh(name);
+    this.#emit(name, registers, sources);
+    return registers;
+  }
+
+  /** Writes registers that exist: loop-carried values, accumulators in place, values under a guard. */
+  into<N extends ValueName | VectorName>(name: N, destinations: Reg | readonly Reg[], ...sources: Sources<N>): void {
+    this.#emit(name, 'kind' in destinations ? [destinations] : destinations, sources);
+  }
+
+  /** An instruction without destinations. */
+  exec<N extends EffectName>(name: N, ...sources: Sources<N>): void {
+    this.#emit(name, [], sources);
+  }
+
+  /** What `body` writes has the guard @p, or @!p. Neither labels nor other guards may be inside. */
+  when(p: Reg, negated: boolean, body: () => void): void {
+    if (this.#guard !== null) throw new Bug('guards cannot be nested');
+    checkRegister('a guard', 'pred', p, this.#counts);
+    this.#guard = { reg: p, negated };
+    try {
+      body();
+    } finally {
+      this.#guard = null;
+    }
+  }
+
+  /** What `body` writes runs before everything that is not in the prologue, also when this is called under a guard. */
+  inPrologue<T>(body: () => T): T {
+    const [lines, guard] = [this.#lines, this.#guard];
+    this.#lines = this.#head;
+    this.#guard = null;
+    try {
+      return body();
+    } finally {
+      this.#lines = lines;
+      this.#guard = guard;
+    }
+  }
+
+  /** A label, to be placed once. `hint` makes it readable: letters and digits. */
+  newLabel(hint: string): Label {
+    return { kind: 'label', name: `$L${this.#labels++}_${hint.replaceAll(/[^A-Za-z0-9]/g, '_')}` };
+  }
+
+  place(label: Label): void {
+    if (this.#guard !== null) throw new Bug(`label ${label.name} under a guard`);
+    this.#lines.push({ kind: 'label', label });
+  }
+
+  /** Goes to the label, or does so where p holds (where it does not, if negated). */
+  branch(label: Label, p?: Reg, negated = false): void {
+    if (p !== undefined) {
+      this.when(p, negated, () => this.branch(label));
+      return;
+    }
+    this.#lines.push({ kind: 'branch', label, guard: this.#guard });
+  }
+
+  /** A special register, read once, in the prologue. */
+  special(name: SpecialRegister): Reg {
+    const known = this.#special.get(name);
+    if (known !== undefined) return known;
+    const dst = this.reg('b32');
+    this.#head.push({ kind: 'read', dst, special: name });
+    this.#special.set(name, dst);
+    return dst;
+  }
+
+  /** A comment of one line. */
+  comment(text: string): void {
+    this.#lines.push({ kind: 'comment', text: text.replaceAll(/[^\x20-\x7e]/g, '?') });
+  }
+
+  /** The place in the source that what follows comes from; null says nothing about it. */
+  loc(span: Span | null): void {
+    if (span !== null) this.#lines.push({ kind: 'loc', span });
+  }
+
+  #fresh(name: InstructionName): Reg[] {
+    return instruction(name).dst.map((kind) => this.reg(classOf(kind)));
+  }
+
+  #emit(name: InstructionName, dst: readonly Reg[], sources: readonly Source[]): void {
+    if (!supports(this.target, name)) throw new Bug(`${this.target.name} does not have ${name}`);
+    const row = instruction(name);
+    if (dst.length !== row.dst.length || sources.length !== row.src.length) throw new Bug(`operands of ${name}`);
+    dst.forEach((d, i) => {
+      checkRegister(name, classOf(row.dst[i] as ScalarKind), d, this.#counts);
+    });
+    const src = sources.map((s, i) => this.#source(name, row.src[i] as SourceKind, s));
+    this.#lines.push({ kind: 'instruction', name, dst, src, guard: this.#guard });
+  }
+
+  /** The operand as the instruction can take it: checked, and in a register where PTX has no immediate. */
+  #source(name: InstructionName, kind: SourceKind, source: Source): Source {
+    checkSource(name, kind, source, this.#counts);
+    const vector = vectorOf(kind);
+    if (vector !== null) return (source as readonly Operand[]).map((s) => this.#inRegister(vector[0], s));
+    return kind === 'f16' || kind === 'f16x2' ? this.#inRegister(kind, source as Operand) : source;
+  }
+
+  #inRegister(kind: ScalarKind, source: Operand): Reg {
+    if (source.kind === 'reg') return source;
+    const dst = this.reg(classOf(kind));
+    const name = dst.cls === 'b16' ? 'mov.b16' : dst.cls === 'b64' ? 'mov.b64' : 'mov.b32';
+    this.#lines.push({ kind: 'instruction', name, dst: [dst], src: [source], guard: null });
+    return dst;
+  }
+}
