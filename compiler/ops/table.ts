@@ -340,9 +340,9 @@ export const OPS = {
     rule: r.smemWriteRule,
   },
   smem_read: {
-    meaning: 'The tile in a slot.',
+    meaning: 'The tile in a slot. `now`: all of it is read here, because what lies there may change before it is used.',
     operands: ['buffer', 'slot'],
-    attrs: {},
+    attrs: { now: 'bool?' },
     effect: 'read',
     regions: 0,
     rule: r.smemReadRule,
