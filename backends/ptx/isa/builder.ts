@@ -43,6 +43,9 @@ export type SpecialRegister =
   | '%warpid'
   | '%smid';
 
+/** Kinds of which PTX has no immediates. */
+const REGISTER_ONLY: ReadonlySet<SourceKind> = new Set(['f16', 'f16x2', 'fragment']);
+
 /**
  * Writes the body of one entry: a prologue, which runs first, and the code behind it. Calls are checked against the
  * instruction table: names, number and shape of operands by the type checker, register classes, immediates and the
@@ -186,7 +189,7 @@ export class PtxBuilder {
     checkSource(name, kind, source, this.#counts);
     const vector = vectorOf(kind);
     if (vector !== null) return (source as readonly Operand[]).map((s) => this.#inRegister(vector[0], s));
-    return kind === 'f16' || kind === 'f16x2' ? this.#inRegister(kind, source as Operand) : source;
+    return REGISTER_ONLY.has(kind) ? this.#inRegister(kind as ScalarKind, source as Operand) : source;
   }
 
   #inRegister(kind: ScalarKind, source: Operand): Reg {

@@ -3,13 +3,26 @@ import type { Address, Imm, Operand, RegClass } from './operand.js';
 
 /**
  * How an instruction reads a scalar operand. The kind decides the register class and how an immediate is written:
- * b* are bits, s* and u* integers, f32 a float. f16 (one, 16 bits) and f16x2 (two, 32 bits) stand for both half types;
- * PTX has no immediates of these, nor of predicates everywhere: the builder moves such an immediate into a register.
+ * b* are bits, s* and u* integers, f32 a float. f16 (one, 16 bits) and f16x2 (two, 32 bits) stand for both half types,
+ * fragment for the one register of a small matrix, which PTX writes in braces. PTX has no immediates of these three and
+ * in vectors: the builder moves such an immediate into a register.
  */
-export type ScalarKind = 'pred' | 'b16' | 'f16' | 'b32' | 's32' | 'u32' | 'f32' | 'f16x2' | 'b64' | 's64' | 'u64';
+export type ScalarKind =
+  | 'pred'
+  | 'b16'
+  | 'f16'
+  | 'b32'
+  | 's32'
+  | 'u32'
+  | 'f32'
+  | 'f16x2'
+  | 'fragment'
+  | 'b64'
+  | 's64'
+  | 'u64';
 
 /** Operands in braces. */
-export type VectorKind = 'b32x1' | 'b16x2' | 'b16x4' | 'b32x2' | 'b32x4' | 'b64x2';
+export type VectorKind = 'b16x2' | 'b16x4' | 'b32x2' | 'b32x4' | 'b64x2';
 
 /** Addresses, by state space: the base is a b64 register (global), a b32 register or symbol (shared), a parameter (param). */
 export type SpaceKind = 'global' | 'shared' | 'param';
@@ -61,6 +74,7 @@ const CLASSES: { readonly [K in ScalarKind]: RegClass } = {
   u32: 'b32',
   f32: 'b32',
   f16x2: 'b32',
+  fragment: 'b32',
   b64: 'b64',
   s64: 'b64',
   u64: 'b64',
@@ -75,7 +89,6 @@ const isScalar = (kind: SourceKind): kind is ScalarKind => kind in CLASSES;
 export const scalarOf = (kind: SourceKind): ScalarKind => (isScalar(kind) ? kind : kind === 'int' ? 's32' : 'b32');
 
 const VECTORS: { readonly [K in VectorKind]: readonly [ScalarKind, number] } = {
-  b32x1: ['b32', 1],
   b16x2: ['b16', 2],
   b16x4: ['b16', 4],
   b32x2: ['b32', 2],

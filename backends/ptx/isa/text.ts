@@ -39,25 +39,30 @@ function sourceText(kind: SourceKind, source: Source): string {
   const vector = vectorOf(kind);
   if (vector !== null) return `{${(source as readonly Operand[]).map((s) => sourceText(vector[0], s)).join(', ')}}`;
   if (!('kind' in source)) throw new Bug(`a vector as ${kind}`);
+  if (kind === 'fragment' && source.kind === 'reg') return braced([source]);
   if (source.kind === 'reg') return registerText(source);
   if (source.kind === 'address') return addressText(source);
   return immediateText(scalarOf(kind), source);
 }
 
-const braced = (registers: readonly Reg[]): string =>
-  registers.length === 1 ? registers.map(registerText).join() : `{${registers.map(registerText).join(', ')}}`;
+const braced = (registers: readonly Reg[]): string => `{${registers.map(registerText).join(', ')}}`;
+
+function destinationText({ name, dst }: Instruction): string {
+  const plain = dst.length === 1 && instruction(name).dst[0] !== 'fragment';
+  return plain ? dst.map(registerText).join() : braced(dst);
+}
 
 export const guardText = (guard: Guard | null): string =>
   guard === null ? '' : `@${guard.negated ? '!' : ''}${registerText(guard.reg)} `;
 
 /** One instruction, with its guard and semicolon. */
-export function instructionText({ name, dst, src, guard }: Instruction): string {
-  const row = instruction(name);
-  const sources = src.map((s, i) => sourceText(row.src[i] as SourceKind, s));
-  const operands = dst.length === 0 ? sources : [braced(dst), ...sources];
+export function instructionText(line: Instruction): string {
+  const row = instruction(line.name);
+  const sources = line.src.map((s, i) => sourceText(row.src[i] as SourceKind, s));
+  const destination = destinationText(line);
   const text =
     row.text === undefined
-      ? `${name} ${operands.join(', ')}`.trimEnd()
-      : row.text.replaceAll(/%(d|\d)/g, (_, at: string) => (at === 'd' ? braced(dst) : (sources[Number(at)] ?? '')));
-  return `${guardText(guard)}${text};`;
+      ? `${line.name} ${(line.dst.length === 0 ? sources : [destination, ...sources]).join(', ')}`.trimEnd()
+      : row.text.replaceAll(/%(d|\d)/g, (_, at: string) => (at === 'd' ? destination : (sources[Number(at)] ?? '')));
+  return `${guardText(line.guard)}${text};`;
 }

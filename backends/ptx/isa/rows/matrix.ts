@@ -16,13 +16,13 @@ const product = 'd = a b + c by the whole warp: fragments of a, b and c, sums in
 
 /** Matrix fragments (PTX ISA 9.7.14 "mma", "ldmatrix", "stmatrix", "movmatrix"; fragment layouts in 9.7.14.5). */
 export const MATRIX = {
-  ...rows(form('ldmatrix', 'x1'), row(['b32'], ['shared'], load)),
+  ...rows(form('ldmatrix', 'x1'), row(['fragment'], ['shared'], load)),
   ...rows(form('ldmatrix', 'x2'), row(R2, ['shared'], load)),
   ...rows(form('ldmatrix', 'x4'), row(R4, ['shared'], load)),
-  ...rows(form('stmatrix', 'x1'), row([], ['shared', 'b32x1'], store, HOPPER)),
+  ...rows(form('stmatrix', 'x1'), row([], ['shared', 'fragment'], store, HOPPER)),
   ...rows(form('stmatrix', 'x2'), row([], ['shared', 'b32x2'], store, HOPPER)),
   ...rows(form('stmatrix', 'x4'), row([], ['shared', 'b32x4'], store, HOPPER)),
-  'movmatrix.sync.aligned.m8n8.trans.b16': row(['b32'], ['b32'], 'Transposes an 8x8 matrix across the warp.', {
+  'movmatrix.sync.aligned.m8n8.trans.b16': row(['f16x2'], ['f16x2'], 'Transposes an 8x8 matrix across the warp.', {
     ptx: [7, 8],
   }),
 
@@ -32,9 +32,9 @@ export const MATRIX = {
   ),
   ...rows(
     suffixed(['mma.sync.aligned.m16n8k8.row.col.f32'], ['f16.f16.f32', 'bf16.bf16.f32']),
-    row(F4, ['b32x2', 'b32x1', 'b32x4'], `${product} f32.`),
+    row(F4, ['b32x2', 'fragment', 'b32x4'], `${product} f32.`),
   ),
   'mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32': row(F4, ['b32x4', 'b32x2', 'b32x4'], `${product} f32.`),
-  'mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32': row(F4, ['b32x2', 'b32x1', 'b32x4'], `${product} f32.`),
+  'mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32': row(F4, ['b32x2', 'fragment', 'b32x4'], `${product} f32.`),
   'mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16': row(R2, ['b32x4', 'b32x2', 'b32x2'], `${product} f16.`),
 } as const satisfies Record<string, InstructionRow>;

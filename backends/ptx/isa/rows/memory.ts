@@ -1,4 +1,4 @@
-import { type InstructionRow, row, rows, type ScalarKind, type SpaceKind, suffixed } from '../signature.js';
+import { type InstructionRow, row, type ScalarKind, type SpaceKind } from '../signature.js';
 
 const ONE = { b16: ['b16'], b32: ['b32'], b64: ['b64'], u16: ['u32'], s16: ['s32'], u8: ['u32'], s8: ['s32'] } as const;
 const TWO = { 'v2.b16': ['b16', 'b16'], 'v2.b32': ['b32', 'b32'], 'v2.b64': ['b64', 'b64'] } as const;
@@ -77,14 +77,12 @@ export const MEMORY = {
   ...stores('st.global.cs', 'global', 'To global memory, likely not read soon: evicted first.'),
   ...stores('st.global.L1::no_allocate', 'global', 'To global memory, without a place in L1.', NO_ALLOCATE),
   ...stores('st.shared', 'shared', 'To shared memory.'),
-  ...rows(
-    suffixed(['red.global.add'], ['s32', 'u32', 'f32']),
-    row([], ['global', 'b32'], 'Adds to memory, without order among threads.'),
-  ),
-  ...rows(
-    suffixed(['atom.global.add'], ['s32', 'u32', 'f32']),
-    row(['b32'], ['global', 'b32'], 'Adds to memory; gives what was there.'),
-  ),
+  'red.global.add.s32': row([], ['global', 's32'], 'Adds to memory, without order among threads.'),
+  'red.global.add.u32': row([], ['global', 'u32'], 'Adds to memory, without order among threads.'),
+  'red.global.add.f32': row([], ['global', 'f32'], 'Adds to memory, without order among threads.'),
+  'atom.global.add.s32': row(['s32'], ['global', 's32'], 'Adds to memory; gives what was there.'),
+  'atom.global.add.u32': row(['u32'], ['global', 'u32'], 'Adds to memory; gives what was there.'),
+  'atom.global.add.f32': row(['f32'], ['global', 'f32'], 'Adds to memory; gives what was there.'),
   'prefetch.global.L2': row([], ['global'], 'Brings a line into L2.'),
 } as const satisfies Record<string, InstructionRow>;
 
