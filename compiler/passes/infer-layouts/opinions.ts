@@ -13,6 +13,19 @@ export interface LayoutAnchors {
   dot(op: Op<'dot'>): Layout;
   /** Layout of a coalesced access, and of everything nobody else has an opinion on. */
   blocked(type: TileType): Layout;
+  /** Lanes and warps, where the hardware has them: operands of dots are fragments in registers. Absent: all is staged. */
+  readonly warps?: WarpAnchors;
+}
+
+export interface WarpAnchors {
+  /** Layout in which a dot reads operand 0 or 1. */
+  operand(op: Op<'dot'>, i: 0 | 1): Layout;
+  /** Layout in which a tile is stored that lies in `layout`. */
+  store(type: TileType, layout: Layout): Layout;
+  /** Layout for folding along an axis what nobody else has an opinion on. */
+  fold(type: TileType, axis: number): Layout;
+  /** May a load read global memory in this layout? */
+  reads(type: TileType, layout: Layout): boolean;
 }
 
 /**
@@ -41,6 +54,7 @@ export function tileOf(v: Value): TileType {
 
 /** What each tile of a kernel would like, from the anchors forward. */
 export class Opinions {
+  readonly warps: WarpAnchors | undefined;
   readonly #anchors: LayoutAnchors;
   readonly #known = new Map<Value, Opinion>();
   /** Tiles that loops carry, as the last walk decided. */
@@ -50,6 +64,7 @@ export class Opinions {
 
   constructor(kernel: Kernel, anchors: LayoutAnchors) {
     this.#anchors = anchors;
+    this.warps = anchors.warps;
     for (let walk = 0; walk < LEARNING_WALKS; walk++) this.#block(kernel.body);
     // With the decisions about loops fixed, one more walk leaves opinions that agree with each other.
     this.#learning = false;
@@ -63,6 +78,12 @@ export class Opinions {
   /** The layout that a value will have: the coalesced one where nobody cares. */
   settled(v: Value): Layout {
     return this.of(v).layout ?? this.#anchors.blocked(tileOf(v));
+  }
+
+  /** The layout in which a fold or scan takes its operand. */
+  folded(op: Op<'reduce'> | Op<'scan'>): Layout {
+    const x = op.operands[0] as Value;
+    return this.of(x).layout ?? this.warps?.fold(tileOf(x), op.attrs.axis) ?? this.settled(x);
   }
 
   #block(block: Block): void {
@@ -82,8 +103,9 @@ export class Opinions {
       case 'load':
         return [this.#load(tileOf(op.results[0] as Value))];
       case 'reduce':
-        return [{ strength: 'strong', layout: dropDuplicateRegisters(project(this.settled(x), op.attrs.axis)) }];
+        return [{ strength: 'strong', layout: dropDuplicateRegisters(project(this.folded(op), op.attrs.axis)) }];
       case 'scan':
+        return [{ strength: 'weak', layout: this.folded(op) }];
       case 'convert':
         return [{ strength: 'weak', layout: this.settled(x) }];
       case 'trans':

@@ -1,7 +1,8 @@
 import { Bug } from '../../diag/diagnostic.js';
 import { type AnyOp, type Block, newOp, type Op, type Value } from '../../ir/module.js';
+import { bytesOf } from '../../ir/types.js';
 import { project, transpose } from '../../layout/axes.js';
-import type { Layout } from '../../layout/layout.js';
+import { type Layout, registerCount } from '../../layout/layout.js';
 import { collapseBroadcast, dropDuplicateRegisters, layoutKey, reshapeLayout } from '../../layout/shape.js';
 import { isElementwise } from '../../ops/table.js';
 import { isTile, type Opinions, tileOf } from './opinions.js';
@@ -9,8 +10,29 @@ import { isTile, type Opinions, tileOf } from './opinions.js';
 /** A use of a value. `layout` null: in whatever layout there is. */
 interface Request {
   readonly layout: Layout | null;
+  readonly reach: Reach;
   readonly assign: (v: Value) => void;
 }
+
+/** What becomes of a use: `fragment`: the operand of a dot in the end. `depth`: loops around the use. */
+interface Reach {
+  readonly fragment: boolean;
+  readonly depth: number;
+}
+
+/** A layout that is wanted, and the furthest reach of those who want it. */
+interface Wanted extends Reach {
+  readonly layout: Layout;
+}
+
+/** A fragment of more 32-bit registers than this is not held over a loop: it is read anew in each trip. */
+const HELD_REGISTERS = 8;
+
+/** 32-bit registers of a thread. */
+const registersOf = (v: Value, l: Layout): number => (registerCount(l) * bytesOf(tileOf(v).dtype)) / 4;
+
+/** Ops whose operands can be had in any layout that the result is wanted in. */
+const isPushed = (op: AnyOp): boolean => isElementwise(op.name) || op.name === 'trans' || op.name === 'reshape';
 
 const isBlock = (d: Op | Block): d is Block => d.kind === 'block';
 
@@ -20,6 +42,7 @@ export class Placement {
   readonly #requests = new Map<Value, Request[]>();
   /** `trans` ops that a dot reads through. */
   readonly #readTransposed = new Set<Op>();
+  #depth = 0;
 
   constructor(opinions: Opinions) {
     this.#opinions = opinions;
@@ -33,27 +56,35 @@ export class Placement {
     return [...converts, ...out.reverse()];
   }
 
-  #request(v: Value, layout: Layout | null, assign: (v: Value) => void): void {
-    const list = this.#requests.get(v);
-    if (list === undefined) this.#requests.set(v, [{ layout, assign }]);
-    else list.push({ layout, assign });
-  }
-
   /** Asks for operand i of `op` in `layout`. */
-  #need(op: Op, i: number, layout: Layout | null): void {
+  #need(op: Op, i: number, layout: Layout | null, reach: Reach = this.#here()): void {
     const v = op.operands[i];
     if (v === undefined || !isTile(v)) return;
-    this.#request(v, layout, (made) => {
-      op.operands[i] = made;
-    });
+    const request: Request = {
+      layout,
+      reach,
+      assign: (made) => {
+        op.operands[i] = made;
+      },
+    };
+    const list = this.#requests.get(v);
+    if (list === undefined) this.#requests.set(v, [request]);
+    else list.push(request);
   }
 
-  #needAll(op: Op, layout: Layout): void {
-    for (let i = 0; i < op.operands.length; i++) this.#need(op, i, layout);
+  #here = (fragment = false): Reach => ({ fragment, depth: this.#depth });
+
+  #needAll(op: Op, layout: Layout, reach?: Reach): void {
+    for (let i = 0; i < op.operands.length; i++) this.#need(op, i, layout, reach);
   }
 
-  /** Operands of a dot are read from memory in either order: a transposed one needs its source only. */
-  #needStaged(op: Op, i: number): void {
+  /** Operands of a dot: a fragment of a warp, or staged in memory, where either order will do: a transpose is read through. */
+  #needFactor(op: Op<'dot'>, i: 0 | 1): void {
+    const { warps } = this.#opinions;
+    if (warps !== undefined) {
+      this.#need(op, i, warps.operand(op, i), this.#here(true));
+      return;
+    }
     const v = op.operands[i] as Value;
     if (!isBlock(v.def) && v.def.name === 'trans') this.#readTransposed.add(v.def);
     else this.#need(op, i, null);
@@ -102,31 +133,67 @@ export class Placement {
         return this.#placeStore(op);
     }
     if (result === undefined || !isTile(result)) {
-      if (op.name === 'reduce') this.#need(op, 0, this.#opinions.settled(op.operands[0] as Value));
+      if (op.name === 'reduce') this.#need(op, 0, this.#opinions.folded(op));
       return [op];
     }
     const { strength, layout } = this.#opinions.of(result);
     if (layout === null) return this.#placeCopies(op, result);
     if (strength === 'weak' && op.name === 'load') return this.#placeIn(op, result, this.#loadedIn(result, layout));
+    if (strength === 'weak' && this.#opinions.warps !== undefined && isPushed(op))
+      return this.#placeWeak(op, result, layout);
     return this.#placeIn(op, result, layout);
   }
 
   #placeIn(op: AnyOp, result: Value, layout: Layout): Op[] {
+    const reach = this.#reachOf(result, layout);
     const converts = this.#serve(result, layout);
-    this.#needOperands(op, layout);
+    this.#needOperands(op, layout, reach);
     return [op, ...converts];
   }
 
-  /** A load wanted in one layout only is read in that one; else it is read coalesced and converted. */
-  #loadedIn(result: Value, blocked: Layout): Layout {
-    const [only, ...others] = this.#distinct(result);
-    const anyUse = (this.#requests.get(result) ?? []).some((r) => r.layout === null);
-    return only !== undefined && others.length === 0 && !anyUse ? only : blocked;
+  /** The furthest reach of the uses of `v` in this layout. */
+  #reachOf(v: Value, layout: Layout): Reach {
+    const key = layoutKey(layout);
+    const same = this.#wanted(v).find((w) => layoutKey(w.layout) === key);
+    return same ?? this.#here();
   }
 
-  #distinct(v: Value): Layout[] {
-    const byKey = new Map<string, Layout>();
-    for (const { layout } of this.#requests.get(v) ?? []) if (layout !== null) byKey.set(layoutKey(layout), layout);
+  /**
+   * A load wanted in one layout only is read in that one, unless it is a fragment or would waste bandwidth; else it is
+   * read coalesced and converted.
+   */
+  #loadedIn(result: Value, blocked: Layout): Layout {
+    const [only, ...others] = this.#wanted(result);
+    const anyUse = (this.#requests.get(result) ?? []).some((r) => r.layout === null);
+    if (only === undefined || others.length > 0 || anyUse) return blocked;
+    const { warps } = this.#opinions;
+    const direct = warps === undefined || (!only.fragment && warps.reads(tileOf(result), only.layout));
+    return direct ? only.layout : blocked;
+  }
+
+  /**
+   * Arithmetic on loads runs in the layout that is wanted of it, once for each where all are fragments, so that what is
+   * converted is the load. It stays coalesced where somebody wants that, and where fragments would be held over a loop.
+   */
+  #placeWeak(op: AnyOp, result: Value, layout: Layout): Op[] {
+    const wanted = this.#wanted(result);
+    const own = layoutKey(layout);
+    const held = (w: Wanted) => w.depth > this.#depth && registersOf(result, w.layout) > HELD_REGISTERS;
+    const stays = wanted.length === 0 || wanted.some((w) => layoutKey(w.layout) === own || held(w));
+    if (stays || (wanted.length > 1 && !wanted.every((w) => w.fragment))) return this.#placeIn(op, result, layout);
+    return this.#placeCopies(op, result);
+  }
+
+  /** Distinct layouts in which uses of `v` want it. */
+  #wanted(v: Value): Wanted[] {
+    const byKey = new Map<string, Wanted>();
+    for (const { layout, reach } of this.#requests.get(v) ?? []) {
+      if (layout === null) continue;
+      const key = layoutKey(layout);
+      const known = byKey.get(key);
+      const fragment = reach.fragment || known?.fragment === true;
+      byKey.set(key, { layout, fragment, depth: Math.max(reach.depth, known?.depth ?? 0) });
+    }
     return [...byKey.values()];
   }
 
@@ -134,10 +201,10 @@ export class Placement {
   #placeCopies(op: AnyOp, result: Value): Op[] {
     const requests = this.#requests.get(result) ?? [];
     if (requests.length === 0) return [];
-    const layouts = this.#distinct(result);
-    if (layouts.length === 0) layouts.push(this.#opinions.settled(result));
+    const wanted = this.#wanted(result);
+    if (wanted.length === 0) wanted.push({ layout: this.#opinions.settled(result), ...this.#here() });
     this.#requests.delete(result);
-    return layouts.map((layout, n) => {
+    return wanted.map(({ layout, ...reach }, n) => {
       const copy = n === 0 ? op : newOp(op.name, op.operands, { ...op.attrs }, [result.type], [], op.loc);
       const made = copy.results[0] as Value;
       made.layout = layout;
@@ -147,26 +214,28 @@ export class Placement {
         const mine = r.layout === null ? n === 0 : layoutKey(r.layout) === key;
         if (mine) r.assign(made);
       }
-      this.#needOperands(copy as AnyOp, layout);
+      this.#needOperands(copy as AnyOp, layout, reach);
       return copy;
     });
   }
 
   /** Layouts in which the operands must be, given the result's. */
-  #needOperands(op: AnyOp, layout: Layout): void {
+  #needOperands(op: AnyOp, layout: Layout, reach: Reach): void {
     const x = op.operands[0] as Value;
     if (isElementwise(op.name)) {
-      this.#needAll(op, layout);
+      this.#needAll(op, layout, reach);
       return;
     }
     switch (op.name) {
       case 'dot':
-        this.#needStaged(op, 0);
-        this.#needStaged(op, 1);
+        this.#needFactor(op, 0);
+        this.#needFactor(op, 1);
         this.#need(op, 2, layout);
         return;
       case 'reduce':
       case 'scan':
+        this.#need(op, 0, this.#opinions.folded(op));
+        return;
       case 'convert':
         this.#need(op, 0, this.#opinions.settled(x));
         return;
@@ -174,10 +243,10 @@ export class Placement {
         this.#needAll(op, layout);
         return;
       case 'trans':
-        this.#need(op, 0, transpose(layout));
+        this.#need(op, 0, transpose(layout), reach);
         return;
       case 'reshape':
-        this.#need(op, 0, reshapeLayout(layout, tileOf(x).shape));
+        this.#need(op, 0, reshapeLayout(layout, tileOf(x).shape), reach);
         return;
       case 'expand':
         this.#need(op, 0, dropDuplicateRegisters(project(layout, op.attrs.axis)));
@@ -196,7 +265,9 @@ export class Placement {
 
   #placeStore(op: Op<'store'>): Op[] {
     const value = op.operands[1] as Value;
-    if (isTile(value)) this.#needAll(op, this.#opinions.settled(value));
+    if (!isTile(value)) return [op];
+    const layout = this.#opinions.settled(value);
+    this.#needAll(op, this.#opinions.warps?.store(tileOf(value), layout) ?? layout);
     return [op];
   }
 
@@ -213,8 +284,10 @@ export class Placement {
     const body = op.regions[0] as Block;
     const carried = body.args.slice(1);
     const converts = op.results.flatMap((v) => this.#serveFixed(v));
+    this.#depth++;
     this.#needYields(body, carried);
     body.ops = this.block(body);
+    this.#depth--;
     carried.forEach((arg, i) => {
       if (isTile(arg)) this.#need(op, i + 3, this.#opinions.settled(arg));
     });
