@@ -10,6 +10,7 @@ export * from './holders.js';
 export * from './layout.js';
 export * from './matrix.js';
 export * from './reduce.js';
+export * from './routes.js';
 export * from './shape.js';
 export * from './shared-access.js';
 export * from './shared-trip.js';

@@ -1,0 +1,172 @@
+/**
+ * Enters: tiles laid out over registers, lanes and warps, with a `convert` where a use asks for another layout. Leaves:
+ * converts only where registers are renamed, selected or shuffled (attribute `how`); the others are a buffer in shared
+ * memory, a write where the tile is made, and reads where it is used. All that read one tile share its buffer, its write,
+ * and the swizzle that is cheapest for all of them together.
+ *
+ * Sound: each buffer has one write, which stands where its tile is defined. A read stands behind it, in the block of the
+ * convert or further in, so between the two the tile is not made anew and nothing else writes the buffer. Barriers are a
+ * later pass.
+ */
+import { Structure } from '../analysis/structure.js';
+import { Bug } from '../diag/diagnostic.js';
+import { type Block, type Kernel, newOp, type Op, type Value, walk } from '../ir/module.js';
+import { definedBy } from '../ir/rewrite.js';
+import { bufferType, bytesOf, scalarType, type TileType } from '../ir/types.js';
+import type { Layout } from '../layout/layout.js';
+import { planRoutes } from '../layout/routes.js';
+import type { AccessFeatures } from '../layout/shared-access.js';
+import type { Storage } from '../layout/storage.js';
+import type { Pass } from './pass.js';
+import { sinkReads } from './plan-conversions/sink-reads.js';
+
+/** `features`: what the target has beside ldmatrix. */
+export const planConversions = (features: AccessFeatures): Pass => ({
+  name: 'plan-conversions',
+  summary: 'Decides how each tile reaches another layout: by renaming, select, shuffle or shared memory.',
+  requires: ['infer-layouts'],
+  run(kernel) {
+    new Planner(kernel, features).run();
+  },
+});
+
+class Planner {
+  readonly #kernel: Kernel;
+  readonly #features: AccessFeatures;
+  readonly #structure: Structure;
+  /** Slot number and buffers, to stand at the top of the kernel. */
+  readonly #top: Op[] = [];
+
+  constructor(kernel: Kernel, features: AccessFeatures) {
+    this.#kernel = kernel;
+    this.#features = features;
+    shortenChains(kernel);
+    this.#structure = new Structure(kernel);
+  }
+
+  run(): void {
+    const bySource = new Map<Value, Op<'convert'>[]>();
+    for (const op of [...walk(this.#kernel.body)]) {
+      if (!isConvert(op)) continue;
+      if (this.#structure.users(resultOf(op)).length === 0) {
+        this.#remove(op);
+        continue;
+      }
+      const source = sourceOf(op);
+      bySource.set(source, [...(bySource.get(source) ?? []), op]);
+    }
+    for (const [source, converts] of bySource) this.#plan(source, converts);
+    this.#kernel.body.ops.unshift(...this.#top);
+  }
+
+  #plan(source: Value, converts: readonly Op<'convert'>[]): void {
+    const type = tileOf(source);
+    const { kinds, storage } = planRoutes({
+      from: layoutOf(source),
+      executions: this.#structure.executions(this.#structure.scope(source)),
+      destinations: converts.map((op) => ({
+        layout: layoutOf(resultOf(op)),
+        executions: this.#structure.executions(this.#structure.home(op)),
+      })),
+      elementBytes: bytesOf(type.dtype) === 2 ? 2 : 4,
+      features: this.#features,
+      // Copies from global memory may take over the write.
+      wholeChunks: definedBy(source, 'load') !== null,
+    });
+    const shared = converts.filter((op, i) => {
+      const kind = kinds[i];
+      if (kind !== undefined && kind !== 'shared') op.attrs.how = kind;
+      return kind === 'shared';
+    });
+    if (storage !== null) this.#share(source, shared, storage);
+  }
+
+  /** Puts a tile into a buffer, once, and reads in the place of converts. */
+  #share(source: Value, converts: readonly Op<'convert'>[], storage: Storage): void {
+    const { dtype, shape } = tileOf(source);
+    const alloc = newOp('smem_alloc', [], swizzleAttr(storage), [bufferType(dtype, 1, shape)], [], locOf(source));
+    const buffer = resultOf(alloc);
+    buffer.hint = `${source.hint ?? 'tile'}_shared`;
+    const slot = this.#slot();
+    this.#top.push(alloc);
+    insertBehind(source, this.#structure, newOp('smem_write', [buffer, slot, source], {}, [], [], locOf(source)));
+    for (const convert of converts) {
+      const result = resultOf(convert);
+      this.#remove(convert);
+      sinkReads(result, this.#structure.home(convert), this.#structure, () => readLike(result, buffer, slot, convert));
+    }
+  }
+
+  #remove(op: Op): void {
+    const { ops } = this.#structure.home(op);
+    ops.splice(ops.indexOf(op), 1);
+  }
+
+  #slot(): Value {
+    if (this.#top.length === 0) {
+      const zero = newOp('const', [], { value: 0 }, [scalarType('i32')]);
+      resultOf(zero).hint = 'slot';
+      this.#top.push(zero);
+    }
+    return resultOf(this.#top[0]);
+  }
+}
+
+/** Lets a convert of a convert start from the first tile, which may already lie in shared memory. */
+function shortenChains(kernel: Kernel): void {
+  for (const op of walk(kernel.body)) {
+    if (!isConvert(op)) continue;
+    const inner = definedBy(sourceOf(op), 'convert');
+    if (inner !== null) op.operands = [...inner.operands];
+  }
+}
+
+const isConvert = (op: Op): op is Op<'convert'> => op.name === 'convert';
+
+function sourceOf(op: Op): Value {
+  const [source] = op.operands;
+  if (source === undefined) throw new Bug(`${op.name} has no operand`);
+  return source;
+}
+
+function resultOf(op: Op | undefined): Value {
+  const result = op?.results[0];
+  if (result === undefined) throw new Bug(`${op?.name} has no result`);
+  return result;
+}
+
+function tileOf(v: Value): TileType {
+  if (v.type.kind !== 'tile') throw new Bug('a convert is of a tile');
+  return v.type;
+}
+
+function layoutOf(v: Value): Layout {
+  if (v.layout === undefined) throw new Bug('a convert from or to a tile without a layout');
+  return v.layout;
+}
+
+const locOf = (v: Value) => (v.def.kind === 'op' ? v.def.loc : null);
+
+function swizzleAttr(storage: Storage): { swizzle?: readonly number[] } {
+  if (storage.kind !== 'swizzle') return {};
+  return { swizzle: [storage.chunkBytes, storage.a, storage.m, storage.s] };
+}
+
+/** A read of the buffer in the layout of `like`. */
+function readLike(like: Value, buffer: Value, slot: Value, convert: Op): Op {
+  const op = newOp('smem_read', [buffer, slot], {}, [like.type], [], convert.loc);
+  const result = resultOf(op);
+  if (like.hint !== undefined) result.hint = like.hint;
+  result.layout = layoutOf(like);
+  return op;
+}
+
+/** Right behind the definition of a value: behind its op, or at the top of the block whose argument it is. */
+function insertBehind(v: Value, structure: Structure, op: Op): void {
+  if (v.def.kind === 'block') {
+    v.def.ops.unshift(op);
+    return;
+  }
+  const block: Block = structure.home(v.def);
+  block.ops.splice(block.ops.indexOf(v.def) + 1, 0, op);
+}
