@@ -10,8 +10,10 @@ import { isPowerOfTwo } from '../analysis/padding.js';
 import { diagnostic, LacError } from '../diag/diagnostic.js';
 import { type Kernel, walk } from '../ir/module.js';
 import { typeText } from '../ir/types.js';
+import type { ArrangeOptions } from './arrange-warps.js';
 import { type LayoutAnchors, Opinions } from './infer-layouts/opinions.js';
 import { Placement } from './infer-layouts/place.js';
+import { warpAnchors } from './infer-layouts/warp-anchors.js';
 import type { Pass } from './pass.js';
 
 export type { LayoutAnchors } from './infer-layouts/opinions.js';
@@ -26,6 +28,12 @@ export const inferLayouts = (anchorsOf: (kernel: Kernel) => LayoutAnchors): Pass
     kernel.body.ops = new Placement(new Opinions(kernel, anchorsOf(kernel))).block(kernel.body);
   },
 });
+
+/** The pass of a backend with lanes and warps, after arrange-warps with the same options. */
+export const inferFragments = (options: ArrangeOptions): Pass => {
+  const pass = inferLayouts((kernel) => warpAnchors(kernel, options.warps));
+  return { ...pass, requires: [...pass.requires, 'arrange-warps'] };
+};
 
 /** Text from anywhere may not have been through the passes that must come first. */
 function refuseUnready(kernel: Kernel): void {
