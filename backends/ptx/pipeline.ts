@@ -1,0 +1,90 @@
+import { multiplesIn } from '../../compiler/analysis/multiple.js';
+import type { ArgFacts } from '../../compiler/artifact.js';
+import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import type { Kernel, Op, Value } from '../../compiler/ir/module.js';
+import { bytesOf } from '../../compiler/ir/types.js';
+import { arrangeWarps } from '../../compiler/passes/arrange-warps.js';
+import { cse } from '../../compiler/passes/cse.js';
+import { dce } from '../../compiler/passes/dce.js';
+import { expBase } from '../../compiler/passes/exp-base.js';
+import { hoistInvariants } from '../../compiler/passes/hoist-invariants.js';
+import { inferFragments } from '../../compiler/passes/infer-layouts.js';
+import { markZeros } from '../../compiler/passes/mark-zeros.js';
+import type { Pass } from '../../compiler/passes/pass.js';
+import { pipelineLoads } from '../../compiler/passes/pipeline-loads.js';
+import { placeBarriers } from '../../compiler/passes/place-barriers.js';
+import { planConversions } from '../../compiler/passes/plan-conversions.js';
+import { planShared } from '../../compiler/passes/plan-shared.js';
+import { rotateRoundTrips } from '../../compiler/passes/rotate-round-trips.js';
+import { simplify } from '../../compiler/passes/simplify.js';
+import { sinkSelects } from '../../compiler/passes/sink-selects.js';
+import type { PtxTarget } from './target.js';
+import { THREADS_PER_BLOCK, WARP } from './target.js';
+
+const DEFAULT_WARPS = 4;
+
+/** Warps of a block: the knob `warps`. Throws LacError LAC0502 where layouts cannot deal them out. */
+export function warpsOf(kernel: Kernel): number {
+  const warps = kernel.config.warps ?? DEFAULT_WARPS;
+  if (Number.isInteger(Math.log2(warps)) && warps >= 1 && warps * WARP <= THREADS_PER_BLOCK) return warps;
+  const why = warps * WARP > THREADS_PER_BLOCK ? `a block has at most ${THREADS_PER_BLOCK} threads` : 'no power of two';
+  throw new LacError(
+    diagnostic('LAC0502', `${warps} warps: ${why}`, null, { help: ['choose other warps (--config warps=...)'] }),
+  );
+}
+
+export interface PtxOptions {
+  readonly target: PtxTarget;
+  readonly facts: Readonly<Record<string, ArgFacts>>;
+}
+
+/** From the IR that every backend takes to the IR that `emitPtx` prints, in order. */
+export function ptxPipeline({ target, facts }: PtxOptions): readonly Pass[] {
+  return [
+    sinkSelects,
+    expBase,
+    late(simplify),
+    late(cse),
+    late(hoistInvariants),
+    late(dce),
+    markZeros,
+    arrangeWarps({ warps: warpsOf, sm: target.sm }),
+    inferFragments({ warps: warpsOf, sm: target.sm }),
+    planConversions({ stmatrix: target.sm >= 90 }),
+    pipelineLoads({ canCopy: canCopy(facts) }),
+    rotateRoundTrips({}),
+    planShared({ limitBytes: target.sharedBytesPerBlock }),
+    placeBarriers,
+  ];
+}
+
+/** A later turn of a pass of the common pipeline, under a name of its own. */
+const late = (pass: Pass): Pass => ({ ...pass, name: `${pass.name}-late` });
+
+/** Least bytes that an asynchronous copy moves. */
+const LEAST_COPY = 4;
+
+/** Whether the runs of a box are long and aligned enough for asynchronous copies, by what is assumed of its argument. */
+function canCopy(facts: PtxOptions['facts']) {
+  return (load: Op<'load'>, kernel: Kernel): boolean => {
+    const [view, ...origins] = load.operands;
+    const type = load.results[0]?.type;
+    const last = type?.kind === 'tile' ? type.shape.at(-1) : undefined;
+    if (view === undefined || last === undefined) return false;
+    const fact = facts[argumentOf(view, kernel) ?? ''];
+    const origin = origins[(type?.kind === 'tile' ? type.shape.length : 0) - 1];
+    if (fact?.contiguous !== true || origin === undefined) return false;
+    const run = [last, load.attrs.valid?.at(-1) ?? last, multiplesIn(kernel)(origin)].reduce(powerOfTwoIn, fact.align);
+    return run * bytesOf(type?.dtype ?? 'f32') >= LEAST_COPY;
+  };
+}
+
+const lowBit = (n: number): number => n & -n;
+const powerOfTwoIn = (a: number, b: number): number => Math.min(lowBit(a), lowBit(b));
+
+/** Name of the tensor argument that a view is a window on. */
+function argumentOf(view: Value, kernel: Kernel): string | null {
+  let root = view;
+  while (root.def.kind === 'op' && root.def.operands[0] !== undefined) root = root.def.operands[0];
+  return kernel.params.find((p) => p.value === root)?.name ?? null;
+}
