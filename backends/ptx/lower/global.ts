@@ -1,0 +1,216 @@
+import { gcd } from '../../../compiler/analysis/linear.js';
+import type { Value } from '../../../compiler/ir/module.js';
+import { type Run, registerRun } from '../../../compiler/layout/algebra.js';
+import { indexParts } from '../../../compiler/layout/axes.js';
+import type { Layout } from '../../../compiler/layout/layout.js';
+import { type Address, at, imm, type Operand, type Reg } from '../isa/operand.js';
+import type { Emitter, ThreadBases } from './emitter.js';
+import { add32, add64, known, xor32 } from './integers.js';
+import { and, below, type Truth, within } from './truth.js';
+import { elementBytes, type OffsetBits, offsetAlong, powerIn, type ViewAxis, type ViewState } from './views.js';
+
+/** What loads, stores and copies say about their bounds and offsets. */
+export interface BoxAttrs {
+  readonly in_bounds?: boolean;
+  readonly guard?: readonly boolean[];
+  readonly valid?: readonly number[];
+  readonly offset_bits?: number;
+}
+
+/** A tile placed on a view: where each register of a thread lies in global memory, and whether it exists. */
+export interface GlobalBox {
+  /** Neighbours in memory that one access may take, all inside or all outside; an aligned run of register bits. */
+  readonly run: Run;
+  address(register: number): Address;
+  /** Of all the elements of the register's run. */
+  inside(register: number): Truth;
+}
+
+/** Positions along one axis: those of register r are origin + (thread XOR registers[r]). */
+interface AxisPositions {
+  readonly axis: ViewAxis;
+  readonly origin: Operand;
+  readonly bases: ThreadBases;
+  readonly thread: Operand;
+  readonly registers: readonly number[];
+  /** XOR is a sum: the parts of the thread and of the registers meet in no bit. */
+  readonly disjoint: boolean;
+  /** Whether bounds are to be compared at run time. */
+  readonly guarded: boolean;
+  /** Positions of the tile from here on are padding that the compiler added. */
+  readonly limit: number;
+  readonly reach: number;
+}
+
+/**
+ * Addresses are made of a part that the thread contributes (computed once, at the top of the program), one that the origin
+ * contributes (uniform), constants of the registers along an axis of stride 1 (immediates), and a 64-bit addition for
+ * each other position along the other axes.
+ * @param origins index of lane 0 along each axis, i32.
+ * @param most bytes of the longest run that the caller takes.
+ */
+export function globalBox(
+  e: Emitter,
+  view: ViewState,
+  origins: readonly Value[],
+  layout: Layout,
+  attrs: BoxAttrs,
+  most = 16,
+): GlobalBox {
+  const axes = view.axes.map((axis, i) => positionsOf(e, axis, origins[i], layout, i, attrs));
+  const pointers = pointersOf(e, view, axes, attrs.offset_bits === 32 ? 32 : 64);
+  return {
+    run: runOf(e, view, origins, layout, attrs, most),
+    address: (register) => pointers(axes.map((a) => a.registers[register] ?? 0)),
+    inside: insideOf(e, view, axes),
+  };
+}
+
+function positionsOf(
+  e: Emitter,
+  axis: ViewAxis,
+  origin: Value | undefined,
+  layout: Layout,
+  i: number,
+  attrs: BoxAttrs,
+): AxisPositions {
+  const parts = indexParts(layout, i);
+  const bases = { lane: parts.laneBases, warp: parts.warpBases };
+  const extent = layout.shape[i] ?? 1;
+  return {
+    axis,
+    origin: origin === undefined ? imm(0) : e.scalar(origin),
+    bases,
+    thread: e.threadPart(bases),
+    registers: parts.register,
+    disjoint: parts.disjoint,
+    guarded: attrs.in_bounds !== true && attrs.guard?.[i] !== false,
+    limit: attrs.valid?.[i] ?? extent,
+    reach: [...bases.lane, ...bases.warp].reduce((m, x) => m | x, 0),
+  };
+}
+
+/** The longest run whose accesses are aligned and lie inside or outside as a whole. */
+function runOf(
+  e: Emitter,
+  view: ViewState,
+  origins: readonly Value[],
+  layout: Layout,
+  attrs: BoxAttrs,
+  most: number,
+): Run {
+  const last = view.axes.length - 1;
+  const axis = view.axes[last];
+  if (axis === undefined || axis.stride !== 1) return { width: 1, bits: [] };
+  const origin = origins[last];
+  const guarded = attrs.in_bounds !== true && attrs.guard?.[last] !== false;
+  const aligned = [view.align, origin === undefined ? 0 : e.multiple(origin), attrs.valid?.[last] ?? 0];
+  const width = [...aligned, guarded ? axis.bounds : 0].reduce(gcd, most / elementBytes(view));
+  const run = registerRun(layout, last, powerIn(width));
+  if (run.width > 1) e.reliesOn(view.arg, { contiguous: true, align: run.width });
+  return run;
+}
+
+/** Address of the element at these constants of the registers, one for each axis. */
+function pointersOf(
+  e: Emitter,
+  view: ViewState,
+  axes: readonly AxisPositions[],
+  bits: OffsetBits,
+): (constants: readonly number[]) => Address {
+  let start: Reg | null = null;
+  const known64 = new Map<string, Reg>();
+  const pointer = (steps: readonly number[]): Reg => {
+    const key = steps.join(' ');
+    const before = known64.get(key);
+    if (before !== undefined) return before;
+    start ??= startOf(e, view, axes, bits);
+    const i = steps.findIndex((x) => x !== 0);
+    const made = i < 0 ? start : stepFrom(e, view, axes, steps, i, pointer, bits);
+    known64.set(key, made);
+    return made;
+  };
+  // Along these axes a position is a constant behind the first one, and goes into the instruction.
+  const immediate = axes.map((a) => a.disjoint && a.axis.stride === 1);
+  return (constants) => {
+    const offset = constants.reduce((sum, c, i) => (immediate[i] ? sum + c * elementBytes(view) : sum), 0);
+    return at(pointer(constants.map((c, i) => (immediate[i] ? 0 : c))), offset);
+  };
+}
+
+/** The pointer at `steps`: from the one with a bit less along axis i, or, where XOR is no sum, without that axis. */
+function stepFrom(
+  e: Emitter,
+  view: ViewState,
+  axes: readonly AxisPositions[],
+  steps: readonly number[],
+  i: number,
+  pointer: (steps: readonly number[]) => Reg,
+  bits: OffsetBits,
+): Reg {
+  const a = axes[i] as AxisPositions;
+  const step = steps[i] ?? 0;
+  if (a.disjoint) {
+    const top = 2 ** (31 - Math.clz32(step));
+    const from = pointer(steps.map((s, k) => (k === i ? s - top : s)));
+    return add64(e.b, from, offsetAlong(e, view, a.axis, imm(top), bits)) as Reg;
+  }
+  const from = pointer(steps.map((s, k) => (k === i ? 0 : s)));
+  const moved = xor32(e.b, a.thread, imm(step));
+  // thread ^ step differs from thread by a number that the thread decides: the difference of the two offsets is added.
+  const difference = e.b.op('sub.s32', moved, a.thread);
+  return add64(e.b, from, offsetAlong(e, view, a.axis, difference, bits)) as Reg;
+}
+
+/** Pointer at register 0: the thread's part is hoisted, since products of 64 bits cost several instructions. */
+function startOf(e: Emitter, view: ViewState, axes: readonly AxisPositions[], bits: OffsetBits): Reg {
+  let pointer: Reg = view.base();
+  for (const a of axes) {
+    if (known(a.thread) !== null) continue;
+    const key = `place ${view.arg} ${JSON.stringify(a.axis.stride)} ${elementBytes(view)} ${JSON.stringify(a.bases)}`;
+    const own = e.hoisted(key, () => offsetAlong(e, view, a.axis, a.thread, bits) as Reg);
+    pointer = add64(e.b, pointer, own) as Reg;
+  }
+  for (const a of axes) pointer = add64(e.b, pointer, offsetAlong(e, view, a.axis, a.origin, bits)) as Reg;
+  return pointer;
+}
+
+function insideOf(e: Emitter, view: ViewState, axes: readonly AxisPositions[]): (register: number) => Truth {
+  const perAxis = axes.map((a) => axisInside(e, a));
+  const memo = new Map<string, Truth>();
+  return (register) => {
+    const constants = axes.map((a) => a.registers[register] ?? 0);
+    const key = constants.join(' ');
+    const before = memo.get(key);
+    if (before !== undefined) return before;
+    const made = and(e.b, view.exists, ...perAxis.map((f, i) => f(constants[i] ?? 0)));
+    memo.set(key, made);
+    return made;
+  };
+}
+
+/** Conditions of one axis, each computed once, by the constant of the register. */
+function axisInside(e: Emitter, a: AxisPositions): (constant: number) => Truth {
+  let first: Operand | null = null;
+  const memo = new Map<number, Truth>();
+  const make = (c: number): Truth => {
+    if (!a.guarded) return belowLimit(e, a, c);
+    first ??= add32(e.b, a.origin, a.thread);
+    const index = a.disjoint ? add32(e.b, first, imm(c)) : add32(e.b, a.origin, xor32(e.b, a.thread, imm(c)));
+    return and(e.b, belowLimit(e, a, c), within(e.b, index, a.axis.lo, a.axis.hi()));
+  };
+  return (c) => {
+    const before = memo.get(c);
+    if (before !== undefined) return before;
+    const made = make(c);
+    memo.set(c, made);
+    return made;
+  };
+}
+
+/** Position of the register in the tile < limit: decided by the register alone where all threads agree. */
+function belowLimit(e: Emitter, a: AxisPositions, c: number): Truth {
+  const least = c & ~a.reach;
+  if ((c | a.reach) < a.limit) return true;
+  return least >= a.limit ? false : below(e.b, xor32(e.b, a.thread, imm(c)), imm(a.limit));
+}
