@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { type Artifacts, makeArtifacts } from '../driver/artifacts.js';
 import { type KernelDecl, SourceProject } from '../driver/source.js';
-import { COMMON_WEBGPU } from '../driver/target.js';
+import type { Target } from '../driver/target.js';
 import { writeFiles } from '../driver/write-files.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode } from './exit.js';
 import { milliseconds, pairs } from './figures.js';
 import { displayName } from './output.js';
+import { namedTarget } from './passes.js';
 import { type Settings, specialised } from './settings.js';
 import { readKernels } from './sources.js';
 import { watchFiles } from './watch.js';
@@ -22,30 +22,26 @@ interface CompileOptions extends Settings {
 
 /** `lac compile FILE -o DIR`: a manifest for each kernel and a program for each variant. All files are written, or none. */
 export const compile: Verb<string, CompileOptions> = async (file, options, context) => {
-  checkTargets(options.target);
+  const targets = options.target.split(',').map((name) => namedTarget(name.trim()));
   const project = new SourceProject();
-  const once = async (): Promise<ExitCode> => compileFile(project, file, options, context);
+  const once = async (): Promise<ExitCode> => compileFile(project, file, targets, options, context);
   return options.watch === true ? watchFiles(context, project, once) : once();
 };
 
-function checkTargets(names: string): void {
-  for (const name of names.split(',').map((n) => n.trim())) {
-    if (name === 'webgpu' || name === 'wgsl') continue;
-    const known = /^(sm_\d+a?|cuda|ptx)$/.test(name);
-    const message = known ? `the target ${name} is not built yet` : `there is no target ${name}`;
-    const help = ['--target webgpu compiles to WGSL, which runs on NVIDIA GPUs too'];
-    throw new LacError(diagnostic(known ? 'LAC0909' : 'LAC0901', message, null, { help }));
-  }
-}
-
-function compileFile(project: SourceProject, file: string, options: CompileOptions, { output }: Context): ExitCode {
+function compileFile(
+  project: SourceProject,
+  file: string,
+  targets: readonly Target[],
+  options: CompileOptions,
+  { output }: Context,
+): ExitCode {
   const begin = performance.now();
   const kernels = readKernels(project, file, options.kernel, output);
   const readMs = performance.now() - begin;
   const source = { file: displayName(file), text: readFileSync(file, 'utf8') };
   const made = kernels.map((kernel) => {
     const { decl, dims } = specialised(kernel, options, output);
-    const request = { dims, config: options.config ?? {}, dtypes: options.dtype ?? {}, target: COMMON_WEBGPU };
+    const request = { dims, config: options.config ?? {}, dtypes: options.dtype ?? {}, targets };
     return { decl, artifacts: makeArtifacts(decl, source, request) };
   });
   for (const { artifacts } of made) output.diagnostics(artifacts.compiled.flatMap((c) => c.diagnostics));

@@ -6,10 +6,10 @@ import { chooseDtypes, comptimeOf } from '../driver/choices.js';
 import { passContext } from '../driver/compile.js';
 import { candidates } from '../driver/configurations.js';
 import { type KernelDecl, lowerDecl, SourceProject } from '../driver/source.js';
-import { COMMON_WEBGPU, maxInvocations, passesOf } from '../driver/target.js';
+import { maxInvocations, type Target } from '../driver/target.js';
 import type { Context, Verb } from './context.js';
 import { EXIT } from './exit.js';
-import { listPasses, runPasses, showKernel } from './passes.js';
+import { listPasses, namedTarget, passesFor, runPasses, showKernel } from './passes.js';
 import { type Settings, specialised } from './settings.js';
 import { readKernels } from './sources.js';
 
@@ -19,6 +19,7 @@ interface IrOptions extends Settings {
   readonly locations?: boolean;
   readonly list?: boolean;
   readonly kernel?: string;
+  readonly target: string;
 }
 
 /** The state before the first pass. */
@@ -27,32 +28,34 @@ const LOWER = 'lower';
 /** `lac ir FILE --after PASS`: the tile IR of a kernel in its default configuration, or what the pass changed. */
 export const ir: Verb<string | undefined, IrOptions> = async (file, options, context) => {
   if (options.list === true) {
-    listPasses(context);
+    listPasses(context, namedTarget(options.target));
     return EXIT.ok;
   }
   if (file === undefined) throw new LacError(diagnostic('LAC0901', 'lac ir takes a file, or --list'));
-  const passes = passesUpTo(options.after);
+  const target = namedTarget(options.target);
+  passesUpTo(options.after, passesFor(target));
   const kernels = readKernels(new SourceProject(), file, options.kernel, context.output);
-  for (const kernel of kernels) show(kernel, passes, options, context);
+  for (const kernel of kernels) show(kernel, target, options, context);
   return EXIT.ok;
 };
 
-function passesUpTo(after: string | undefined): readonly Pass[] {
-  const passes = passesOf(COMMON_WEBGPU);
+function passesUpTo(after: string | undefined, passes: readonly Pass[]): readonly Pass[] {
   if (after === undefined) return passes;
   return after === LOWER ? [] : passes.slice(0, passes.indexOf(passNamed(after, passes)) + 1);
 }
 
-function show(kernel: KernelDecl, passes: readonly Pass[], options: IrOptions, { output }: Context): void {
+function show(kernel: KernelDecl, target: Target, options: IrOptions, { output }: Context): void {
   const { decl, dims } = specialised(kernel, options, output);
-  const [config] = candidates(decl, dims, options.config ?? {}, maxInvocations(COMMON_WEBGPU));
+  const [config] = candidates(decl, dims, options.config ?? {}, maxInvocations(target));
   if (config === undefined)
     throw new LacError(diagnostic('LAC0906', `prune of ${decl.name} rejects every configuration`, decl.span));
   const dtypes = chooseDtypes(decl, options.dtype);
   const lowered = lowerDecl(decl, { dtypes, comptime: comptimeOf(decl, dims), config });
   output.diagnostics(lowered.diagnostics);
   const print = (k: typeof lowered.kernel): string => printKernel(k, { locs: options.locations === true });
-  const before = runPasses(lowered.kernel, passes, passContext(decl, COMMON_WEBGPU), print);
+  const args = decl.args.map((a) => a.name);
+  const passes = passesUpTo(options.after, passesFor(target, args));
+  const before = runPasses(lowered.kernel, passes, passContext(decl, target), print);
   const fields = { kernel: decl.name, after: passes.at(-1)?.name ?? LOWER, config };
   showKernel(print(lowered.kernel), options.diff === true ? before : null, output, fields);
 }

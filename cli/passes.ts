@@ -1,15 +1,28 @@
 import { createColors } from 'picocolors';
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { diffText } from '../compiler/ir/diff.js';
 import type { Kernel } from '../compiler/ir/module.js';
 import { printKernel } from '../compiler/ir/print.js';
 import type { Pass, PassContext } from '../compiler/passes/pass.js';
 import { passNamed } from '../compiler/passes/pipeline.js';
-import { COMMON_WEBGPU, passesOf } from '../driver/target.js';
+import { alignedFacts, passesOf, type Target, targetNamed } from '../driver/target.js';
 import type { Context } from './context.js';
 
 /** `inline,simplify` as passes, in that order. */
-export const passList = (names: string): Pass[] =>
-  names.split(',').map((name) => passNamed(name.trim(), passesOf(COMMON_WEBGPU)));
+export const passList = (names: string, target: Target): Pass[] =>
+  names.split(',').map((name) => passNamed(name.trim(), passesFor(target)));
+
+/** The passes on the way to a target, for tensors of even sizes without gaps. */
+export const passesFor = (target: Target, args: readonly string[] = []): readonly Pass[] =>
+  passesOf(target, Object.fromEntries(args.map((name) => [name, alignedFacts(target)])));
+
+/** The target of this name. Throws LacError LAC0901. */
+export function namedTarget(name: string): Target {
+  const target = targetNamed(name);
+  if (target !== null) return target;
+  const help = ['webgpu compiles to WGSL; sm_80, sm_90, ... to PTX for NVIDIA GPUs of that generation and later'];
+  throw new LacError(diagnostic('LAC0901', `there is no target ${name}`, null, { help }));
+}
 
 /** Prints a kernel, or what the last pass changed in it. */
 export function showKernel(kernel: string, before: string | null, output: Context['output'], fields: object): void {
@@ -41,8 +54,8 @@ export function runPasses(
 }
 
 /** `lac ir --list`. */
-export function listPasses({ output }: Context): void {
-  const passes = passesOf(COMMON_WEBGPU);
+export function listPasses({ output }: Context, target: Target): void {
+  const passes = passesFor(target);
   const width = Math.max(...passes.map((p) => p.name.length));
   for (const { name, summary } of passes) output.result(`${name.padEnd(width)}  ${summary}`, { pass: name, summary });
 }

@@ -73,6 +73,7 @@ function action<A, O>(
 const first = (given: unknown[]): string => String(given[0]);
 const none = (): undefined => undefined;
 
+const targetOption = () => new Option('--target <name>', 'what to compile for: webgpu, sm_80, sm_90').default('webgpu');
 const kernelOption = () => new Option('--kernel <name>', 'which kernel of the file');
 const configOption = () =>
   new Option('--config <knobs>', 'tune knobs, C=64,warps=4; others keep their default').argParser(sizes);
@@ -97,7 +98,7 @@ function sourceVerbs(program: Command, run: Runner): void {
     .description('manifest and one program per variant')
     .option('-o, --output <dir>', 'folder for the artifacts', 'artifacts')
     .addOption(kernelOption())
-    .addOption(new Option('--target <names>', 'targets, separated by commas').default('webgpu'))
+    .addOption(new Option('--target <names>', 'targets, separated by commas: webgpu, sm_80, sm_90').default('webgpu'))
     .addOption(setOption('comptime dimensions and options: D=64,E=64,causal=true'))
     .addOption(dtypeOption())
     .addOption(configOption())
@@ -108,7 +109,10 @@ function sourceVerbs(program: Command, run: Runner): void {
     .command('run <file>')
     .description('run on random inputs and compare with the reference beside the kernel')
     .addOption(
-      new Option('--device <which>', 'webgpu, webgpu:software, webgpu:N, interpret').default('', 'the best there is'),
+      new Option('--device <which>', 'cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate, interpret').default(
+        '',
+        'the best there is',
+      ),
     )
     .addOption(
       new Option('--shape <sizes>', 'B=1,H=2,N=1000; others keep the default of the reference').argParser(sizes),
@@ -131,6 +135,7 @@ function irVerbs(program: Command, run: Runner): void {
     .option('--diff', 'what that pass changed')
     .option('--locations', 'print source locations')
     .option('--list', 'list the passes')
+    .addOption(targetOption())
     .addOption(kernelOption())
     .addOption(setOption('comptime dimensions and options'))
     .addOption(dtypeOption())
@@ -146,6 +151,7 @@ function irVerbs(program: Command, run: Runner): void {
     .command('opt <file>')
     .description('run passes on textual IR (- reads stdin)')
     .addOption(new Option('--pass <names>', 'passes in order, separated by commas; default: all'))
+    .addOption(targetOption())
     .option('--diff', 'print what changed');
   action(run, opt, async () => (await import('./opt.js')).opt, first);
 

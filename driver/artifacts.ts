@@ -1,4 +1,4 @@
-import type { ArgFacts, Manifest, WgslVariant } from '../compiler/artifact.js';
+import type { ArgFacts, CudaVariant, Manifest, WgslVariant } from '../compiler/artifact.js';
 import { Bug } from '../compiler/diag/diagnostic.js';
 import type { DType } from '../compiler/ir/types.js';
 import { checkDims } from './choices.js';
@@ -8,7 +8,7 @@ import { isTensorArg } from './inputs.js';
 import { manifestOf } from './manifest.js';
 import type { Dims } from './reference.js';
 import type { KernelDecl } from './source.js';
-import { ALIGNED, GENERIC, type Target } from './target.js';
+import { alignedFacts, GENERIC, type Target } from './target.js';
 import type { OutputFile } from './write-files.js';
 
 export interface ArtifactRequest {
@@ -16,7 +16,8 @@ export interface ArtifactRequest {
   readonly config: Config;
   /** Choices to compile for each dtype parameter; all of them where one is missing. */
   readonly dtypes: Readonly<Record<string, string>>;
-  readonly target: Target;
+  /** Each gives its own variants, in one manifest. */
+  readonly targets: readonly Target[];
 }
 
 export interface Artifacts {
@@ -33,15 +34,11 @@ export function makeArtifacts(
   request: ArtifactRequest,
 ): Artifacts {
   checkDims(decl, request.dims);
-  const { dims, config, target } = request;
-  const compiled = dtypeChoices(decl, request.dtypes).flatMap((dtypes) => {
-    const made = [ALIGNED, GENERIC].map((f) =>
-      compileKernel(decl, { dims, config, target, dtypes, facts: factsForAll(decl, f) }),
-    );
-    // Assumptions that change nothing are not worth a variant.
-    return textOf(made[0]) === textOf(made[1]) ? made.slice(1) : made;
-  });
-  const variants = compiled.map((c) => withFile(decl.name, wgslOf(c)));
+  const choices = dtypeChoices(decl, request.dtypes);
+  const compiled = request.targets.flatMap((target) =>
+    choices.flatMap((dtypes) => variantsFor(decl, request, target, dtypes)),
+  );
+  const variants = compiled.map((c) => withFile(decl.name, programOf(c)));
   const files = variants.map((v) => ({ name: v.file, text: v.text }));
   const manifest = manifestOf(decl, source.text, source.file, variants);
   const bare = { ...manifest, variants: variants.map(({ text: _text, ...rest }) => rest) };
@@ -49,16 +46,32 @@ export function makeArtifacts(
   return { manifest, files: [...files, json], compiled };
 }
 
+/** With what is usually true of tensors assumed, and without. */
+function variantsFor(
+  decl: KernelDecl,
+  { dims, config }: ArtifactRequest,
+  target: Target,
+  dtypes: Readonly<Record<string, DType>>,
+): Compiled[] {
+  const made = [alignedFacts(target), GENERIC].map((f) =>
+    compileKernel(decl, { dims, config, target, dtypes, facts: factsForAll(decl, f) }),
+  );
+  // Assumptions that change nothing are not worth a variant.
+  return textOf(made[0]) === textOf(made[1]) ? made.slice(1) : made;
+}
+
 const factsForAll = (decl: KernelDecl, facts: ArgFacts): Record<string, ArgFacts> =>
   Object.fromEntries(decl.args.filter(isTensorArg).map((a) => [a.name, a.dims.length > 0 ? facts : GENERIC]));
 
-function wgslOf({ variant }: Compiled): WgslVariant {
-  if (variant.target !== 'webgpu') throw new Bug(`an artifact was compiled for ${variant.target}`);
+type Program = WgslVariant | CudaVariant;
+
+function programOf({ variant }: Compiled): Program {
+  if (variant.target === 'interpret') throw new Bug('an artifact for the interpreter');
   return variant;
 }
 
 const textOf = (compiled: Compiled | undefined): string | null =>
-  compiled === undefined ? null : wgslOf(compiled).text;
+  compiled === undefined ? null : programOf(compiled).text;
 
 /** Every combination of the choices that are open. */
 function dtypeChoices(decl: KernelDecl, given: Readonly<Record<string, string>>): Record<string, DType>[] {
@@ -71,11 +84,12 @@ function dtypeChoices(decl: KernelDecl, given: Readonly<Record<string, string>>)
   return combinations;
 }
 
-/** `lightningFwd.D64.E64.bf16.aligned.wgsl`. */
-function withFile(kernel: string, variant: WgslVariant): WgslVariant & { file: string } {
+/** `lightningFwd.D64.E64.bf16.aligned.wgsl`, `lightningFwd.D64.E64.bf16.aligned.sm_90.ptx`. */
+function withFile(kernel: string, variant: Program): Program & { file: string } {
   const { dtypes, comptime, facts } = variant.when;
   const aligned = Object.values(facts).some((f) => f.align > 1);
   const sizes = Object.entries(comptime).map(([name, size]) => `${name}${size}`);
   const parts = [kernel, ...sizes, ...Object.values(dtypes), aligned ? 'aligned' : 'generic'];
-  return { ...variant, file: `${parts.join('.')}.wgsl` };
+  const ending = variant.target === 'webgpu' ? 'wgsl' : `sm_${variant.sm}.ptx`;
+  return { ...variant, file: `${parts.join('.')}.${ending}` };
 }

@@ -1,5 +1,7 @@
+import { emitPtx } from '../backends/ptx/emit.js';
+import type { PtxTarget } from '../backends/ptx/target.js';
 import { emitWgsl } from '../backends/wgsl/emit.js';
-import type { ArgFacts, Variant, WgslVariant } from '../compiler/artifact.js';
+import type { ArgFacts, CudaVariant, Variant, WgslVariant } from '../compiler/artifact.js';
 import type { Code } from '../compiler/diag/codes.js';
 import { type Diagnostic, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Kernel } from '../compiler/ir/module.js';
@@ -13,6 +15,7 @@ import { type Config, candidates, tooLargeToo } from './configurations.js';
 import { dtypeOf, isTensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
 import { type KernelDecl, lowerDecl } from './source.js';
+import { sourcePosition } from './source-position.js';
 import { maxInvocations, maxStorageElements, type Target } from './target.js';
 
 /** What one variant is compiled for. */
@@ -135,11 +138,10 @@ function compileExactly(decl: KernelDecl, request: CompileRequest, config: Confi
   const { kernel, diagnostics } = lowerDecl(decl, { ...when, config });
   const lowered = performance.now();
   const { target } = request;
-  if (target.kind === 'webgpu' || request.passes === true)
+  if (target.kind !== 'interpret' || request.passes === true)
     runPipeline({ kernels: [kernel] }, passContext(decl, target), { verify: request.verify ?? false });
   const passed = performance.now();
-  const variant =
-    target.kind === 'webgpu' ? wgslVariant(kernel, when, target.limits, config) : irVariant(kernel, when, config);
+  const variant = variantFor(target, kernel, when, config);
   const end = performance.now();
   const timings = { lower: lowered - begin, passes: passed - lowered, codegen: end - passed, total: end - begin };
   return { decl, kernel, variant, config, timings, diagnostics };
@@ -150,6 +152,16 @@ export const passContext = (decl: KernelDecl, target: Target): PassContext => ({
   maxStorageElements: maxStorageElements(target),
   grid: Object.fromEntries(decl.grid),
 });
+
+function variantFor(target: Target, kernel: Kernel, when: Variant['when'], config: Config): AnyVariant {
+  if (target.kind === 'webgpu') return wgslVariant(kernel, when, target.limits, config);
+  return target.kind === 'cuda' ? ptxVariant(kernel, when, target.target, config) : irVariant(kernel, when, config);
+}
+
+function ptxVariant(kernel: Kernel, when: Variant['when'], target: PtxTarget, config: Config): CudaVariant {
+  const { facts, ...program } = emitPtx(kernel, { facts: when.facts, target, position: sourcePosition() });
+  return { when: { ...when, facts }, target: 'cuda', sm: target.sm, config, ...program };
+}
 
 type WgslTarget = Extract<Target, { kind: 'webgpu' }>;
 

@@ -153,7 +153,7 @@ describe('what the driver refuses', () => {
       'error[LAC0910]: dimension N of argument x has no size\n  = help: give it one: --shape N=64, or `shape` in the reference',
     );
     const source = { file: 'k.ts', text: SOURCE };
-    const request = { dims: {}, config: {}, dtypes: {}, target: ANY_WEBGPU };
+    const request = { dims: {}, config: {}, dtypes: {}, targets: [ANY_WEBGPU] };
     expect(await messageOf(() => makeArtifacts(decl, source, request))).toMatch(
       /^error\[LAC0910\]: comptime dimension D of k has no size/,
     );

@@ -1,0 +1,157 @@
+import { Bug } from '../../../compiler/diag/diagnostic.js';
+import { type Block, type Op, type Value, walk } from '../../../compiler/ir/module.js';
+import { yielded } from '../../../compiler/ir/rewrite.js';
+import { is16Bit } from '../../../compiler/ir/types.js';
+import { registerCount } from '../../../compiler/layout/layout.js';
+import type { Operand, Reg } from '../isa/operand.js';
+import { dtypeOf, type Emitter, isTileValue, layoutOf, rankOf } from './emitter.js';
+import { isLazy } from './lazy.js';
+import { makeTile, wordsOf } from './tile.js';
+
+/** Registers that stand for a value which loops and branches assign: one a 32-bit word, or a predicate. */
+type Slots = readonly Reg[];
+
+const isMask = (v: Value): boolean => dtypeOf(v) === 'i1';
+
+function slotsFor(e: Emitter, v: Value): Slots {
+  const words = rankOf(v) === 0 ? 1 : registerCount(layoutOf(v)) / (is16Bit(dtypeOf(v)) ? 2 : 1);
+  return Array.from({ length: Math.ceil(words) }, () => e.b.reg(isMask(v) ? 'pred' : 'b32'));
+}
+
+/** What a carried value holds now; 16-bit floats rounded and in pairs. */
+function contents(e: Emitter, v: Value): readonly Operand[] {
+  if (rankOf(v) > 0) return wordsOf(e.tile(v));
+  return [e.roundedScalar(e.scalar(v), dtypeOf(v))];
+}
+
+function bind(e: Emitter, v: Value, slots: Slots): void {
+  const at = (i: number): Reg => slots[i] ?? unreachable();
+  if (rankOf(v) === 0) e.setScalar(v, at(0));
+  else e.setTile(v, makeTile(e, dtypeOf(v), layoutOf(v), is16Bit(dtypeOf(v)) ? { pair: at } : { lane: at }));
+}
+
+const unreachable = (): never => {
+  throw new Bug('a carried value has fewer registers than its layout');
+};
+
+/** Assigns all at once: what is read is read before anything is written. */
+function assign(e: Emitter, targets: readonly Slots[], sources: readonly (readonly Operand[])[]): void {
+  const moves = targets.flatMap((slots, i) =>
+    slots.flatMap((to, j) => {
+      const from = sources[i]?.[j];
+      return from === undefined || from === to ? [] : [{ to, from }];
+    }),
+  );
+  const written = new Set(moves.map((m) => m.to));
+  const safe = moves.map(({ to, from }) => {
+    const clash = from.kind === 'reg' && written.has(from);
+    return { to, from: clash ? e.b.op(moveOf(to), from) : from };
+  });
+  for (const { to, from } of safe) e.b.into(moveOf(to), to, from);
+}
+
+const moveOf = (to: Reg): 'mov.pred' | 'mov.b32' => (to.cls === 'pred' ? 'mov.pred' : 'mov.b32');
+
+/** Tiles of more registers than this are made anew in a loop, where that is cheap, rather than held over it. */
+const HELD_REGISTERS = 8;
+
+/** Registers for what a loop reads from outside of it: computed before, so that it is not computed in every trip. */
+function holdLiveIns(e: Emitter, body: Block): void {
+  const inside = new Set<Value>(body.args);
+  for (const op of walk(body)) {
+    for (const v of op.results) inside.add(v);
+    for (const region of op.regions) for (const v of region.args) inside.add(v);
+  }
+  const seen = new Set<Value>();
+  for (const op of walk(body)) for (const v of op.operands) if (!inside.has(v)) hold(e, v, seen);
+}
+
+function hold(e: Emitter, v: Value, seen: Set<Value>): void {
+  if (seen.has(v) || !isTileValue(v) || !e.hasTile(v)) return;
+  seen.add(v);
+  const tile = e.tile(v);
+  if (v.def.kind === 'op' && isLazy(v.def) && v.def.name !== 'smem_read') {
+    if (v.def.name === 'const' || v.def.name === 'splat') return;
+    if (tile.registers > HELD_REGISTERS) {
+      for (const x of v.def.operands) hold(e, x, seen);
+      return;
+    }
+  }
+  tile.force();
+}
+
+export type EmitBlock = (e: Emitter, block: Block) => void;
+
+/** Trips while left > 0, tested at the end; `left` is unsigned, so that no index wraps. */
+export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
+  const body = op.regions[0] ?? noRegion();
+  const [begin, end, step] = op.operands.slice(0, 3).map((v) => e.scalar(v)) as [Operand, Operand, Operand];
+  const inits = op.operands.slice(3);
+  holdLiveIns(e, body);
+  const carried = body.args.slice(1);
+  const slots = carried.map((v) => slotsFor(e, v));
+  assign(
+    e,
+    slots,
+    inits.map((v) => contents(e, v)),
+  );
+  const [loop, exit] = [e.b.newLabel('loop'), e.b.newLabel('exit')];
+  const index = e.b.reg('b32');
+  e.b.branch(exit, e.b.op('setp.ge.s32', begin, end));
+  e.b.into('mov.b32', index, op.attrs.reverse === true ? lastIndex(e, begin, end, step) : begin);
+  e.b.place(loop);
+  e.scope(() => {
+    e.setScalar(body.args[0] ?? noRegion(), index);
+    for (const [i, v] of carried.entries()) bind(e, v, slots[i] ?? []);
+    emitBlock(e, body);
+    assign(
+      e,
+      slots,
+      yielded(body).map((v) => contents(e, v)),
+    );
+  });
+  const reverse = op.attrs.reverse === true;
+  const left = reverse ? e.b.op('sub.s32', index, begin) : e.b.op('sub.s32', end, index);
+  const again = e.b.op(reverse ? 'setp.ge.u32' : 'setp.gt.u32', left, step);
+  e.b.into(reverse ? 'sub.s32' : 'add.s32', index, index, step);
+  e.b.branch(loop, again);
+  e.b.place(exit);
+  for (const [i, v] of op.results.entries()) bind(e, v, slots[i] ?? []);
+}
+
+/** begin + floor((end - 1 - begin) / step) step. */
+function lastIndex(e: Emitter, begin: Operand, end: Operand, step: Operand): Operand {
+  const span = e.b.op('sub.s32', e.b.op('sub.s32', end, begin), { kind: 'imm', value: 1 });
+  return e.b.op('add.s32', begin, e.b.op('mul.lo.s32', e.b.op('div.u32', span, step), step));
+}
+
+const noRegion = (): never => {
+  throw new Bug('a loop without a body');
+};
+
+export function emitIf(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): void {
+  const condition = e.scalar(op.operands[0] ?? noRegion());
+  if (condition.kind !== 'reg') throw new Bug('a constant condition: simplify resolves them');
+  const slots = op.results.map((v) => slotsFor(e, v));
+  const [yes, no] = op.regions as [Block, Block];
+  const side = (region: Block): void =>
+    e.scope(() => {
+      emitBlock(e, region);
+      assign(
+        e,
+        slots,
+        yielded(region).map((v) => contents(e, v)),
+      );
+    });
+  const [other, end] = [e.b.newLabel('else'), e.b.newLabel('end')];
+  const plain = no.ops.length === 1 && slots.length === 0;
+  e.b.branch(plain ? end : other, condition, true);
+  side(yes);
+  if (!plain) {
+    e.b.branch(end);
+    e.b.place(other);
+    side(no);
+  }
+  e.b.place(end);
+  for (const [i, v] of op.results.entries()) bind(e, v, slots[i] ?? []);
+}
