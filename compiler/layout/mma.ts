@@ -3,7 +3,7 @@ import { axisIndex } from './axes.js';
 import { dotLayout } from './blocked.js';
 import { complement, rank } from './gf2.js';
 import type { Layout } from './layout.js';
-import { log2, makeLayout, mapBases } from './layout.js';
+import { isSurjective, log2, makeLayout, mapBases } from './layout.js';
 
 /**
  * How a dot multiplies: `mma.sync` on 16-bit operands (m16n8k16) or tf32 (m16n8k8), or scalar multiply-adds. The fragment
@@ -54,7 +54,9 @@ export function mmaAccumulator(shape: readonly [number, number], warps: readonly
     ...row(bitsWithin(MMA_ROWS, rows)),
   ];
   const lane = [...bits(2, 8, N), ...row(bits(1, 8, M))];
-  return makeLayout(shape, { register, lane, warp: warps.map((w) => w.row * N + w.column) });
+  const layout = makeLayout(shape, { register, lane, warp: warps.map((w) => w.row * N + w.column) });
+  if (!isSurjective(layout)) throw new Bug(`layout: the warps leave out a part of a tile of ${M}x${N}`);
+  return layout;
 }
 
 /** Accumulator of scalar multiply-adds: a register block a thread, columns in runs of four. */

@@ -7,7 +7,7 @@ import { type ArrangedDot, type DotClass, TRIPS } from './classes.js';
 
 /**
  * What one program takes in a stretch of time, in cycles of an SM with four sub-cores. Constants: shared memory moves 128
- * bytes a cycle; an mma.sync occupies a sub-core's tensor core for 6.4 cycles.
+ * bytes a cycle; an mma.sync occupies a sub-core's tensor core for 6.4 cycles, and the next that adds to its sums waits 33.
  */
 export interface Price {
   readonly tensor: number;
@@ -16,8 +16,6 @@ export interface Price {
   readonly barriers: number;
   /** Accumulators of a thread, in 32-bit registers. */
   readonly registers: number;
-  /** Classes whose sub-cores have too few independent sums to hide the latency of one. */
-  readonly starved: number;
 }
 
 const MMA_CYCLES = 6.4;
@@ -28,7 +26,7 @@ const SUB_CORES = 4;
 /** Accumulators beyond this leave no room for fragments and addresses among 255 registers. */
 const MOST_ACCUMULATORS = 200;
 
-export const NOTHING: Price = { tensor: 0, shared: 0, issue: 0, barriers: 0, registers: 0, starved: 0 };
+export const NOTHING: Price = { tensor: 0, shared: 0, issue: 0, barriers: 0, registers: 0 };
 
 export const add = (a: Price, b: Price): Price => ({
   tensor: a.tensor + b.tensor,
@@ -36,7 +34,6 @@ export const add = (a: Price, b: Price): Price => ({
   issue: a.issue + b.issue,
   barriers: a.barriers + b.barriers,
   registers: a.registers + b.registers,
-  starved: a.starved + b.starved,
 });
 
 /**
@@ -46,7 +43,7 @@ export const add = (a: Price, b: Price): Price => ({
 export function rankOf(p: Price, memory: number): readonly number[] {
   const wall = Math.max(memory, p.tensor, p.shared, p.issue);
   const tooMany = Math.max(0, p.registers - MOST_ACCUMULATORS);
-  return [tooMany, p.starved, wall + BARRIER_CYCLES * p.barriers, p.tensor + p.shared + p.issue, p.registers];
+  return [tooMany, wall + BARRIER_CYCLES * p.barriers, p.tensor + p.shared + p.issue, p.registers];
 }
 
 /** The warps' steps of a class, and the tile that is left to one warp. */
@@ -83,7 +80,6 @@ export function priceOf(classes: readonly DotClass[], of: (c: DotClass) => Arran
 function ownPrice(c: DotClass, at: Arrangement): Price {
   const warps = 2 ** at.warps.length;
   const perThread = (at.rows * at.columns) / 32;
-  const sums = (warps / SUB_CORES) * Math.ceil(at.rows / MMA_ROWS) * Math.ceil(at.columns / MMA_COLUMNS);
   const [overRows, overColumns] = c.folds;
   const crossed = (at.rows < c.shape[0] ? overRows : 0) + (at.columns < c.shape[1] ? overColumns : 0);
   return {
@@ -91,7 +87,6 @@ function ownPrice(c: DotClass, at: Arrangement): Price {
     issue: Math.max(1, warps / SUB_CORES) * perThread * c.elementwise,
     barriers: crossed,
     registers: perThread,
-    starved: sums * MMA_CYCLES < MMA_LATENCY ? 1 : 0,
   };
 }
 
@@ -103,7 +98,8 @@ function dotPrice(c: DotClass, dot: ArrangedDot, of: (c: DotClass) => Arrangemen
   const turns = Math.max(1, warps / SUB_CORES);
   const steps = Math.ceil(K / stepOf(bytesOf(a.type.dtype) === 2 ? 'm16n8k16' : 'm16n8k8'));
   const exact = a.type.dtype === 'f32' && dot.op.attrs.precision !== 'tf32' ? 3 : 1;
-  const mma = Math.ceil(at.rows / MMA_ROWS) * Math.ceil(at.columns / MMA_COLUMNS) * steps * exact;
+  const sums = Math.ceil(at.rows / MMA_ROWS) * Math.ceil(at.columns / MMA_COLUMNS);
+  const mma = sums * steps * exact;
   const wavefronts = (elements: number) => (elements * bytesOf(a.type.dtype)) / WAVEFRONT_BYTES;
 
   const renamed = dot.left !== null && renames(of(dot.left), dot.left.shape, at);
@@ -115,7 +111,7 @@ function dotPrice(c: DotClass, dot: ArrangedDot, of: (c: DotClass) => Arrangemen
   const made = (at.rows * K * (dot.left === null ? fragmentOps(a) : 0) + at.columns * K * fragmentOps(b)) / 32;
   return {
     ...NOTHING,
-    tensor: dot.trips * turns * mma * MMA_CYCLES,
+    tensor: dot.trips * steps * exact * Math.max(turns * sums * MMA_CYCLES, MMA_LATENCY),
     shared: dot.trips * shared,
     issue: dot.trips * turns * (mma + made),
     barriers: exchange ? dot.trips : 0,
