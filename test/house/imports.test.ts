@@ -7,6 +7,7 @@ const RULES: readonly { readonly from: string; readonly may: readonly string[]; 
   [
     { from: 'compiler/', may: ['compiler/'] },
     { from: 'dsl/', may: ['dsl/', 'compiler/'] },
+    { from: 'backends/ptx/', may: ['backends/ptx/', 'compiler/'] },
     { from: 'backends/wgsl/', may: ['backends/wgsl/', 'compiler/'] },
     { from: 'runtime/interpret/', may: ['runtime/', 'compiler/'] },
     {

@@ -43,6 +43,8 @@ export type SpecialRegister =
   | '%warpid'
   | '%smid';
 
+const MOVES = { pred: 'mov.pred', b16: 'mov.b16', b32: 'mov.b32', b64: 'mov.b64' } as const;
+
 /** Kinds of which PTX has no immediates. */
 const REGISTER_ONLY: ReadonlySet<SourceKind> = new Set(['f16', 'f16x2', 'fragment']);
 
@@ -184,19 +186,26 @@ export class PtxBuilder {
     this.#lines.push({ kind: 'instruction', name, dst, src, guard: this.#guard });
   }
 
-  /** The operand as the instruction can take it: checked, and in a register where PTX has no immediate. */
+  /** The operand as the instruction can take it: checked, and in registers where PTX has no immediates. */
   #source(name: InstructionName, kind: SourceKind, source: Source): Source {
     checkSource(name, kind, source, this.#counts);
     const vector = vectorOf(kind);
-    if (vector !== null) return (source as readonly Operand[]).map((s) => this.#inRegister(vector[0], s));
-    return REGISTER_ONLY.has(kind) ? this.#inRegister(kind as ScalarKind, source as Operand) : source;
+    if (vector !== null) return this.#inRegisters(vector[0], source as readonly Operand[]);
+    if (!REGISTER_ONLY.has(kind)) return source;
+    return this.#inRegisters(kind as ScalarKind, [source as Operand])[0] as Reg;
   }
 
-  #inRegister(kind: ScalarKind, source: Operand): Reg {
-    if (source.kind === 'reg') return source;
-    const dst = this.reg(classOf(kind));
-    const name = dst.cls === 'b16' ? 'mov.b16' : dst.cls === 'b64' ? 'mov.b64' : 'mov.b32';
-    this.#lines.push({ kind: 'instruction', name, dst: [dst], src: [source], guard: null });
-    return dst;
+  /** Immediates that are the same share a register. */
+  #inRegisters(kind: ScalarKind, sources: readonly Operand[]): Reg[] {
+    const moved = new Map<number | bigint, Reg>();
+    return sources.map((source) => {
+      if (source.kind === 'reg') return source;
+      const known = moved.get(source.value);
+      if (known !== undefined) return known;
+      const dst = this.reg(classOf(kind));
+      this.#lines.push({ kind: 'instruction', name: MOVES[dst.cls], dst: [dst], src: [source], guard: null });
+      moved.set(source.value, dst);
+      return dst;
+    });
   }
 }

@@ -53,7 +53,7 @@ export function ptxModule(module: PtxModule): string {
     `.version ${version.join('.')}`,
     `.target ${target}`,
     '.address_size 64',
-    ...[...files].map(([name, number]) => `.file ${number} ${JSON.stringify(name)}`),
+    ...[...files].map(([name, number]) => `.file ${number} "${fileText(name)}"`),
     ...(usesShared(lines) ? [`.extern .shared .align 1024 .b8 ${LAC_SHARED}[];`] : []),
     '',
     `.visible .entry ${module.entry}(${module.params.map((p) => `\n  .param ${paramText(p)}`).join(',')}`,
@@ -69,6 +69,9 @@ export function ptxModule(module: PtxModule): string {
     '',
   ].join('\n');
 }
+
+/** Strings of PTX have no escapes: what cannot stand in them becomes a question mark. */
+const fileText = (name: string): string => name.replaceAll('\\', '/').replaceAll(/[^\x20-\x7e]|"/g, '?');
 
 const CLASSES: readonly RegClass[] = ['pred', 'b16', 'b32', 'b64'];
 
