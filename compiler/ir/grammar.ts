@@ -149,6 +149,13 @@ class IrParser extends EmbeddedActionsParser {
     return items;
   }
 
+  /** Values that end in `=` are the results of the next op, behind one without operands. */
+  #opensOp(): boolean {
+    let n = 1;
+    while (this.LA(n).tokenType === Value && this.LA(n + 1).tokenType === Comma) n += 2;
+    return this.LA(n).tokenType === Value && this.LA(n + 1).tokenType === Equals;
+  }
+
   readonly module = this.RULE('module', () => {
     const kernels: KernelSyntax[] = [];
     this.MANY(() => kernels.push(this.SUBRULE(this.kernel)));
@@ -199,7 +206,11 @@ class IrParser extends EmbeddedActionsParser {
       this.CONSUME(Equals);
     });
     const name = this.CONSUME(Word);
-    const operands = this.#list(() => this.CONSUME1(Value));
+    const operands: IToken[] = [];
+    this.OPTION4({
+      GATE: () => !this.#opensOp(),
+      DEF: () => this.AT_LEAST_ONE_SEP2({ SEP: Comma, DEF: () => operands.push(this.CONSUME1(Value)) }),
+    });
     const attrs = this.OPTION1(() => this.SUBRULE(this.entries)) ?? [];
     const types: TypeSyntax[] = [];
     this.OPTION2(() => {

@@ -56,3 +56,11 @@ test.each([
 test('a swizzle of no known chunk is refused', () => {
   expect(messages(TEXT.replace('[16, 0, 0, 0]', '[3, 0, 0, 0]'))).toMatch(/is no swizzle/);
 });
+
+test('an op without operands does not take the results of the next one', () => {
+  const text = TEXT.replace(
+    '  smem_wait {left = 0}\n',
+    '  %c, %d = for %zero, %one, %one, %m, %m : i32, i32 (%i: i32, %s: i32, %u: i32) {\n    yield %s, %u\n  }\n',
+  );
+  expect(printModule(parsed(text))).toBe(text);
+});
