@@ -1,0 +1,17 @@
+import type { Reference } from '../../driver/reference.js';
+
+/** y_mn = sum over k of a_mk b_kn, in f64. */
+export const gemm: Reference = {
+  shape: { M: 200, N: 136, K: 72 },
+  dtypes: { T: 'f32' },
+  run({ inputs: { a, b }, dims: { M = 0, N = 0, K = 0 } }) {
+    if (!a || !b) throw new Error('gemm: a and b are needed');
+    const y = new Float64Array(M * N);
+    for (let m = 0; m < M; m++)
+      for (let k = 0; k < K; k++) {
+        const x = a[m * K + k] ?? 0;
+        for (let n = 0; n < N; n++) y[m * N + n] = (y[m * N + n] ?? 0) + x * (b[k * N + n] ?? 0);
+      }
+    return { y };
+  },
+};

@@ -1,0 +1,34 @@
+import { bf16, cdiv, dot, dtypes, f16, f32, input, kernel, output, range, zeros } from '../../dsl/index.js';
+
+const T = dtypes('T', f32, f16, bf16);
+
+/**
+ * Matrix product y = a b with sums in f32.
+ *
+ * One program computes a BM x BN block of y and walks over the inner extent in steps of BK.
+ *
+ * a [M, K]; b [K, N]; y [M, N].
+ */
+export const gemm = kernel(
+  {
+    args: { a: input(T, ['M', 'K']), b: input(T, ['K', 'N']), y: output(T, ['M', 'N']) },
+    tune: {
+      BM: [32, 64, 128, 16],
+      BN: [64, 128, 256, 32],
+      BK: [32, 64, 16],
+      warps: [4, 8, 2],
+      stages: [2, 3, 4, 1],
+    },
+    prune: ({ BM, BN, BK, stages, warps }) =>
+      (BM + BN) * BK * 2 * stages <= 200 * 1024 && BM * BN <= 128 * 32 * warps && BM * BN >= 16 * 32 * warps,
+    tuneKey: ({ M, N, K }) => [M, N, K],
+    grid: ({ M, N, BM, BN }) => ({ n: cdiv(N, BN), m: cdiv(M, BM) }),
+  },
+  ({ a, b, y }, { K, BM, BN, BK }, { n, m }) => {
+    let acc = zeros([BM, BN], f32);
+    for (const k of range(0, K, BK)) {
+      acc = dot(a.load([m * BM, k], [BM, BK]), b.load([k, n * BN], [BK, BN]), acc);
+    }
+    y.store([m * BM, n * BN], acc);
+  },
+);
