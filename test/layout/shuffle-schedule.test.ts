@@ -56,7 +56,7 @@ test('scheduled shuffles bring every element to its place', () => {
           for (let q = 0; q < lay.registerCount(b); q++) {
             const from = at(s.source, q, lane, warp);
             const register = at(s.offered, q, from, warp);
-            const r = q ^ combine(s.order, lane);
+            const r: number = q ^ combine(s.order, lane);
             assert.equal(lay.apply(a, { register, lane: from, warp }), lay.apply(b, { register: r, lane, warp }));
           }
     }),
