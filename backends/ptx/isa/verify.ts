@@ -1,15 +1,26 @@
 import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { Line } from './builder.js';
-import { LAC_SHARED, type Reg } from './operand.js';
+import { LAC_SHARED, type Reg, type RegClass } from './operand.js';
 import type { Source } from './signature.js';
 import { registerText } from './text.js';
 
-/** Registers and names that a source reads. */
-function* readsOf(source: Source): Generator<Reg | string> {
-  if (typeof source === 'string') yield source;
-  else if (!('kind' in source)) for (const s of source) yield* readsOf(s);
-  else if (source.kind === 'reg') yield source;
-  else if (source.kind === 'address') yield source.base;
+/** Registers, by class and number. */
+class RegisterSet {
+  readonly #has: Readonly<Record<RegClass, boolean[]>> = { pred: [], b16: [], b32: [], b64: [] };
+  add(reg: Reg): void {
+    this.#has[reg.cls][reg.id] = true;
+  }
+  has(reg: Reg): boolean {
+    return this.#has[reg.cls][reg.id] === true;
+  }
+}
+
+/** Calls `visit` for every register and name that a source reads. */
+function readsOf(source: Source, visit: (x: Reg | string) => void): void {
+  if (typeof source === 'string') visit(source);
+  else if (!('kind' in source)) for (const s of source) readsOf(s, visit);
+  else if (source.kind === 'reg') visit(source);
+  else if (source.kind === 'address') visit(source.base);
 }
 
 /**
@@ -18,29 +29,32 @@ function* readsOf(source: Source): Generator<Reg | string> {
  * @throws Bug
  */
 export function verifyBody(lines: readonly Line[], params: readonly string[]): void {
-  const [written, read, names] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  const [placed, wanted] = [new Set<string>(), new Set<string>()];
+  verifyLabels(lines);
+  const written = new RegisterSet();
+  for (const line of lines)
+    if (line.kind === 'read') written.add(line.dst);
+    else if (line.kind === 'instruction') for (const reg of line.dst) written.add(reg);
+
+  const names = new Set([...params, LAC_SHARED]);
+  const check = (x: Reg | string): void => {
+    if (typeof x === 'string' ? !names.has(x) : !written.has(x))
+      throw new Bug(
+        typeof x === 'string' ? `unknown name: ${x}` : `register that is never written: ${registerText(x)}`,
+      );
+  };
   for (const line of lines) {
-    if (line.kind === 'label') {
-      if (placed.has(line.label.name)) throw new Bug(`label ${line.label.name} is placed twice`);
-      placed.add(line.label.name);
-    }
-    if (line.kind === 'branch') wanted.add(line.label.name);
-    if (line.kind === 'read') written.add(registerText(line.dst));
-    if ((line.kind === 'branch' || line.kind === 'instruction') && line.guard !== null)
-      read.add(registerText(line.guard.reg));
-    if (line.kind !== 'instruction') continue;
-    for (const reg of line.dst) written.add(registerText(reg));
-    for (const x of line.src.flatMap((s) => [...readsOf(s)]))
-      if (typeof x === 'string') names.add(x);
-      else read.add(registerText(x));
+    if ((line.kind === 'instruction' || line.kind === 'branch') && line.guard !== null) check(line.guard.reg);
+    if (line.kind === 'instruction') for (const source of line.src) readsOf(source, check);
   }
-  refuse('labels that are not placed', wanted, placed);
-  refuse('registers that are never written', read, written);
-  refuse('unknown names', names, new Set([...params, LAC_SHARED]));
 }
 
-function refuse(what: string, used: ReadonlySet<string>, known: ReadonlySet<string>): void {
-  const bad = [...used].filter((x) => !known.has(x));
-  if (bad.length > 0) throw new Bug(`${what}: ${bad.join(', ')}`);
+function verifyLabels(lines: readonly Line[]): void {
+  const placed = new Set<string>();
+  for (const line of lines) {
+    if (line.kind !== 'label') continue;
+    if (placed.has(line.label.name)) throw new Bug(`label ${line.label.name} is placed twice`);
+    placed.add(line.label.name);
+  }
+  for (const line of lines)
+    if (line.kind === 'branch' && !placed.has(line.label.name)) throw new Bug(`label ${line.label.name} is not placed`);
 }

@@ -198,7 +198,7 @@ describe('our mistakes are Bugs', () => {
   const whole: readonly [string, RegExp, (b: PtxBuilder) => unknown][] = [
     ['a register that nothing writes', /never written: %r0/, (b) => b.op('neg.s32', b.reg('b32'))],
     ['a guard that nothing writes', /never written: %p0/, (b) => b.when(b.reg('pred'), false, () => b.exec('trap'))],
-    ['a label that is nowhere', /not placed: \$L0_x/, (b) => b.branch(b.newLabel('x'))],
+    ['a label that is nowhere', /label \$L0_x is not placed/, (b) => b.branch(b.newLabel('x'))],
     [
       'a label in two places',
       /\$L0_x is placed twice/,
@@ -208,7 +208,7 @@ describe('our mistakes are Bugs', () => {
         b.place(label);
       },
     ],
-    ['an unknown parameter', /unknown names: b1/, (b) => b.op('ld.param.b64', at('b1'))],
+    ['an unknown parameter', /unknown name: b1/, (b) => b.op('ld.param.b64', at('b1'))],
   ];
   test.each(whole)('of a whole body: %s', (_, message, write) => {
     const b = ampere();
