@@ -22,7 +22,7 @@ export interface DeviceLimits {
 }
 
 export interface DeviceInfo {
-  readonly kind: 'gpu' | 'software' | 'emulate' | 'interpret';
+  readonly kind: 'gpu' | 'software' | 'interpret';
   readonly vendor: string;
   readonly architecture: string;
   /** Name and version of the driver, as it reports them. */

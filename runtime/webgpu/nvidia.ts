@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { cacheFolders, fillFolder, makePrivate } from './cache-folder.js';
+import { cacheFolders, fillFolder, makePrivate } from '../cache-folder.js';
 import { gpuKernelDriver } from './drivers.js';
 import { loadLibrary } from './library.js';
 

@@ -6,8 +6,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
+import { cacheFolders, fillFolder, makePrivate } from '../cache-folder.js';
 import { messageOf, runtimeError } from '../errors.js';
-import { cacheFolders, fillFolder, makePrivate } from './cache-folder.js';
 import { loadLibrary } from './library.js';
 import { readTar } from './tar.js';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { makeFolder } from '../make-folder.js';
+import { makeFolder } from './make-folder.js';
 
 /** Where caches may lie, best first: LAC_CACHE alone when it is set, so that a wrong one is noticed, then temporary files. */
 export function cacheFolders(env: NodeJS.ProcessEnv = process.env): string[] {

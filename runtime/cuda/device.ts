@@ -1,0 +1,321 @@
+import type { CudaVariant } from '../../compiler/artifact.js';
+import { Bug } from '../../compiler/diag/diagnostic.js';
+import { bytesOf } from '../../compiler/ir/types.js';
+import type { Raw, TensorDType } from '../codec.js';
+import {
+  type AnyVariant,
+  type Device,
+  type DeviceInfo,
+  type DeviceLimits,
+  sequencesOf,
+  type TimedPlans,
+  type TimeOptions,
+  type Timing,
+} from '../device.js';
+import { messageOf, runtimeError } from '../errors.js';
+import type { LaunchPlan } from '../launch.js';
+import { type AllocationOptions, Tensor } from '../tensor.js';
+import { cudaError, fatalText, isFatal } from './failures.js';
+import { KernelCache, type LoadedKernel } from './kernels.js';
+import type { NativeContext, NativeDevice, NativeDriver } from './native.js';
+import { type Block, MemoryPool } from './pool.js';
+import { CudaStorage } from './storage.js';
+import { timePlans } from './timing.js';
+
+/** What the driver's compiler made of a program. */
+export interface KernelAttributes {
+  /** Of a thread. */
+  readonly registers: number;
+  /** Local memory of a thread, bytes: spilled registers among it. */
+  readonly localBytes: number;
+  /** Shared memory of a program, bytes: declared in the text and asked for at launch. */
+  readonly sharedBytes: number;
+  /** Threads that a program may have with so many registers. */
+  readonly maxThreads: number;
+  /** Programs that a multiprocessor runs at once. */
+  readonly programsPerSm: number;
+  /** Whether it was compiled by an earlier process. */
+  readonly cached: boolean;
+  /** The compiler's own words; empty where it did not run. */
+  readonly log: string;
+}
+
+/** Share of device memory that the pool keeps for reuse at most. */
+const KEPT_SHARE = 1 / 4;
+/** Parameters of a kernel take 4 KiB at most (PTX ISA, 4.4), addresses and slots. */
+const MAX_BINDINGS = 256;
+/** Kernels that are named when one of them has ended the context. */
+const MAX_NAMED = 8;
+
+const abandoned = new FinalizationRegistry<NativeContext>((native) => native.destroy());
+
+/** An NVIDIA GPU through the CUDA driver: a context and a stream of its own. */
+export class CudaDevice implements Device {
+  readonly backend = 'cuda';
+  readonly name: string;
+  readonly info: DeviceInfo;
+  readonly limits: DeviceLimits;
+  readonly features: ReadonlySet<string> = new Set();
+  readonly ordinal: number;
+  readonly properties: NativeDevice;
+  readonly #native: NativeContext;
+  readonly #pool: MemoryPool;
+  readonly #kernels: KernelCache;
+  readonly #notes: string[] = [];
+  /** Memory of tensors that nobody can reach any more. */
+  readonly #unreachable: FinalizationRegistry<Block>;
+  /** Kernels since the device was last known to be well. */
+  readonly #running = new Set<string>();
+  /** The end of launches that still wait for their program, and of reads; null while there is none. */
+  #behind: Promise<void> | null = null;
+  #state: Device['state'] = 'open';
+  #lostBecause = '';
+
+  constructor(driver: NativeDriver, ordinal: number, properties: NativeDevice, native: NativeContext) {
+    const { sm, memoryBytes } = properties;
+    this.ordinal = ordinal;
+    this.properties = properties;
+    this.name = properties.name;
+    this.info = infoOf(driver, properties);
+    this.limits = limitsOf(properties);
+    this.#native = native;
+    const pool = new MemoryPool(native, memoryBytes * KEPT_SHARE);
+    this.#pool = pool;
+    this.#kernels = new KernelCache(native, { sm, driver: driver.version }, (text) => this.#notes.push(text));
+    this.#unreachable = new FinalizationRegistry((block) => giveBack(pool, block));
+    abandoned.register(this, native, native);
+  }
+
+  get notes(): readonly string[] {
+    return this.#notes;
+  }
+
+  get state(): Device['state'] {
+    return this.#state;
+  }
+
+  /** Throws when the device is gone. */
+  #live(): void {
+    if (this.#state === 'destroyed') throw runtimeError('LAC0707', `${this.name} was destroyed`);
+    if (this.#state === 'lost') throw this.#lostError();
+  }
+
+  #lostError(): unknown {
+    return runtimeError('LAC0705', `${this.name}: ${this.#lostBecause}`, 'open a new device with openDevice()');
+  }
+
+  /** The error to throw for what was caught. A fault that ended the context ends the device too. */
+  #failed(e: unknown, doing: string): unknown {
+    if (this.#state === 'lost') return this.#lostError();
+    if (!isFatal(e) || this.#state !== 'open') return cudaError(e, doing);
+    const kernels = [...this.#running].slice(-MAX_NAMED).join(', ');
+    this.#lostBecause = `${fatalText(e)}; launched before: ${kernels || 'nothing'}`;
+    this.#state = 'lost';
+    this.#close();
+    return this.#lostError();
+  }
+
+  #close(): void {
+    this.#pool.close();
+    abandoned.unregister(this.#native);
+    this.#native.destroy();
+  }
+
+  #try<T>(doing: string, work: () => T): T {
+    this.#live();
+    try {
+      return work();
+    } catch (e) {
+      throw this.#failed(e, doing);
+    }
+  }
+
+  async #wait<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    this.#live();
+    try {
+      return await work();
+    } catch (e) {
+      throw this.#failed(e, doing);
+    }
+  }
+
+  empty<const D extends TensorDType, const S extends readonly number[]>(
+    dtype: D,
+    shape: S,
+    options: AllocationOptions = {},
+  ): Tensor<D, S> {
+    return Tensor.allocate(this, dtype, shape, options);
+  }
+
+  allocate(dtype: TensorDType, elements: number): CudaStorage {
+    const bytes = elements * bytesOf(dtype);
+    if (bytes > this.limits.maxBufferBytes)
+      throw runtimeError('LAC0614', `${bytes} bytes; ${this.name} has ${this.limits.maxBufferBytes}`);
+    const block = this.#try(`${bytes} bytes`, () => this.#pool.acquire(bytes));
+    const storage = new CudaStorage(this, dtype, elements, block);
+    this.#unreachable.register(storage, block, storage);
+    return storage;
+  }
+
+  /** Memory of a storage that is freed; nothing is left to do once the device is gone. */
+  release(storage: CudaStorage, block: Block): void {
+    this.#unreachable.unregister(storage);
+    giveBack(this.#pool, block);
+  }
+
+  write(address: number, data: Raw): void {
+    this.#try('write', () => this.#native.write(address, data));
+  }
+
+  /** `count` elements of `width` bytes, each with these bits. */
+  fill(address: number, bits: number, width: 2 | 4, count: number): void {
+    this.#try('fill', () => this.#native.fill(address, bits, width, count));
+  }
+
+  /** Throws what went wrong before, as `synchronize` does. */
+  async readBytes(address: number, bytes: number): Promise<ArrayBuffer> {
+    const into = hostBytes(bytes);
+    await this.#after(() => this.#wait('read', () => this.#native.read(address, into)));
+    return into.buffer;
+  }
+
+  async prepare(variant: AnyVariant): Promise<void> {
+    await this.#load(cudaVariant(variant));
+  }
+
+  #load(variant: CudaVariant): Promise<LoadedKernel> {
+    return this.#wait(`load ${variant.entry}`, () => this.#kernels.get(variant));
+  }
+
+  /** Compiles the variant where that is yet to do. */
+  async attributes(variant: AnyVariant): Promise<KernelAttributes> {
+    const own = cudaVariant(variant);
+    const { kernel, cached, log } = await this.#load(own);
+    const { registers, localBytes, maxThreads, programsPerSm } = kernel;
+    const sharedBytes = kernel.staticSharedBytes + own.sharedBytes;
+    return { registers, localBytes, sharedBytes, maxThreads, programsPerSm, cached, log };
+  }
+
+  /** Launches take effect in the order of the calls, also where an earlier one still waits for its program. */
+  async launch(plan: LaunchPlan): Promise<void> {
+    const variant = cudaVariant(plan.variant);
+    if (this.#behind === null && (plan.programs === 0 || this.#kernels.ready(variant))) this.#submit(plan);
+    else await this.#after(() => this.#loadAndSubmit(plan, variant));
+  }
+
+  async #loadAndSubmit(plan: LaunchPlan, variant: CudaVariant): Promise<void> {
+    await this.#load(variant);
+    this.#submit(plan);
+  }
+
+  /** Does something behind what is under way, and before later launches; earlier failures do not keep it from that. */
+  async #after(work: () => Promise<void>): Promise<void> {
+    const earlier = this.#behind;
+    const done = earlier === null ? work() : earlier.then(work);
+    const settled = done.then(
+      () => {},
+      () => {},
+    );
+    this.#behind = settled;
+    try {
+      await done;
+    } finally {
+      if (this.#behind === settled) this.#behind = null;
+    }
+  }
+
+  /** Fills the parameter block and queues the launch. Tensors are looked at again: they may have been freed since. */
+  #submit(plan: LaunchPlan): void {
+    this.#live();
+    if (plan.programs === 0) return;
+    const variant = cudaVariant(plan.variant);
+    const loaded = this.#kernels.ready(variant);
+    if (loaded === undefined) throw new Bug(`${plan.kernel} was submitted before it was loaded`);
+    const { words, block, paramsAt, kernel } = loaded;
+    let at = 0;
+    for (const { arg } of variant.bindings) {
+      const address = addressOf(plan, arg);
+      words[at++] = address;
+      words[at++] = address / 2 ** 32;
+    }
+    block.set(plan.paramBytes, paramsAt);
+    this.#running.add(plan.kernel);
+    try {
+      kernel.launch(plan.programs);
+    } catch (e) {
+      throw this.#failed(e, `launch ${plan.kernel}`);
+    }
+  }
+
+  async synchronize(): Promise<void> {
+    if (this.#behind !== null) await this.#behind;
+    await this.#wait('synchronize', () => this.#native.synchronize());
+    this.#running.clear();
+  }
+
+  async time(plan: TimedPlans, options: TimeOptions = {}): Promise<Timing> {
+    const sequences = sequencesOf(plan);
+    for (const one of sequences.flat()) await this.prepare(one.variant);
+    const submit = (one: LaunchPlan): void => this.#submit(one);
+    const synchronize = (): Promise<void> => this.synchronize();
+    return this.#wait('time', () => timePlans({ native: this.#native, submit, synchronize }, sequences, options));
+  }
+
+  destroy(): void {
+    if (this.#state === 'open') this.#close();
+    this.#state = 'destroyed';
+  }
+}
+
+/** Fails where a kernel has ended the context; whoever waits for that kernel is told, not whoever frees a tensor. */
+function giveBack(pool: MemoryPool, block: Block): void {
+  try {
+    pool.release(block);
+  } catch (e) {
+    if (!isFatal(e)) throw e;
+  }
+}
+
+function cudaVariant(variant: AnyVariant): CudaVariant {
+  if (variant.target !== 'cuda') throw new Bug(`a variant for ${variant.target} on a CUDA device`);
+  return variant;
+}
+
+/** Of the tensor's element 0. An address is not more than 2^49: storing it to 32-bit words takes it modulo 2^32. */
+function addressOf(plan: LaunchPlan, arg: string): number {
+  const tensor = plan.tensors[arg];
+  const storage = tensor?.storage;
+  if (!(storage instanceof CudaStorage)) throw new Bug(`binding ${arg} of ${plan.kernel} has no tensor`);
+  if (storage.address === null) throw runtimeError('LAC0609', `${plan.kernel}: ${arg} was freed after it was bound`);
+  return storage.address + (tensor?.offset ?? 0) * bytesOf(storage.dtype);
+}
+
+function hostBytes(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch (e) {
+    throw runtimeError(
+      'LAC0706',
+      `${bytes} bytes for the host: ${messageOf(e)}`,
+      'read a view of a part of the tensor',
+    );
+  }
+}
+
+const infoOf = (driver: NativeDriver, { sm, warpLanes }: NativeDevice): DeviceInfo => ({
+  kind: 'gpu',
+  vendor: 'nvidia',
+  architecture: `sm_${sm}`,
+  driver: `CUDA ${Math.floor(driver.version / 1000)}.${(driver.version % 1000) / 10}`,
+  subgroup: [warpLanes, warpLanes],
+  sm,
+});
+
+const limitsOf = (p: NativeDevice): DeviceLimits => ({
+  maxWorkgroupBytes: p.maxSharedBytes,
+  maxInvocations: p.maxThreads,
+  maxStorageBindings: MAX_BINDINGS,
+  maxBindingBytes: p.memoryBytes,
+  maxBufferBytes: p.memoryBytes,
+  maxGridAxis: p.maxGrid,
+});
