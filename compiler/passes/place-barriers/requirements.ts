@@ -1,0 +1,102 @@
+/**
+ * What has to be ordered: pairs of accesses that touch common bytes, not both reads, with the way that leads from the
+ * first to the second. A way is straight down one block (its common one), or over the back edge of a loop around both;
+ * a barrier on every such way orders them.
+ */
+import { commonBlocks, type Path } from '../../analysis/program-paths.js';
+import { type Access, conflictOf, type Meeting } from '../../analysis/shared-accesses.js';
+import type { Distance } from '../../analysis/slot-values.js';
+import { Bug } from '../../diag/diagnostic.js';
+import { type Block, type Op, walk } from '../../ir/module.js';
+
+export interface Requirement {
+  readonly from: Path;
+  readonly to: Path;
+  /** Index in both paths of the place in the block that both share. */
+  readonly level: number;
+  /** down: from the first to the second. around: by the end and the start of the block, a loop's body. often: more than once. */
+  readonly way: 'down' | 'around' | 'often';
+  readonly need: Meeting;
+}
+
+/** A place for a barrier: before op `index` of the block. */
+export interface Gap {
+  readonly block: Block;
+  readonly index: number;
+}
+
+/** All pairs that need order. Issues are targets only, arrivals sources only: in between the bytes are the copy's. */
+export function requirementsOf(accesses: readonly Access[]): Requirement[] {
+  const sources = accesses.filter((a) => a.kind !== 'copy');
+  const targets = accesses.filter((a) => a.kind !== 'arrival');
+  return sources.flatMap((a) =>
+    targets.flatMap((b) => (a.kind === 'read' && b.kind === 'read' ? [] : waysBetween(a, b))),
+  );
+}
+
+function waysBetween(a: Access, b: Access): Requirement[] {
+  const level = commonBlocks(a.at, b.at) - 1;
+  const out: Requirement[] = [];
+  const add = (at: number, way: Requirement['way'], distance: Distance): void => {
+    const need = conflictOf(a, b, distance);
+    if (need !== null) out.push({ from: a.at, to: b.at, level: at, way, need });
+  };
+  const shared = a.slots.loop !== null && a.slots.loop === b.slots.loop ? a.slots.loop : null;
+  const follows = shared === null ? -1 : a.at.findIndex((p) => p.op === shared);
+  if (precedes(a.at, b.at, level)) add(level, 'down', shared === null ? 'any' : 'same');
+  for (let l = level; l >= 1; l--) {
+    if (a.at[l - 1]?.op.name !== 'for') continue;
+    const across = l - 1;
+    if (shared === null || follows > across) add(l, 'around', 'any');
+    else if (follows < across) add(l, 'around', 'same');
+    else {
+      add(l, 'around', 'next');
+      add(l, 'often', 'later');
+    }
+  }
+  return out;
+}
+
+/** In one run of the common block, `a` comes first. The two sides of a branch never run together. */
+function precedes(a: Path, b: Path, level: number): boolean {
+  const [i, j] = [a[level]?.index ?? 0, b[level]?.index ?? 0];
+  return i < j || (i === j && a.length === level + 1 && b.length > level + 1);
+}
+
+/** A barrier in the gap that joins all who have to meet stands on the way. */
+export function isOnTheWay({ from, to, level, way }: Requirement, { block, index }: Gap): boolean {
+  const behind = (p: Path, l: number): boolean => block === p[l]?.block && index > (p[l]?.index ?? 0);
+  const before = (p: Path, l: number): boolean => block === p[l]?.block && index <= (p[l]?.index ?? 0);
+  if (block === from[level]?.block) {
+    if (way === 'often') return true;
+    return way === 'around' ? behind(from, level) || before(to, level) : behind(from, level) && before(to, level);
+  }
+  // Leaving the regions around the first access, and entering those around the second.
+  return from.some((_, l) => l > level && behind(from, l)) || to.some((_, l) => l > level && before(to, l));
+}
+
+/** Places of a barrier in one block: `length` of them from `start` on, in a loop's body going on at its top. */
+export interface Arc {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** The gaps on the way in the common block; inside of the second place, where it is an op in which the way ends. */
+export function arcOf(r: Requirement): { readonly block: Block; readonly arc: Arc } {
+  const { from, to, inner } = { from: r.from[r.level], to: r.to[r.level], inner: r.to[r.level + 1] };
+  if (from === undefined || to === undefined) throw new Bug('accesses without a common block');
+  const gaps = from.block.ops.length;
+  const arc = (start: number, length: number) => ({ block: from.block, arc: { start: start % gaps, length } });
+  if (r.way === 'often') return arc(0, gaps);
+  if (r.way === 'around') return arc(from.index + 1, Math.min(gaps, gaps - from.index + to.index));
+  if (from.index < to.index || inner === undefined) return arc(from.index + 1, to.index - from.index);
+  return { block: inner.block, arc: { start: 0, length: inner.index + 1 } };
+}
+
+/** The op after whose last run nothing of `op` runs any more: the end of the outermost loop that is not around `other`. */
+export function lastRunOf(op: Path, other: Path): Op {
+  const loop = op.slice(commonBlocks(op, other) - 1, -1).find((p) => p.op.name === 'for');
+  const last = loop === undefined ? op.at(-1)?.op : [...walk({ kind: 'block', args: [], ops: [loop.op] })].at(-1);
+  if (last === undefined) throw new Bug('an op without a path');
+  return last;
+}

@@ -1,0 +1,134 @@
+/**
+ * Enters: loops in whose body a tile goes to a buffer and back, the tile made by elementwise arithmetic from values that
+ * the loop carries and from what does not change in it. Leaves: the write over the back edge, at the end of the trip
+ * before, of what that trip yields; and once before the loop, of the initial values. The round trip then spans whatever
+ * barrier the top of the loop has, and needs none of its own: with two slots, written and read in turn, neither before
+ * the read nor after it.
+ *
+ *     for (x = x0) { write b, f(x); .. read b ..; yield y }
+ *       =>  write b[0], f(x0); for (x = x0) { .. read b[i mod 2] ..; write b[(i + 1) mod 2], f(y); yield y }
+ *
+ * Sound: the buffer has no other write and no read before this one, and f neither traps nor looks at memory or at the
+ * loop's index, so that f(y) now is f(x) in the next trip. The last trip writes what nobody reads. A value that depends
+ * on anything else, a load say, is left alone.
+ */
+import { cloneOp, type ValueMap } from '../ir/clone.js';
+import { type Block, type Kernel, newOp, type Op, type Value, walk } from '../ir/module.js';
+import { constantOf, runsAnywhere, yieldOf } from '../ir/rewrite.js';
+import { bufferType } from '../ir/types.js';
+import { isElementwise } from '../ops/table.js';
+import { carrySlot } from './carry-slots.js';
+import type { Pass } from './pass.js';
+import { Scalars } from './pipeline-loads/scalars.js';
+
+export interface RotateOptions {
+  /** Slots of a rotated buffer: 1 saves shared memory and costs a barrier between the read and the write; default 2. */
+  readonly slots?: 1 | 2;
+}
+
+export const rotateRoundTrips = (options: RotateOptions = {}): Pass => ({
+  name: 'rotate-round-trips',
+  summary: 'Writes carried tiles to shared memory at the end of the trip before the one that reads them.',
+  requires: ['plan-conversions'],
+  run(kernel) {
+    rotateBlock(kernel.body, kernel, options.slots ?? 2);
+  },
+});
+
+function rotateBlock(block: Block, kernel: Kernel, slots: 1 | 2): void {
+  block.ops = block.ops.flatMap((op) => {
+    for (const region of op.regions) rotateBlock(region, kernel, slots);
+    return op.name === 'for' ? rotateLoop(op as Op<'for'>, kernel, slots) : [op];
+  });
+}
+
+/** A write that can be rotated, with the arithmetic between the carried values and its tile, in order. */
+interface RoundTrip {
+  readonly write: Op;
+  readonly buffer: Value;
+  readonly tile: Value;
+  readonly slice: readonly Op[];
+  readonly reads: readonly Op[];
+}
+
+function rotateLoop(loop: Op<'for'>, kernel: Kernel, slots: 1 | 2): Op[] {
+  const body = loop.regions[0] as Block;
+  const found = body.ops.flatMap((op) => roundTrip(op, body, kernel) ?? []);
+  const before: Block = { kind: 'block', args: [], ops: [] };
+  for (const trip of found) {
+    rotate(trip, loop, body, before, slots);
+    removeUnused(trip.slice, body);
+  }
+  return [...before.ops, loop];
+}
+
+function roundTrip(write: Op, body: Block, kernel: Kernel): RoundTrip | null {
+  const [buffer, slot, tile] = write.operands;
+  if (write.name !== 'smem_write' || buffer?.type.kind !== 'buffer' || slot === undefined || tile === undefined)
+    return null;
+  if (buffer.type.slots !== 1 || constantOf(slot) !== 0) return null;
+  const slice = sliceOf(tile, body);
+  if (slice === null) return null;
+  const others = [...walk(kernel.body)].filter((op) => op !== write && op.operands.includes(buffer));
+  const behind = new Set(walk({ kind: 'block', args: [], ops: body.ops.slice(body.ops.indexOf(write) + 1) }));
+  const reads = others.filter((op) => op.name === 'smem_read' && behind.has(op));
+  return reads.length === others.length ? { write, buffer, tile, slice, reads } : null;
+}
+
+const SHAPING = new Set<Op['name']>(['splat', 'expand', 'broadcast', 'reshape', 'trans', 'convert', 'const', 'iota']);
+
+/** Ops of the body from which the tile follows, given carried values, one at least; null if anything else takes part. */
+function sliceOf(tile: Value, body: Block): Op[] | null {
+  const slice = new Set<Op>();
+  let carried = false;
+  const visit = (v: Value): boolean => {
+    const { def } = v;
+    if (def === body) {
+      carried = true;
+      return v !== body.args[0];
+    }
+    if (def.kind !== 'op' || !body.ops.includes(def) || slice.has(def)) return true;
+    slice.add(def);
+    return runsAnywhere(def) && (isElementwise(def.name) || SHAPING.has(def.name)) && def.operands.every(visit);
+  };
+  return visit(tile) && carried ? body.ops.filter((op) => slice.has(op)) : null;
+}
+
+function rotate(
+  { write, buffer, tile, slice, reads }: RoundTrip,
+  loop: Op<'for'>,
+  body: Block,
+  before: Block,
+  slots: 1 | 2,
+): void {
+  const end = yieldOf(body) as Op;
+  const carried = body.args.slice(1);
+  const inits = new Map(carried.map((v, i) => [v, loop.operands[i + 3] as Value]));
+  const yields = new Map(carried.map((v, i) => [v, end.operands[i] as Value]));
+  body.ops = body.ops.filter((op) => op !== write && op !== end);
+  const emit = (block: Block, slot: Value, map: ValueMap): void => {
+    block.ops.push(...slice.map((op) => cloneOp(op, map)));
+    block.ops.push(newOp('smem_write', [buffer, slot, map.get(tile) ?? tile], {}, [], [], write.loc));
+  };
+  emit(before, new Scalars(before, loop.loc).constant(0), inits);
+  body.ops.push(end);
+  if (slots === 2 && buffer.type.kind === 'buffer') {
+    const { slot, previous } = carrySlot(loop, 2, before);
+    for (const read of reads) read.operands[1] = slot;
+    buffer.type = bufferType(buffer.type.dtype, 2, buffer.type.shape);
+    body.ops.pop();
+    emit(body, previous, yields);
+  } else {
+    body.ops.pop();
+    emit(body, write.operands[1] as Value, yields);
+  }
+  body.ops.push(end);
+}
+
+/** Arithmetic that only the old write needed. */
+function removeUnused(slice: readonly Op[], body: Block): void {
+  for (const op of slice.toReversed()) {
+    const used = [...walk(body)].some((x) => x.operands.some((v) => op.results.includes(v)));
+    if (!used) body.ops = body.ops.filter((x) => x !== op);
+  }
+}
