@@ -10,6 +10,7 @@ import { maxInvocations, type Target } from '../driver/target.js';
 import type { Context, Verb } from './context.js';
 import { EXIT } from './exit.js';
 import { listPasses, namedTarget, passesFor, runPasses, showKernel } from './passes.js';
+import { writePictures } from './pictures.js';
 import { type Settings, specialised } from './settings.js';
 import { readKernels } from './sources.js';
 
@@ -20,6 +21,8 @@ interface IrOptions extends Settings {
   readonly list?: boolean;
   readonly kernel?: string;
   readonly target: string;
+  readonly layoutSvg?: string;
+  readonly output: string;
 }
 
 /** The state before the first pass. */
@@ -57,5 +60,10 @@ function show(kernel: KernelDecl, target: Target, options: IrOptions, { output }
   const passes = passesUpTo(options.after, passesFor(target, args));
   const before = runPasses(lowered.kernel, passes, passContext(decl, target), print);
   const fields = { kernel: decl.name, after: passes.at(-1)?.name ?? LOWER, config };
+  if (options.layoutSvg !== undefined) {
+    const paths = writePictures(lowered.kernel, options.layoutSvg, options.output);
+    output.result(paths.join('\n'), { ...fields, files: paths });
+    return;
+  }
   showKernel(print(lowered.kernel), options.diff === true ? before : null, output, fields);
 }

@@ -135,6 +135,8 @@ function irVerbs(program: Command, run: Runner): void {
     .option('--diff', 'what that pass changed')
     .option('--locations', 'print source locations')
     .option('--list', 'list the passes')
+    .option('--layout-svg <value>', 'draw which thread holds what of a value, %p or all')
+    .option('-o, --output <dir>', 'folder for the drawings', 'layouts')
     .addOption(targetOption())
     .addOption(kernelOption())
     .addOption(setOption('comptime dimensions and options'))

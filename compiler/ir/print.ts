@@ -39,6 +39,11 @@ export class ValueNames {
     return `%${name}`;
   }
 
+  /** All values that were named, in the order in which they were. */
+  entries(): (readonly [name: string, value: Value])[] {
+    return [...this.#names].map(([value, name]) => [name, value]);
+  }
+
   #unique(base: string): string {
     let name = base;
     for (let n = this.#suffix.get(base) ?? 1; this.#taken.has(name); n++) {
@@ -102,7 +107,7 @@ function locText(loc: Loc): string {
 
 class Printer {
   readonly lines: string[] = [];
-  readonly #names = new ValueNames();
+  readonly names = new ValueNames();
   readonly #locs: boolean;
 
   constructor(options: PrintOptions) {
@@ -123,7 +128,7 @@ class Printer {
   }
 
   #param(p: Param): string {
-    const name = this.#names.of(p.value, p.name);
+    const name = this.names.of(p.value, p.name);
     const as = name === `%${p.name}` ? '' : ` as ${quote(p.name)}`;
     const dims = p.kind === 'view' ? ` [${p.dims.map(nameText).join(', ')}]` : '';
     return `${name}${as}: ${typedText(p.value)}${dims}`;
@@ -131,7 +136,7 @@ class Printer {
 
   #op(op: Op, indent: string): void {
     const loc = this.#locs && op.loc !== null ? ` ${locText(op.loc)}` : '';
-    let line = `${indent}${opLine(op, this.#names)}`;
+    let line = `${indent}${opLine(op, this.names)}`;
     for (const region of op.regions) {
       this.lines.push(`${line}${this.#regionHead(region)}`);
       for (const inner of region.ops) this.#op(inner, `${indent}  `);
@@ -141,7 +146,7 @@ class Printer {
   }
 
   #regionHead(region: Block): string {
-    const args = region.args.map((v) => `${this.#names.of(v)}: ${typedText(v)}`).join(', ');
+    const args = region.args.map((v) => `${this.names.of(v)}: ${typedText(v)}`).join(', ');
     return args === '' ? ' {' : ` (${args}) {`;
   }
 }
@@ -154,4 +159,11 @@ export function printKernel(k: Kernel, options: PrintOptions = {}): string {
   const printer = new Printer(options);
   printer.kernel(k);
   return `${printer.lines.join('\n')}\n`;
+}
+
+/** Values by the names that `printKernel` gives them, without `%`, in the order of the text. */
+export function namedValues(k: Kernel): ReadonlyMap<string, Value> {
+  const printer = new Printer({});
+  printer.kernel(k);
+  return new Map(printer.names.entries());
 }

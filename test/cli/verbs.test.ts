@@ -223,6 +223,19 @@ describe('lac ir and lac opt', () => {
     expect(stdout).toContain('infer-layouts');
   });
 
+  test('pictures of layouts, of one value or of all', async () => {
+    const draw = (...args: string[]) =>
+      lac.run(['ir', folder.path('scale.ts'), '-o', folder.path('drawn'), '--layout-svg', ...args]);
+    const all = await draw('all');
+    expect(all).toMatchObject({ code: 0, stderr: '' });
+    const paths = all.stdout.trim().split('\n');
+    for (const path of paths) expect(readFileSync(path, 'utf8')).toMatch(/^<svg .*<\/svg>\n$/s);
+    const name = paths[0]?.match(/scale\.(.*)\.svg$/)?.[1] ?? '';
+    expect((await draw(`%${name}`)).stdout.trim()).toBe(paths[0]);
+    expect(await draw('nothing')).toMatchObject({ code: 2, stdout: '' });
+    expect((await draw('all', '--after', 'lower')).stderr).toContain('infer-layouts');
+  });
+
   test('the passes of the backend too: layouts are part of the text', async () => {
     const before = await lac.run(['ir', folder.path('scale.ts'), '--after', 'raise-operands']);
     const after = await lac.run(['ir', folder.path('scale.ts'), '--after', 'infer-layouts']);
