@@ -16,6 +16,7 @@ function deviceText({ which, name, info, limits, features }: DeviceEntry, width:
   if (info.kind === 'interpret') return `${line}: defines what is right; slow`;
   const kind = info.kind === 'software' ? 'on the CPU' : 'GPU';
   const memory = `${limits.maxWorkgroupBytes / 1024} KiB workgroup memory`;
-  const facts = [kind, memory, `${limits.maxInvocations} invocations`, ...[...features].sort()];
+  const generation = info.sm === undefined ? [] : [info.architecture, info.driver];
+  const facts = [kind, ...generation, memory, `${limits.maxInvocations} invocations`, ...[...features].sort()];
   return `${line}\n${' '.repeat(width)}  ${facts.join(', ')}`;
 }

@@ -19,8 +19,9 @@ export const doctor: Verb<undefined, object> = async (_args, _options, { output 
   return usable(facts) ? EXIT.ok : EXIT.noDevice;
 };
 
-/** The software driver failing is no problem where a GPU works, and the other way round. */
+/** One way to run kernels is enough: CUDA, a GPU through WebGPU, or the software driver. */
 function usable(facts: readonly DoctorFact[]): boolean {
   const named = (name: string): boolean => facts.some((f) => f.name === name && f.status !== 'problem');
-  return named('Node') && (named('WebGPU device') || named('software driver'));
+  const cuda = facts.some((f) => f.name === 'CUDA device' && f.status === 'ok');
+  return named('Node') && (cuda || named('WebGPU device') || named('software driver'));
 }

@@ -8,7 +8,8 @@ const LABEL = 9;
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)} ${text}`;
 
 export function deviceLine(device: Device): string {
-  return line('device', device.info.kind === 'interpret' ? device.name : `${device.name}, through WebGPU`);
+  const through = { webgpu: ', through WebGPU', cuda: ', through CUDA', emulate: '', interpret: '' }[device.backend];
+  return line('device', `${device.name}${through}`);
 }
 
 /** A run in a few readable lines. */

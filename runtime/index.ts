@@ -6,6 +6,7 @@ export {
   type Signature,
 } from './arguments.js';
 export { decode, encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
+export type { CudaDevice, KernelAttributes } from './cuda/device.js';
 export type { AnyVariant, Backend, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from './device.js';
 export { factsHold, factsOf } from './facts.js';
 export type { GuardDamage } from './guards.js';

@@ -24,19 +24,32 @@ export interface DeviceList {
 export async function listDevices(): Promise<DeviceList> {
   const devices: DeviceEntry[] = [];
   const failures: { which: string; reason: string }[] = [];
-  for (const which of [...(await adapterNumbers(failures)), 'webgpu:software', 'interpret']) {
+  const gpus = [...(await gpuNumbers(failures)), ...(await adapterNumbers(failures))];
+  for (const which of [...gpus, 'webgpu:software', 'interpret']) {
     try {
       const device = await openDevice(which);
       const { name, info, limits, features } = device;
       device.destroy();
+      // Two adapters of WebGPU may be the same GPU; two of CUDA are not.
       const repeated = devices.some((d) => d.name === name && d.info.driver === info.driver);
-      if (!repeated || which === 'interpret') devices.push({ which, name, info, limits, features: [...features] });
+      if (!repeated || !which.startsWith('webgpu'))
+        devices.push({ which, name, info, limits, features: [...features] });
     } catch (e) {
       if (!(e instanceof LacError)) throw e;
       failures.push({ which, reason: e.message });
     }
   }
   return { devices, failures };
+}
+
+async function gpuNumbers(failures: { which: string; reason: string }[]): Promise<string[]> {
+  try {
+    const { listCudaDevices } = await import('./cuda/open.js');
+    return listCudaDevices().map((_, i) => `cuda:${i}`);
+  } catch (e) {
+    failures.push({ which: 'cuda', reason: messageOf(e) });
+    return [];
+  }
 }
 
 async function adapterNumbers(failures: { which: string; reason: string }[]): Promise<string[]> {
@@ -61,7 +74,7 @@ export interface DoctorFact {
 /** Looks at Node, the packages, the drivers and the devices. Problems stop kernels from running; notes cost speed only. */
 export async function doctorFacts(): Promise<DoctorFact[]> {
   const facts = [nodeFact()];
-  if (process.platform === 'linux') facts.push(gpuFact(), driverFact());
+  if (process.platform === 'linux') facts.push(gpuFact(), driverFact(), await cudaFact());
   facts.push(await deviceFact('webgpu', 'WebGPU device'));
   if (process.platform === 'linux') facts.push(await deviceFact('webgpu:software', 'software driver'));
   return [...facts, await deviceFact('interpret', 'interpreter')];
@@ -101,13 +114,20 @@ function driverFact(): DoctorFact {
   return gpuKernelDriver() === null ? fact : { ...fact, fix: driverFix() };
 }
 
+/** CUDA is a faster way to a GPU that works through WebGPU too: what it lacks is a note. */
+async function cudaFact(): Promise<DoctorFact> {
+  const fact = await deviceFact('cuda:0', 'CUDA device');
+  return fact.status === 'problem' ? { ...fact, status: 'note' } : fact;
+}
+
 async function deviceFact(which: string, name: string): Promise<DoctorFact> {
   try {
     const device = await openDevice(which);
-    const { kind } = device.info;
+    const { kind, driver } = device.info;
     device.destroy();
     const idle = which === 'webgpu' && kind === 'software' && gpuKernelDriver() !== null;
-    const detail = idle ? `${device.name}, though there is a GPU` : device.name;
+    const cuda = device.backend === 'cuda' ? `${device.name}, ${device.info.architecture}, ${driver}` : device.name;
+    const detail = idle ? `${device.name}, though there is a GPU` : cuda;
     return idle ? { name, status: 'note', detail, fix: driverFix() } : { name, status: 'ok', detail };
   } catch (e) {
     if (!(e instanceof LacError)) throw e;

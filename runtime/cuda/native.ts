@@ -83,11 +83,12 @@ interface Addon {
 const BUILT = path.join('build', 'Release', 'lac_cuda.node');
 const SCRIPT = path.join('scripts', 'build-native.mjs');
 
-/** The package's folder: this file is in runtime/cuda of the sources, or of dist/. */
+/** The package's folder: the nearest one above this file, which may be compiled, that can build the addon. */
 function packageRoot(): string {
   const here = path.dirname(fileURLToPath(import.meta.url));
-  const roots = [path.join(here, '..', '..'), path.join(here, '..', '..', '..')];
-  return roots.find((root) => existsSync(path.join(root, SCRIPT))) ?? roots[0] ?? here;
+  for (let root = here; root !== path.dirname(root); root = path.dirname(root))
+    if (existsSync(path.join(root, SCRIPT))) return root;
+  return here;
 }
 
 /** The command that builds the addon of this installation. */

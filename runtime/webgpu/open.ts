@@ -16,20 +16,27 @@ export interface OpenOptions {
 
 const NO_GPU_HELP = 'lac doctor says what is missing; the device interpret needs no driver';
 
-/** Throws LacError LAC0703 when nothing usable is found, LAC0704 and LAC0710 where the cause is known. */
-export async function openWebGpu(wanted: Wanted, options: OpenOptions = {}): Promise<WebGpuDevice> {
+/**
+ * `notes`: what was left out before. Throws LacError LAC0703 when nothing usable is found, LAC0704 and LAC0710 where the
+ * cause is known.
+ */
+export async function openWebGpu(
+  wanted: Wanted,
+  options: OpenOptions = {},
+  notes: readonly string[] = [],
+): Promise<WebGpuDevice> {
   const robust = options.robust ?? true;
   if (wanted.kind === 'index') return openIndex(wanted.index, robust);
-  if (wanted.kind === 'software') return openAdapter(await softwareAdapter(robust), []);
+  if (wanted.kind === 'software') return openAdapter(await softwareAdapter(robust), notes);
   const found: GPUAdapter[] = [];
   for (const env of installedEnvs()) {
     const adapter = await requestAdapter({ robust, env });
-    if (adapter && !isSoftware(adapter)) return openAdapter(adapter, []);
+    if (adapter && !isSoftware(adapter)) return openAdapter(adapter, notes);
     if (adapter) found.push(adapter);
   }
   const [adapter] = found;
-  if (adapter) return openAdapter(adapter, chosenDriver() ? [] : [softwareNote()]);
-  return openAdapter(await softwareAdapter(robust), [softwareNote()]);
+  if (adapter) return openAdapter(adapter, chosenDriver() ? notes : [...notes, softwareNote()]);
+  return openAdapter(await softwareAdapter(robust), [...notes, softwareNote()]);
 }
 
 const isSoftware = (adapter: GPUAdapter): boolean => adapter.info.isFallbackAdapter;

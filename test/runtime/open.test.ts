@@ -7,6 +7,12 @@ const opened: Device[] = [];
 afterAll(() => {
   for (const d of opened) d.destroy();
 });
+const cudaWorks = (): Promise<boolean> =>
+  openDevice('cuda').then(
+    (device) => opened.push(device) > 0,
+    () => false,
+  );
+
 async function open(which: string): Promise<Device> {
   const device = await openDevice(which);
   opened.push(device);
@@ -15,12 +21,15 @@ async function open(which: string): Promise<Device> {
 
 describe('names of devices', () => {
   test.each([
-    ['cuda:0', 'LAC0702: the CUDA backend is not built yet\n  help: NVIDIA GPUs work through WebGPU: use webgpu'],
-    ['gpu', "LAC0701: there is no device 'gpu'\n  help: webgpu, webgpu:software, webgpu:N or interpret"],
-    ['webgpu:x', "LAC0701: there is no device 'webgpu:x'\n  help: webgpu, webgpu:software, webgpu:N or interpret"],
+    ['cuda:0:1', "LAC0701: there is no device 'cuda:0:1'"],
+    ['gpu', "LAC0701: there is no device 'gpu'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N or interpret"],
+    [
+      'webgpu:x',
+      "LAC0701: there is no device 'webgpu:x'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N or interpret",
+    ],
     [
       'interpret:f16',
-      "LAC0701: there is no device 'interpret:f16'\n  help: webgpu, webgpu:software, webgpu:N or interpret",
+      "LAC0701: there is no device 'interpret:f16'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N or interpret",
     ],
   ])('%s', async (which, message) => {
     await expect(openDevice(which)).rejects.toThrow(message);
@@ -32,7 +41,7 @@ describe('names of devices', () => {
 
   test('the empty name opens the best there is', async () => {
     const device = await open('');
-    expect(device.backend).toBe('webgpu');
+    expect(device.backend).toBe((await cudaWorks()) ? 'cuda' : 'webgpu');
     expect(device.limits.maxInvocations).toBeGreaterThanOrEqual(256);
     if (device.info.kind === 'software') expect(device.notes.join()).toContain('no GPU');
   });
@@ -105,7 +114,9 @@ describe('what a machine has', () => {
 
   test('doctor: every fact has a status, every problem a fix', async () => {
     const facts = await doctorFacts();
-    expect(facts.map((f) => f.name)).toEqual(expect.arrayContaining(['Node', 'WebGPU device', 'interpreter']));
+    expect(facts.map((f) => f.name)).toEqual(
+      expect.arrayContaining(['Node', 'CUDA device', 'WebGPU device', 'interpreter']),
+    );
     for (const f of facts) if (f.status === 'problem') expect(f.fix).toBeTruthy();
   });
 });
