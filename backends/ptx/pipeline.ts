@@ -51,7 +51,7 @@ export function ptxPipeline({ target, facts }: PtxOptions): readonly Pass[] {
     arrangeWarps({ warps: warpsOf, sm: target.sm }),
     inferFragments({ warps: warpsOf, sm: target.sm }),
     planConversions({ stmatrix: target.sm >= 90 }),
-    pipelineLoads({ canCopy: canCopy(facts) }),
+    pipelined(facts),
     rotateRoundTrips({}),
     planShared({ limitBytes: target.sharedBytesPerBlock }),
     placeBarriers,
@@ -64,9 +64,16 @@ const late = (pass: Pass): Pass => ({ ...pass, name: `${pass.name}-late` });
 /** Least bytes that an asynchronous copy moves. */
 const LEAST_COPY = 4;
 
+/** pipeline-loads, for copies that the facts about the arguments allow. */
+function pipelined(facts: PtxOptions['facts']): Pass {
+  const pass = pipelineLoads({ canCopy: () => true });
+  return { ...pass, run: (kernel, ctx) => pipelineLoads({ canCopy: canCopy(kernel, facts) }).run(kernel, ctx) };
+}
+
 /** Whether the runs of a box are long and aligned enough for asynchronous copies, by what is assumed of its argument. */
-function canCopy(facts: PtxOptions['facts']) {
-  return (load: Op<'load'>, kernel: Kernel): boolean => {
+function canCopy(kernel: Kernel, facts: PtxOptions['facts']) {
+  const multiple = multiplesIn(kernel);
+  return (load: Op<'load'>): boolean => {
     const [view, ...origins] = load.operands;
     const type = load.results[0]?.type;
     const last = type?.kind === 'tile' ? type.shape.at(-1) : undefined;
@@ -74,7 +81,7 @@ function canCopy(facts: PtxOptions['facts']) {
     const fact = facts[argumentOf(view, kernel) ?? ''];
     const origin = origins[(type?.kind === 'tile' ? type.shape.length : 0) - 1];
     if (fact?.contiguous !== true || origin === undefined) return false;
-    const run = [last, load.attrs.valid?.at(-1) ?? last, multiplesIn(kernel)(origin)].reduce(powerOfTwoIn, fact.align);
+    const run = [last, load.attrs.valid?.at(-1) ?? last, multiple(origin)].reduce(powerOfTwoIn, fact.align);
     return run * bytesOf(type?.dtype ?? 'f32') >= LEAST_COPY;
   };
 }

@@ -190,7 +190,7 @@ function mmaTf32(p: Product): Step {
       return register === null ? zero(p) : inRegister(p.e, t.lane(register));
     });
   const lanesB = (t: Tile, at: BlockAt, k: number): Reg[] =>
-    [0, 4].map((c) => inRegister(p.e, t.lane(p.atB(k + c, at.column) ?? none())));
+    [0, 1].map((c) => inRegister(p.e, t.lane(p.atB(k + c, at.column) ?? none())));
   return (at, k) => {
     const d = accumulators(p, at);
     const issue = (x: Tile, y: Tile): void =>
@@ -203,12 +203,12 @@ function mmaTf32(p: Product): Step {
   };
 }
 
-/** Rows and columns of the registers of A of m16n8k8. */
+/** Rows and columns of the registers of A of m16n8k8, the summation index permuted as `operandLayout` has it. */
 const OPERAND_A8 = [
   [0, 0],
   [8, 0],
-  [0, 4],
-  [8, 4],
+  [0, 1],
+  [8, 1],
 ] as const;
 
 function multiplyAdd(p: Product, at: BlockAt, k: number): void {

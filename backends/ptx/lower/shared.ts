@@ -245,7 +245,7 @@ function pairOf(e: Emitter, tile: Tile, low: number, high: number): Reg {
   return e.b.op('prmt.b32', tile.pair(low >> 1), tile.pair(high >> 1), imm(selector));
 }
 
-function storeWords({ b }: Emitter, { form, width }: SharedAccess, words: readonly Reg[], address: Address): void {
+function storeWords({ b }: Emitter, { form }: SharedAccess, words: readonly Reg[], address: Address): void {
   const [first] = words;
   if (first === undefined) throw new Bug('a write of nothing');
   const trans = form === 'stmatrix.trans';
@@ -256,6 +256,6 @@ function storeWords({ b }: Emitter, { form, width }: SharedAccess, words: readon
     else b.exec(`stmatrix.sync.aligned.m8n8.x1${trans ? '.trans' : ''}.shared.b16`, address, first);
   } else if (words.length === 4) b.exec('st.shared.v4.b32', address, words);
   else if (words.length === 2) b.exec('st.shared.v2.b32', address, words);
-  else if (width * 4 === 4 || first.cls === 'b32') b.exec('st.shared.b32', address, first);
+  else if (first.cls === 'b32') b.exec('st.shared.b32', address, first);
   else b.exec('st.shared.b16', address, first);
 }
