@@ -12,7 +12,7 @@ import { Structure } from '../analysis/structure.js';
 import { Bug } from '../diag/diagnostic.js';
 import { type Block, type Kernel, newOp, type Op, type Value, walk } from '../ir/module.js';
 import { definedBy } from '../ir/rewrite.js';
-import { bufferType, bytesOf, scalarType, type TileType } from '../ir/types.js';
+import { bufferType, bytesOf, scalarType, type TileType, tileType } from '../ir/types.js';
 import type { Layout } from '../layout/layout.js';
 import { planRoutes } from '../layout/routes.js';
 import type { AccessFeatures } from '../layout/shared-access.js';
@@ -84,12 +84,13 @@ class Planner {
   /** Puts a tile into a buffer, once, and reads in the place of converts. */
   #share(source: Value, converts: readonly Op<'convert'>[], storage: Storage): void {
     const { dtype, shape } = tileOf(source);
-    const alloc = newOp('smem_alloc', [], swizzleAttr(storage), [bufferType(dtype, 1, shape)], [], locOf(source));
+    const stored = dtype === 'i1' ? 'i32' : dtype;
+    const alloc = newOp('smem_alloc', [], swizzleAttr(storage), [bufferType(stored, 1, shape)], [], locOf(source));
     const buffer = resultOf(alloc);
     buffer.hint = `${source.hint ?? 'tile'}_shared`;
     const slot = this.#slot();
     this.#top.push(alloc);
-    insertBehind(source, this.#structure, newOp('smem_write', [buffer, slot, source], {}, [], [], locOf(source)));
+    insertBehind(source, this.#structure, writeOf(source, buffer, slot));
     for (const convert of converts) {
       const result = resultOf(convert);
       this.#remove(convert);
@@ -152,21 +153,37 @@ function swizzleAttr(storage: Storage): { swizzle?: readonly number[] } {
   return { swizzle: [storage.chunkBytes, storage.a, storage.m, storage.s] };
 }
 
-/** A read of the buffer in the layout of `like`. */
-function readLike(like: Value, buffer: Value, slot: Value, convert: Op): Op {
-  const op = newOp('smem_read', [buffer, slot], {}, [like.type], [], convert.loc);
-  const result = resultOf(op);
-  if (like.hint !== undefined) result.hint = like.hint;
-  result.layout = layoutOf(like);
-  return op;
+/** Masks lie in memory as 0 and 1. */
+function writeOf(source: Value, buffer: Value, slot: Value): Op[] {
+  const { dtype, shape } = tileOf(source);
+  const loc = locOf(source);
+  if (dtype !== 'i1') return [newOp('smem_write', [buffer, slot, source], {}, [], [], loc)];
+  const numbers = newOp('cast', [source], { to: 'i32' }, [tileType('i32', shape)], [], loc);
+  resultOf(numbers).layout = layoutOf(source);
+  return [numbers, newOp('smem_write', [buffer, slot, resultOf(numbers)], {}, [], [], loc)];
+}
+
+/** The tile of the buffer in the layout of `like`, as the result of the last op. */
+function readLike(like: Value, buffer: Value, slot: Value, { loc }: Op): Op[] {
+  const { dtype, shape } = tileOf(like);
+  const stored = tileType(dtype === 'i1' ? 'i32' : dtype, shape);
+  const ops: Op[] = [newOp('smem_read', [buffer, slot], {}, [stored], [], loc)];
+  if (dtype === 'i1') {
+    const zeros = newOp('const', [], { value: 0 }, [stored], [], loc);
+    const operands = [resultOf(ops[0]), resultOf(zeros)];
+    ops.push(zeros, newOp('cmp', operands, { pred: 'ne' }, [like.type], [], loc));
+  }
+  for (const op of ops) resultOf(op).layout = layoutOf(like);
+  if (like.hint !== undefined) resultOf(ops.at(-1)).hint = like.hint;
+  return ops;
 }
 
 /** Right behind the definition of a value: behind its op, or at the top of the block whose argument it is. */
-function insertBehind(v: Value, structure: Structure, op: Op): void {
+function insertBehind(v: Value, structure: Structure, ops: readonly Op[]): void {
   if (v.def.kind === 'block') {
-    v.def.ops.unshift(op);
+    v.def.ops.unshift(...ops);
     return;
   }
   const block: Block = structure.home(v.def);
-  block.ops.splice(block.ops.indexOf(v.def) + 1, 0, op);
+  block.ops.splice(block.ops.indexOf(v.def) + 1, 0, ...ops);
 }

@@ -60,7 +60,7 @@ test('a swizzle of no known chunk is refused', () => {
 test('an op without operands does not take the results of the next one', () => {
   const text = TEXT.replace(
     '  smem_wait {left = 0}\n',
-    '  %c, %d = for %zero, %one, %one, %m, %m : i32, i32 (%i: i32, %s: i32, %u: i32) {\n    yield %s, %u\n  }\n',
+    '  %c, %d = for %zero, %one, %one, %m, %m : i32, i32 (%i: i32, %e: i32, %f: i32) {\n    yield %e, %f\n  }\n',
   );
   expect(printModule(parsed(text))).toBe(text);
 });

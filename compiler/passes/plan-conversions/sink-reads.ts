@@ -8,10 +8,10 @@ const HELD_REGISTERS = 8;
 
 /**
  * Puts reads of a tile from shared memory in front of their users, and makes these use them instead of `value`. `read`
- * makes a new read. A block gets one read, before the first op that needs it; loops get their own where the tile is large
+ * makes new ones, of which the last op gives the tile. A block gets one read, before the first op that needs it; loops get their own where the tile is large
  * (its buffer has one write, outside of the loop), and so do the branches of an `if` that are its only users.
  */
-export function sinkReads(value: Value, block: Block, s: Structure, read: () => Op): void {
+export function sinkReads(value: Value, block: Block, s: Structure, read: () => readonly Op[]): void {
   const users = new Set(s.users(value));
   const carriers = new Set([...users].flatMap((op) => [...s.path(op, block)]));
   place(block);
@@ -26,10 +26,10 @@ export function sinkReads(value: Value, block: Block, s: Structure, read: () => 
       for (const region of first.regions) place(region);
       return;
     }
-    const op = read();
-    const [result] = op.results;
+    const ops = read();
+    const result = ops.at(-1)?.results[0];
     if (result !== undefined) for (const h of holding) replaceIn(h, value, result);
-    at.ops.splice(at.ops.indexOf(first), 0, op);
+    at.ops.splice(at.ops.indexOf(first), 0, ...ops);
   }
 
   function holdsUsers(op: Op): boolean {
