@@ -20,16 +20,16 @@ export function sigmoid(b: PtxBuilder, x: Operand): Reg {
   return b.op('rcp.approx.f32', b.op('add.f32', e, f32(1)));
 }
 
-/** tanh x: 4 ulp. Below 0.55 an odd polynomial, which keeps small x and -0; above, 1 - 2 / (e^2|x| + 1). */
+/** tanh x: 4 ulp. Below 0.55 an odd polynomial, which keeps small x; above, 1 - 2 / (e^2|x| + 1). */
 export function tanh(b: PtxBuilder, x: Operand): Reg {
   const t = b.op('abs.f32', x);
   const power = exp2(b, b.op('mul.f32', t, f32(2 * Math.LOG2E)));
   const half = b.op('rcp.approx.f32', b.op('add.f32', power, f32(1)));
-  const large = b.op('copysign.f32', x, b.op('fma.rn.f32', half, f32(-2), f32(1)));
+  const large = b.op('fma.rn.f32', half, f32(-2), f32(1));
   const s = b.op('mul.f32', x, x);
   const tail = horner(b, s, [0.0157296831, -0.0523029624, 0.133152977, -0.333327681]);
   const small = b.op('fma.rn.f32', b.op('mul.f32', tail, s), x, x);
-  return b.op('selp.f32', small, large, b.op('setp.lt.f32', t, f32(0.55)));
+  return b.op('copysign.f32', x, b.op('selp.f32', small, large, b.op('setp.lt.f32', t, f32(0.55))));
 }
 
 /**

@@ -9,7 +9,7 @@ const HALF_PI = [1.5707963705062866, -4.371138828673793e-8, -1.7151245100058819e
 /**
  * sin (`turns` 0) or cos (1): absolute error 1e-7 for |x| up to 2^17. Whole quarter turns are taken away in three fused steps
  * (Cody and Waite), of which only the first rounds; then polynomials (Cephes) in the remainder of at most 0.8. Beyond
- * 2^17 the number of turns is too coarse: a value between -1 and 1. NaN of NaN and infinities.
+ * 2^17 the number of turns is too coarse: a value between -1 and 1. NaN of NaN and infinities; sin(-0) is 0.
  */
 function sine(b: PtxBuilder, x: Operand, turns: 0 | 1): Reg {
   const q = b.op('cvt.rni.f32.f32', b.op('mul.rn.f32', x, f32(2 / Math.PI)));
