@@ -11,6 +11,7 @@ export type { OpenOptions } from './webgpu/open.js';
  *   '' the best there is: an NVIDIA GPU through CUDA, a GPU through WebGPU, the software driver, the interpreter
  *   cuda (the first GPU), cuda:N
  *   webgpu, webgpu:software, webgpu:N (adapter N of `listDevices`)
+ *   emulate, emulate:sm_80, emulate:sm_90 (PTX on the CPU, checked)
  *   interpret (f64), interpret:round (rounds to each dtype)
  * Throws LacError LAC0701 to LAC0711; `notes` of the device say what a fallback left out.
  */
@@ -18,6 +19,8 @@ export async function openDevice(which = '', options: OpenOptions = {}): Promise
   if (which === '') return openBest(options);
   const [kind, rest, more] = which.split(':');
   if (kind === 'cuda' && more === undefined && (rest === undefined || NUMBER.test(rest))) return openGpu(rest);
+  const sm = kind === 'emulate' && more === undefined ? EMULATED[rest ?? 'sm_90'] : undefined;
+  if (sm !== undefined) return openEmulator(sm);
   if (kind === 'interpret' && more === undefined && (rest === undefined || rest === 'round' || rest === 'f64'))
     return openInterpreter(rest === 'round' ? 'round' : 'f64');
   const wanted = kind === 'webgpu' && more === undefined ? wantedOf(rest) : null;
@@ -26,7 +29,9 @@ export async function openDevice(which = '', options: OpenOptions = {}): Promise
   return openWebGpu(wanted, options);
 }
 
-const NAMES = 'cuda, cuda:N, webgpu, webgpu:software, webgpu:N or interpret';
+const NAMES = 'cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate or interpret';
+/** Generations that the emulator stands for. */
+const EMULATED: Readonly<Record<string, number>> = { sm_80: 80, sm_90: 90 };
 const NUMBER = /^\d{1,3}$/;
 
 async function openGpu(ordinal = '0'): Promise<Device> {
@@ -38,6 +43,11 @@ function wantedOf(rest: string | undefined): Wanted | null {
   if (rest === undefined) return { kind: 'best' };
   if (rest === 'software') return { kind: 'software' };
   return NUMBER.test(rest) ? { kind: 'index', index: Number(rest) } : null;
+}
+
+async function openEmulator(sm: number): Promise<Device> {
+  const { EmulateDevice } = await import('./emulate/device.js');
+  return new EmulateDevice(sm);
 }
 
 async function openInterpreter(mode: 'f64' | 'round', notes: readonly string[] = []): Promise<Device> {

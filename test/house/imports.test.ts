@@ -10,6 +10,7 @@ const RULES: readonly { readonly from: string; readonly may: readonly string[]; 
     { from: 'backends/ptx/', may: ['backends/ptx/', 'compiler/'] },
     { from: 'backends/wgsl/', may: ['backends/wgsl/', 'compiler/'] },
     { from: 'runtime/interpret/', may: ['runtime/', 'compiler/'] },
+    { from: 'runtime/emulate/', may: ['runtime/', 'compiler/', 'backends/ptx/'] },
     {
       from: 'runtime/',
       may: [
