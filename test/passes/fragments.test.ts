@@ -48,7 +48,7 @@ const sources = [
 /** As representatives have it, and some of them with bf16 for all dtypes, with fewest and with most warps. */
 function variants(decl: KernelDecl) {
   const { base, others } = representatives(decl, { small: true });
-  const specs = [base, ...others.map((o) => o.spec)].slice(0, 6);
+  const specs = [base, ...others.map((o) => o.spec)].slice(0, 4);
   const bf16 = Object.fromEntries(Object.keys(base.dtypes).map((name) => [name, 'bf16' as const]));
   const narrow = [1, 8].map((warps) => ({ ...base, dtypes: bf16, config: { ...base.config, warps } }));
   return [...specs, ...specs.map((spec) => ({ ...spec, dtypes: bf16 })), ...narrow];

@@ -60,6 +60,8 @@ export class Opinions {
   /** Tiles that loops carry, as the last walk decided. */
   readonly #carried = new Map<Value, Opinion>();
   readonly #dots = new Map<Op, Layout>();
+  /** Results of loops that were decided by nobody, and the layout of those that go on with them. */
+  readonly #wishes = new Map<Value, Layout>();
   #learning = true;
 
   constructor(kernel: Kernel, anchors: LayoutAnchors) {
@@ -99,6 +101,7 @@ export class Opinions {
     const x = op.operands[0] as Value;
     switch (op.name) {
       case 'dot':
+        this.#wish(op.operands[2], this.#dot(op));
         return [{ strength: 'strong', layout: this.#dot(op) }];
       case 'load':
         return [this.#load(tileOf(op.results[0] as Value))];
@@ -145,10 +148,22 @@ export class Opinions {
     return layout === null ? FREE : { strength, layout: f(layout) };
   }
 
-  /** The strongest of some values that stand for one tile, which thereby has a layout of its own. */
+  /**
+   * The strongest of some values that stand for one tile, which thereby has a layout of its own; with warps, that of those
+   * who go on with it where none is strong.
+   */
   #decided(candidates: readonly Value[], like: Value): Opinion {
     if (!isTile(like)) return FREE;
-    return { strength: 'strong', layout: this.#strongest(candidates).layout ?? this.#anchors.blocked(tileOf(like)) };
+    const best = this.#strongest(candidates);
+    const wish = this.#wishes.get(like);
+    if (wish !== undefined && best.strength !== 'strong') return { strength: 'strong', layout: wish };
+    const strength = this.warps === undefined || best.strength === 'strong' ? 'strong' : 'weak';
+    return { strength, layout: best.layout ?? this.#anchors.blocked(tileOf(like)) };
+  }
+
+  #wish(v: Value | undefined, layout: Layout): void {
+    if (this.warps === undefined || v === undefined || !isTile(v) || this.of(v).strength === 'strong') return;
+    if (v.def.kind === 'op' && v.def.name === 'for') this.#wishes.set(v, layout);
   }
 
   #branch(op: Op<'if'>): readonly Opinion[] {
@@ -178,7 +193,9 @@ export class Opinions {
     if (this.#learning) {
       const ends = yielded(body);
       args.forEach((arg, i) => {
-        this.#carried.set(arg, this.#decided([ends[i] as Value, inits[i] as Value], arg));
+        const decided = this.#decided([ends[i] as Value, inits[i] as Value], op.results[i] as Value);
+        this.#carried.set(arg, decided);
+        if (decided.strength === 'strong' && decided.layout !== null) this.#wish(inits[i], decided.layout);
       });
     }
     return args.map((arg) => this.#carried.get(arg) ?? FREE);
