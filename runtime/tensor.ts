@@ -247,9 +247,13 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     this.storage.writeRaw(begin, this.#wholeWords(begin, raw));
   }
 
-  /** 16-bit data made even in length: only the padding after the end of the allocation may be written along. */
+  /**
+   * WebGPU writes words of 32 bits, so that 16-bit data is made even in length: only the padding after the end of the
+   * allocation may be written along.
+   */
   #wholeWords(begin: number, raw: Raw): Raw {
-    if (!(raw instanceof Uint16Array) || (begin % 2 === 0 && raw.length % 2 === 0)) return raw;
+    if (this.device.backend === 'cuda' || !(raw instanceof Uint16Array)) return raw;
+    if (begin % 2 === 0 && raw.length % 2 === 0) return raw;
     if (begin % 2 !== 0 || begin + raw.length !== this.#allocation.end)
       throw runtimeError('LAC0622', `elements ${begin} to ${begin + raw.length} begin or end inside a 32-bit word`);
     const even = guardPattern(this.dtype, raw.length + 1);

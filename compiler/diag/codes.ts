@@ -587,7 +587,7 @@ export const CODES = {
   LAC0622: {
     title: 'half of a 32-bit word cannot be written from the host',
     explain:
-      'Buffers are written in words of four bytes, so that a 16-bit element of a view with gaps cannot be written alone. Write through the tensor that owns the allocation.',
+      'Except by CUDA, buffers are written in words of four bytes, so that a 16-bit element of a view with gaps cannot be written alone. Write through the tensor that owns the allocation.',
   },
   LAC0623: {
     title: 'argument is not a tensor of this runtime',
