@@ -11,7 +11,7 @@ const BANKS = 32;
 export const WAVEFRONT_BYTES = 4 * BANKS;
 
 /** Lane bits that go together in one phase of an access of this many bytes a lane. */
-const phaseBits = (bytesPerLane: number): number => log2(Math.min(32, WAVEFRONT_BYTES / bytesPerLane));
+export const phaseBits = (bytesPerLane: number): number => log2(Math.min(32, WAVEFRONT_BYTES / bytesPerLane));
 
 /** Words of one lane's vector, as bases. */
 const vectorWords = (bytesPerLane: number): number[] =>

@@ -1,8 +1,7 @@
-import { Bug } from '../diag/diagnostic.js';
 import { swizzles } from './choose-storage.js';
 import type { Layout } from './layout.js';
-import { type AccessFeatures, leastCost, planAccess, type SharedAccess } from './shared-access.js';
-import { rowCount, rowExtent, type Storage } from './storage.js';
+import { type AccessFeatures, accessPatterns, patternCost, planAccess, type SharedAccess } from './shared-access.js';
+import { offsetBases, rowCount, rowExtent, type Storage } from './storage.js';
 
 /** One way in which a tile in shared memory is read or written as a whole. */
 export interface SharedUse {
@@ -30,28 +29,44 @@ export interface SwizzleChoice {
 }
 
 /**
- * The cheapest storage without unused bytes for all uses together; of equals the one with the smallest parameters
- * (ptx-lowering.md, section 1: for rows of 2^n 16-byte chunks it is a = max(0, 3 - n), m = min(7, 2^n - 1), s = 0).
+ * The cheapest storage without unused bytes for all uses together; of equals the first of the candidates. For rows of
+ * 2^n 16-byte chunks it mostly is a = max(0, 3 - n), m = min(7, 2^n - 1), s = 0 (ptx-lowering.md, section 1).
  */
 export function chooseSwizzle(request: SwizzleRequest): SwizzleChoice {
   const { shape, elementBytes, uses, features } = request;
-  const times = uses.map((u) => u.executions ?? 1);
-  const priceOf = (costs: readonly number[]): number => costs.reduce((sum, c, i) => sum + c * (times[i] ?? 1), 0);
-  const least = priceOf(uses.map((u) => leastCost(u.layout, shape, elementBytes, u.direction, features)));
-  let best: SwizzleChoice | undefined;
-  for (const storage of candidates(request)) {
-    const accesses = uses.map((u) => planAccess(u.layout, shape, elementBytes, storage, u.direction, features));
-    const cost = priceOf(accesses.map((a) => a.cost));
-    if (best === undefined || cost < best.cost) best = { storage, accesses, cost };
-    if (best.cost === least) break;
-  }
-  if (best === undefined) throw new Bug('layout: no storage to choose from');
-  return best;
+  const storage = cheapest(request);
+  const accesses = uses.map((u) => planAccess(u.layout, shape, elementBytes, storage, u.direction, features));
+  const cost = accesses.reduce((sum, a, i) => sum + a.cost * (uses[i]?.executions ?? 1), 0);
+  return { storage, accesses, cost };
 }
 
-/** Plain first, then swizzles by decreasing size of the chunks that they move. */
-function* candidates({ shape, elementBytes, wholeChunks }: SwizzleRequest): Generator<Storage> {
-  yield { kind: 'plain' };
+function cheapest(request: SwizzleRequest): Storage {
+  const { shape, elementBytes, uses, features } = request;
   const rowBytes = rowExtent(shape) * elementBytes;
-  for (const chunkBytes of wholeChunks ? [16] : [16, 8, 4]) yield* swizzles(rowBytes, rowCount(shape), chunkBytes);
+  let best: { storage: Storage; cost: number } = { storage: { kind: 'plain' }, cost: Number.POSITIVE_INFINITY };
+  for (const chunkBytes of request.wholeChunks ? [16] : [16, 8, 4]) {
+    const patterns = uses.map((u) => accessPatterns(u.layout, shape, elementBytes, u.direction, features, chunkBytes));
+    const priceOf = (tileOffsets?: readonly number[]): number =>
+      patterns.reduce((sum, forms, i) => {
+        const cost = Math.min(...forms.map((f) => patternCost(f, tileOffsets)));
+        return sum + cost * (uses[i]?.executions ?? 1);
+      }, 0);
+    const least = priceOf();
+    for (const storage of candidates(rowBytes, rowCount(shape), chunkBytes)) {
+      if (best.cost <= least) break;
+      const cost = priceOf(offsetBases(shape, elementBytes, storage) ?? []);
+      if (cost < best.cost) best = { storage, cost };
+    }
+  }
+  return best.storage;
+}
+
+/** Row-major order, then what serves rows and columns of 16-byte chunks alike, then all by their parameters. */
+function* candidates(rowBytes: number, rows: number, chunkBytes: number): Generator<Storage> {
+  const chunks = Math.min(8, rowBytes / chunkBytes);
+  if (chunkBytes === 16) {
+    yield { kind: 'plain' };
+    if (chunks > 1) yield { kind: 'swizzle', chunkBytes, a: Math.log2(8 / chunks), m: chunks - 1, s: 0 };
+  }
+  yield* swizzles(rowBytes, rows, chunkBytes);
 }

@@ -1,7 +1,7 @@
 import { Bug } from '../diag/diagnostic.js';
 import { compose, divideLeft, type InBit } from './algebra.js';
 import { spanInOrder } from './axes.js';
-import { WAVEFRONT_BYTES, ways } from './banks.js';
+import { phaseBits, WAVEFRONT_BYTES, ways } from './banks.js';
 import { combine, independent, solver } from './gf2.js';
 import { freeBits } from './holders.js';
 import { type Layout, log2, makeLayout, registerCount, tileBits } from './layout.js';
@@ -62,16 +62,44 @@ export function planAccess(
   return forms.reduce((best, f) => (better(f, best) ? f : best));
 }
 
-/** No storage that keeps 16-byte chunks whole lets the access take less. */
-export function leastCost(
+/** What the price of an access depends on, for every storage in which chunks of some size stay whole. */
+export interface AccessPattern {
+  /** Tile index of each lane bit of one phase. */
+  readonly phase: readonly number[];
+  readonly bytesPerLane: number;
+  readonly instructions: number;
+  /** Phases of one instruction. */
+  readonly phases: number;
+}
+
+/**
+ * The forms that an access can have wherever chunks of `chunkBytes` stay whole, as row-major order shows them: an
+ * instruction's division looks at the bits of a byte offset below 16 only, those of vectors below their width.
+ */
+export function accessPatterns(
   layout: Layout,
   bufferShape: readonly number[],
   elementBytes: 2 | 4,
   direction: 'read' | 'write',
   features: AccessFeatures,
-): number {
+  chunkBytes: number,
+): AccessPattern[] {
   const view = storedView(layout, bufferShape, elementBytes, { kind: 'plain' }, direction);
-  return Math.min(...formsOf(view, direction, features).map((f) => f.cost - f.wavefronts + f.wavefronts / f.ways));
+  return formsOf(view, direction, features)
+    .filter((f) => f.form === 'vector' || chunkBytes === 16)
+    .map((f) => {
+      const whole = f.form === 'vector' ? f.width * elementBytes : 16;
+      const bytesPerLane = Math.min(whole, chunkBytes);
+      const phases = f.form === 'vector' ? vectorPhases(bytesPerLane) : f.wavefronts / (f.steps.length * f.ways);
+      const phase = f.laneBases.slice(0, phaseBits(bytesPerLane)).map((b) => b / elementBytes);
+      return { phase, bytesPerLane, instructions: (f.steps.length * whole) / bytesPerLane, phases };
+    });
+}
+
+/** SM cycles of one warp; `tileOffsets`: byte offset of each bit of the tile index. Without: free of conflicts. */
+export function patternCost(p: AccessPattern, tileOffsets?: readonly number[]): number {
+  const lanes = p.phase.map((v) => combine(tileOffsets ?? [], v));
+  return p.instructions * (p.phases * (tileOffsets === undefined ? 1 : ways(lanes, p.bytesPerLane)) + 1 / 4);
 }
 
 function formsOf(view: StoredView, direction: 'read' | 'write', features: AccessFeatures): SharedAccess[] {
@@ -146,9 +174,10 @@ function vectorForm(v: StoredView): SharedAccess {
   }
   const laneBases = v.offsets.ins.lane ?? [];
   const bytes = v.elementBytes * 2 ** run.length;
-  const phases = Math.max(1, (32 * bytes) / WAVEFRONT_BYTES);
-  return access(v, 'vector', run, laneBases, phases, ways(laneBases, bytes));
+  return access(v, 'vector', run, laneBases, vectorPhases(bytes), ways(laneBases, bytes));
 }
+
+const vectorPhases = (bytesPerLane: number): number => Math.max(1, (32 * bytesPerLane) / WAVEFRONT_BYTES);
 
 function matrixForm(v: StoredView, form: MatrixAccess['form'], name: 'ldmatrix' | 'stmatrix'): SharedAccess | null {
   const matrix = divideByMatrix(v.offsets, v.elementBytes, form);
