@@ -19,7 +19,7 @@ export async function openDevice(which = '', options: OpenOptions = {}): Promise
   if (which === '') return openBest(options);
   const [kind, rest, more] = which.split(':');
   if (kind === 'cuda' && more === undefined && (rest === undefined || NUMBER.test(rest))) return openGpu(rest);
-  const sm = kind === 'emulate' && more === undefined ? EMULATED[rest ?? 'sm_90'] : undefined;
+  const sm = kind === 'emulate' && more === undefined ? EMULATED.get(rest ?? 'sm_90') : undefined;
   if (sm !== undefined) return openEmulator(sm);
   if (kind === 'interpret' && more === undefined && (rest === undefined || rest === 'round' || rest === 'f64'))
     return openInterpreter(rest === 'round' ? 'round' : 'f64');
@@ -31,7 +31,10 @@ export async function openDevice(which = '', options: OpenOptions = {}): Promise
 
 const NAMES = 'cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate or interpret';
 /** Generations that the emulator stands for. */
-const EMULATED: Readonly<Record<string, number>> = { sm_80: 80, sm_90: 90 };
+const EMULATED: ReadonlyMap<string, number> = new Map([
+  ['sm_80', 80],
+  ['sm_90', 90],
+]);
 const NUMBER = /^\d{1,3}$/;
 
 async function openGpu(ordinal = '0'): Promise<Device> {

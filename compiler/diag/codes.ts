@@ -596,7 +596,7 @@ export const CODES = {
   LAC0701: {
     title: 'unknown device',
     explain:
-      "Devices are 'cuda' or 'cuda:N' (NVIDIA GPU N of `lac devices`), 'webgpu' (the best GPU, else the software driver), 'webgpu:software', 'webgpu:N' (adapter N), 'interpret' (f64), 'interpret:round' (rounds to each dtype), and '' for the best one found.",
+      "Devices are 'cuda' or 'cuda:N' (NVIDIA GPU N of `lac devices`), 'webgpu' (the best GPU, else the software driver), 'webgpu:software', 'webgpu:N' (adapter N), 'emulate' (PTX on the CPU, as sm_90; 'emulate:sm_80'), 'interpret' (f64), 'interpret:round' (rounds to each dtype), and '' for the best one found.",
   },
   LAC0702: {
     title: 'CUDA is not available',

@@ -194,13 +194,10 @@ export class Warp {
     return (mask & ~here) === 0;
   }
 
-  /** Lets other groups catch up; where none can, some lanes will never come. */
+  /** Lets other groups catch up. Lanes that the guard keeps back do not come. */
   #stall(step: Step, group: Group): Group {
-    const why = step.guard >= 0 ? 'its guard differs between the lanes, or ' : '';
-    const missing = `${why}lanes have ended or went another way`;
-    if (this.#others.length === 0 || step.guard >= 0) throw this.#divergence(step, missing);
+    if (step.guard >= 0) throw this.#divergence(step, 'the guard differs between the lanes');
     group.stalled = true;
-    if (this.#others.every((g) => g.stalled && g.pc !== group.pc)) throw this.#divergence(step, missing);
     return this.#choose();
   }
 
@@ -217,10 +214,16 @@ export class Warp {
       if (last !== undefined && last.pc === g.pc) last.absorb(g);
       else merged.push(g);
     }
-    const next = merged.find((g) => !g.stalled) as Group;
+    const next = merged.find((g) => !g.stalled) ?? this.#stuck(merged[0] as Group);
     this.#current = next;
     this.#others.splice(0, this.#others.length, ...merged.filter((g) => g !== next));
     this.#limit = Math.min(...this.#others.map((g) => g.pc));
     return next;
+  }
+
+  /** All groups wait for lanes that went another way or have ended. */
+  #stuck(group: Group): never {
+    this.pc = group.pc;
+    throw this.#divergence(this.cta.code[group.pc] as Step, 'some lanes have ended or went another way');
   }
 }
