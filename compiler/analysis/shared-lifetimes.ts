@@ -25,11 +25,14 @@ export class SharedLifetimes {
     this.#points = numbered(kernel.body);
   }
 
-  /** Null for a buffer that nothing touches. */
-  of(buffer: Value): Lifetime | null {
+  /**
+   * Null for a buffer that nothing touches. A read happens where its registers are asked for; `now`: where it stands, which
+   * place-barriers sees to where something else is written into the bytes before.
+   */
+  of(buffer: Value, now = false): Lifetime | null {
     const accesses = this.#accesses.own.filter((a) => a.buffer === buffer);
     const reads = accesses.filter((a) => a.kind === 'read').map((a) => a.op);
-    const readers = new Set(reads.flatMap((op) => [op, ...this.#accesses.demandsOf(op)]));
+    const readers = new Set(reads.flatMap((op) => (now ? [op] : [op, ...this.#accesses.demandsOf(op)])));
     const flow = new Flow(buffer, readers, this.#points);
     flow.forward(this.#body, { written: false, flying: false });
     flow.backward(this.#body, false);

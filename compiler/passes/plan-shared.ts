@@ -4,10 +4,11 @@
  * conflicts like any other, which place-barriers cuts.
  *
  * A barrier in a loop costs more than bytes that nobody else wants: buffers that one loop touches share only where they
- * would not fit otherwise, or where fewer blocks would be resident at a time.
+ * would not fit otherwise, or where fewer blocks would be resident at a time. Last of all, tiles that are read where they
+ * are used would be held in registers from the read on.
  */
 import { SharedAccesses } from '../analysis/shared-accesses.js';
-import { type Lifetime, SharedLifetimes } from '../analysis/shared-lifetimes.js';
+import { SharedLifetimes } from '../analysis/shared-lifetimes.js';
 import { Bug, diagnostic, LacError } from '../diag/diagnostic.js';
 import { type Kernel, type Op, walk } from '../ir/module.js';
 import { bytesOf } from '../ir/types.js';
@@ -31,17 +32,18 @@ export const planShared = ({ limitBytes, residentBlocks = () => 1 }: SharedLimit
     const lifetimes = new SharedLifetimes(kernel, new SharedAccesses(kernel));
     const buffers = allocsOf(kernel).flatMap((op) => {
       const v = op.results[0];
-      const [own, loops] = v === undefined ? [null, null] : [lifetimes.of(v), lifetimes.overLoops(v)];
-      return own === null || loops === null ? [] : [{ op, own, loops }];
+      const [loops, own, now] = v === undefined ? [] : [lifetimes.overLoops(v), lifetimes.of(v), lifetimes.of(v, true)];
+      return loops && own && now ? [{ op, loops, own, now }] : [];
     });
-    const plan = (lifeOf: (b: (typeof buffers)[number]) => Lifetime): MemoryPlan =>
+    const plan = (life: 'loops' | 'own' | 'now'): MemoryPlan =>
       planMemory(
-        buffers.map((b, id) => ({ id, bytes: bufferBytes(b.op), align: alignOf(b.op), ...lifeOf(b) })),
+        buffers.map((b, id) => ({ id, bytes: bufferBytes(b.op), align: alignOf(b.op), ...b[life] })),
         limitBytes,
       );
-    const [apart, dense] = [plan((b) => b.loops), plan((b) => b.own)];
+    const [apart, dense] = [plan('loops'), plan('own')];
     const resident = (p: MemoryPlan): number => residentBlocks(kernel, p.total);
-    const chosen = apart.fits && resident(apart) >= resident(dense) ? apart : dense;
+    const roomy = apart.fits && resident(apart) >= resident(dense) ? apart : dense;
+    const chosen = roomy.fits ? roomy : plan('now');
     if (!chosen.fits) throw tooMuch(kernel, chosen.total, limitBytes);
     buffers.forEach(({ op }, i) => {
       op.attrs.offset = chosen.offsets[i] ?? 0;
