@@ -1,6 +1,6 @@
 import { bytesOf, DTYPES, is16Bit, isFloat, sizeOf } from '../compiler/ir/types.js';
 import { encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
-import type { Device } from './device.js';
+import { type Device, variantTarget } from './device.js';
 import { runtimeError } from './errors.js';
 import { damageOf, type GuardDamage, guardPattern, poisonPattern } from './guards.js';
 import type { Storage } from './storage.js';
@@ -252,7 +252,7 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
    * allocation may be written along.
    */
   #wholeWords(begin: number, raw: Raw): Raw {
-    if (this.device.backend === 'cuda' || !(raw instanceof Uint16Array)) return raw;
+    if (variantTarget(this.device.backend) === 'cuda' || !(raw instanceof Uint16Array)) return raw;
     if (begin % 2 === 0 && raw.length % 2 === 0) return raw;
     if (begin % 2 !== 0 || begin + raw.length !== this.#allocation.end)
       throw runtimeError('LAC0622', `elements ${begin} to ${begin + raw.length} begin or end inside a 32-bit word`);
