@@ -39,13 +39,12 @@ export class SharedLifetimes {
     return flow.hull();
   }
 
-  /** The same, over the whole of every outermost loop in which the buffer is touched. */
-  overLoops(buffer: Value): Lifetime | null {
-    const own = this.of(buffer);
-    if (own === null) return null;
+  /** The lifetime and every outermost loop that it meets. */
+  overLoops(life: Lifetime): Lifetime {
     const loops = this.#body.ops.filter((op) => op.name === 'for').flatMap((op) => this.#points.get(op) ?? []);
-    const met = loops.filter((l) => l.start <= own.end && own.start <= l.end);
-    return { start: Math.min(own.start, ...met.map((l) => l.start)), end: Math.max(own.end, ...met.map((l) => l.end)) };
+    const met = loops.filter((l) => l.start <= life.end && life.start <= l.end);
+    const [starts, ends] = [met.map((l) => l.start), met.map((l) => l.end)];
+    return { start: Math.min(life.start, ...starts), end: Math.max(life.end, ...ends) };
   }
 }
 

@@ -8,7 +8,7 @@
  * are used would be held in registers from the read on.
  */
 import { SharedAccesses } from '../analysis/shared-accesses.js';
-import { SharedLifetimes } from '../analysis/shared-lifetimes.js';
+import { type Lifetime, SharedLifetimes } from '../analysis/shared-lifetimes.js';
 import { Bug, diagnostic, LacError } from '../diag/diagnostic.js';
 import { type Kernel, type Op, walk } from '../ir/module.js';
 import { bytesOf } from '../ir/types.js';
@@ -31,19 +31,19 @@ export const planShared = ({ limitBytes, residentBlocks = () => 1 }: SharedLimit
   run(kernel) {
     const lifetimes = new SharedLifetimes(kernel, new SharedAccesses(kernel));
     const buffers = allocsOf(kernel).flatMap((op) => {
-      const v = op.results[0];
-      const [loops, own, now] = v === undefined ? [] : [lifetimes.overLoops(v), lifetimes.of(v), lifetimes.of(v, true)];
-      return loops && own && now ? [{ op, loops, own, now }] : [];
+      const buffer = op.results[0];
+      const life = buffer === undefined ? null : lifetimes.of(buffer);
+      return buffer === undefined || life === null ? [] : [{ op, buffer, life }];
     });
-    const plan = (life: 'loops' | 'own' | 'now'): MemoryPlan =>
+    const plan = (lifeOf: (b: (typeof buffers)[number]) => Lifetime): MemoryPlan =>
       planMemory(
-        buffers.map((b, id) => ({ id, bytes: bufferBytes(b.op), align: alignOf(b.op), ...b[life] })),
+        buffers.map((b, id) => ({ id, bytes: bufferBytes(b.op), align: alignOf(b.op), ...lifeOf(b) })),
         limitBytes,
       );
-    const [apart, dense] = [plan('loops'), plan('own')];
+    const [apart, dense] = [plan((b) => lifetimes.overLoops(b.life)), plan((b) => b.life)];
     const resident = (p: MemoryPlan): number => residentBlocks(kernel, p.total);
     const roomy = apart.fits && resident(apart) >= resident(dense) ? apart : dense;
-    const chosen = roomy.fits ? roomy : plan('now');
+    const chosen = roomy.fits ? roomy : plan((b) => lifetimes.of(b.buffer, true) ?? b.life);
     if (!chosen.fits) throw tooMuch(kernel, chosen.total, limitBytes);
     buffers.forEach(({ op }, i) => {
       op.attrs.offset = chosen.offsets[i] ?? 0;
