@@ -1,3 +1,4 @@
+import { rootOf } from '../../compiler/analysis/view-root.js';
 import type { ArgFacts } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { type AnyOp, type Op, type Value, type ViewParam, walk } from '../../compiler/ir/module.js';
@@ -73,19 +74,6 @@ export function bindParam(e: Emitter, p: ViewParam): void {
     };
   });
   e.views.set(p.value, { arg, axes, offset: e.param({ offset: p.name }), valid: null });
-}
-
-/** The parameter that a view value is a part of, and which of its axes are left. */
-export function rootOf(v: Value): { readonly root: Value; readonly keptLast: boolean } {
-  let keptLast = true;
-  let at = v;
-  while (at.def.kind === 'op') {
-    const op = at.def as AnyOp;
-    if (op.name === 'view_at') keptLast &&= op.attrs.keep.at(-1) === true;
-    else if (op.name !== 'view_slice') throw new Bug(`${op.name} makes no view`);
-    at = op.operands[0] as Value;
-  }
-  return { root: at, keptLast };
 }
 
 /**

@@ -1,8 +1,10 @@
+import { outputsInOrder } from '../../compiler/analysis/store-order.js';
+import { rootOf } from '../../compiler/analysis/view-root.js';
 import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import { type AnyOp, type Block, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
-import { bindParam, declarationOf, refuseInout, rootOf } from './access.js';
+import { bindParam, declarationOf, refuseInout } from './access.js';
 import { keepOrder, placeBarriers } from './barriers.js';
 import { Emitter, layoutOf, type WgslContext } from './emitter.js';
 import { libraryFunction } from './library.js';
@@ -10,7 +12,6 @@ import { emitBlock, isRename } from './lower.js';
 import { checkWorkgroupBytes, planBuffers } from './memory.js';
 import { invocationsOf, LATE_OPERANDS, tooLarge, WGSL_PIPELINE } from './pipeline.js';
 import { MEMORIES, type MemoryKind, print } from './statement.js';
-import { outputsInOrder } from './store-order.js';
 
 export type { WgslContext } from './emitter.js';
 

@@ -1,17 +1,15 @@
 import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { Op, Value } from '../../../compiler/ir/module.js';
 import { type DType, is16Bit } from '../../../compiler/ir/types.js';
-import { combine } from '../../../compiler/layout/gf2.js';
-import { freeBits } from '../../../compiler/layout/holders.js';
 import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { toBits16 } from '../../../compiler/ops/round.js';
 import { type Address, at, f32Bits, type Imm, imm, type Operand, type Reg } from '../isa/operand.js';
 import { type Emitter, layoutOf, rankOf } from './emitter.js';
-import { type BoxAttrs, type GlobalBox, globalBox } from './global.js';
-import { halfOf, packPair, unpackHalf } from './halves.js';
+import { type BoxAttrs, globalBox, runsOf } from './global.js';
+import { halfOf, unpackHalf } from './halves.js';
 import { add64 } from './integers.js';
 import { makeTile, type Tile } from './tile.js';
-import { and, clear, type Truth, truthOf, when, within } from './truth.js';
+import { and, type Truth, truthOf, when, within } from './truth.js';
 import { elementBytes, offsetAlong, type ViewState } from './views.js';
 
 /** Bits of a number of the dtype, as one of its elements in memory. */
@@ -25,24 +23,6 @@ const first = (op: Op): Value => {
   if (v === undefined) throw new Bug(`${op.name} without a result`);
   return v;
 };
-
-/** Registers of a run: bit i of the position in it is register bit run.bits[i]. */
-const runMembers = (box: GlobalBox, start: number): number[] =>
-  Array.from(
-    { length: box.run.width },
-    (_, i) =>
-      start ^
-      combine(
-        box.run.bits.map((bit) => 2 ** bit),
-        i,
-      ),
-  );
-
-/** First registers of the runs. */
-function runStarts(layout: Layout, box: GlobalBox): number[] {
-  const inside = box.run.bits.reduce((m, bit) => m | (2 ** bit), 0);
-  return [...Array(registerCount(layout)).keys()].filter((r) => (r & inside) === 0);
-}
 
 const LOADS = { 1: 'b32', 2: 'v2.b32', 4: 'v4.b32' } as const;
 type Words = keyof typeof LOADS;
@@ -98,10 +78,10 @@ export function loadTile(
 ): Tile {
   const box = globalBox(e, view, origins, layout, attrs, mask === null ? 16 : elementBytes(view));
   const condition = (r: number): Truth => and(e.b, box.inside(r), mask === null || truthOf(mask.lane(r)));
-  const runs = runStarts(layout, box).map((start) => ({
-    members: runMembers(box, start),
-    condition: condition(start),
-    address: () => box.address(start),
+  const runs = runsOf(layout, box.run).map((members) => ({
+    members,
+    condition: condition(members[0] as number),
+    address: () => box.address(members[0] as number),
   }));
   const pad = bitsOf(attrs.pad, view.dtype);
   return is16Bit(view.dtype) ? loadHalves(e, view, layout, runs, pad) : loadLanes(e, view, layout, runs, pad);
@@ -188,77 +168,4 @@ export function emitGet(e: Emitter, op: Op<'get'>): void {
     return at(base as Reg);
   };
   e.setScalar(first(op), loadScalar(e, view, and(e.b, view.exists, ...inside), address, 0));
-}
-
-/** Each element is stored once: of its holders, freeBits elects one. */
-export function emitStore(e: Emitter, op: Op<'store'>): void {
-  const view = e.view(op.operands[0] as Value);
-  const value = op.operands[1] as Value;
-  const rank = view.axes.length;
-  if (rankOf(value) === 0) {
-    storeScalar(e, view, e.scalar(value));
-    return;
-  }
-  const layout = layoutOf(value);
-  const tile = e.tile(value);
-  const mask = op.attrs.masked === true ? e.tile(op.operands[2 + rank] as Value) : null;
-  const most = mask === null ? 16 : elementBytes(view);
-  const box = globalBox(e, view, op.operands.slice(2, 2 + rank), layout, op.attrs, most);
-  const free = freeBits(layout);
-  const elected = clear(e.b, e.tid(), free.lane | (free.warp << 5));
-  for (const start of runStarts(layout, box)) {
-    if ((start & free.register) !== 0) continue;
-    const condition = and(e.b, elected, box.inside(start), mask === null || truthOf(mask.lane(start)));
-    if (condition === false) continue;
-    storeRun(e, view, tile, runMembers(box, start), box.address(start), condition);
-  }
-}
-
-function storeRun(
-  e: Emitter,
-  view: ViewState,
-  tile: Tile,
-  members: readonly number[],
-  to: Address,
-  condition: Truth,
-): void {
-  const { b } = e;
-  if (is16Bit(view.dtype) && members.length === 1) {
-    const x = halfElement(e, tile, members[0] as number);
-    when(b, condition, () => b.exec('st.global.b16', to, x));
-    return;
-  }
-  const words = is16Bit(view.dtype) ? pairsOf(e, tile, members) : members.map((r) => tile.lane(r));
-  when(b, condition, () => storeWords(e, to, words));
-}
-
-function storeWords(e: Emitter, to: Address, words: readonly Operand[]): void {
-  if (words.length === 4) e.b.exec('st.global.v4.b32', to, words);
-  else if (words.length === 2) e.b.exec('st.global.v2.b32', to, words);
-  else e.b.exec('st.global.b32', to, words[0] as Operand);
-}
-
-/** Elements of a run, two to a word. */
-function pairsOf(e: Emitter, tile: Tile, members: readonly number[]): Reg[] {
-  return Array.from({ length: members.length / 2 }, (_, i) => {
-    const [low, high] = [members[2 * i] as number, members[2 * i + 1] as number];
-    if ((low & 1) === 0 && high === low + 1) return tile.pair(low >> 1);
-    return packPair(e, tile.lane(low), tile.lane(high), tile.dtype);
-  });
-}
-
-const halfElement = (e: Emitter, tile: Tile, r: number): Reg => halfOf(e, tile.pair(r >> 1), r & 1);
-
-/** A view whose axes are all fixed holds one element; thread 0 stores it. */
-function storeScalar(e: Emitter, view: ViewState, x: Operand): void {
-  const { b } = e;
-  const condition = and(b, view.exists, b.op('setp.eq.u32', e.tid(), imm(0)));
-  if (condition === false) return;
-  const to = at(view.base());
-  if (!is16Bit(view.dtype)) {
-    when(b, condition, () => b.exec('st.global.b32', to, x));
-    return;
-  }
-  const half = b.op(view.dtype === 'f16' ? 'cvt.rn.f16.f32' : 'cvt.rn.bf16.f32', x);
-  when(b, condition, () => b.exec('st.global.b16', to, half));
 }

@@ -117,6 +117,10 @@ export class Emitter {
       for (const forget of this.#scopes.pop() ?? []) forget();
     }
   }
+  /** In a loop or a branch: not at the top of the program. */
+  get inScope(): boolean {
+    return this.#scopes.length > 0;
+  }
   onLeave(forget: () => void): void {
     this.#scopes.at(-1)?.push(forget);
   }

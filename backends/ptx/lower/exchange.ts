@@ -6,7 +6,7 @@ import { type Address, at, imm, type Operand, type Reg } from '../isa/operand.js
 import type { Emitter } from './emitter.js';
 import { inRegister } from './halves.js';
 import { xor32 } from './integers.js';
-import { and, clear, type Truth, when } from './truth.js';
+import { clear, when } from './truth.js';
 
 /** Everybody in the block has come here; what they wrote to shared memory is visible. */
 export function meetAll(e: Emitter): void {
@@ -24,14 +24,24 @@ export class Exchange {
   readonly #start: number;
   readonly #place: (element: number) => number | null;
   readonly #row: number;
+  #read: boolean;
 
   constructor(e: Emitter, layout: Layout, row: readonly number[] = []) {
     this.#e = e;
     this.#row = 2 ** row.length;
+    // Where code may run again, an earlier trip has left readers.
+    this.#read = e.inScope;
     const bases = [...row, ...basesOf(layout, ['register', 'lane', 'warp'])];
     const frame = independent(bases).map((i) => bases[i] ?? 0);
     this.#place = solver(frame);
     this.#start = e.scratch(4 * 2 ** frame.length, 16);
+  }
+
+  /** Whether somebody may still read here; from now on, somebody does. */
+  reuse(): boolean {
+    const before = this.#read;
+    this.#read = true;
+    return before;
   }
 
   /** Where the element of each register of a thread lies, for a layout of elements that are reached. */
@@ -69,15 +79,26 @@ export class Exchange {
   }
 }
 
-/** Writes the words of a layout's registers, each element once. */
-export function writeOnce(e: Emitter, exchange: Exchange, layout: Layout, word: (r: number) => Operand): void {
+/**
+ * Writes the words of a layout's registers, each element once, into each of the exchanges. When this returns everybody may
+ * read; before it writes, everybody has read what was there.
+ */
+export function publish(
+  e: Emitter,
+  layout: Layout,
+  into: readonly { readonly exchange: Exchange; readonly word: (r: number) => Operand }[],
+): void {
   const free = freeBits(layout);
-  const elected: Truth = and(e.b, clear(e.b, e.tid(), free.lane | (free.warp << 5)));
-  const place = exchange.places(layout);
-  const writes = storedRegisters(layout).map((r) => [place(r), inRegister(e, word(r))] as const);
+  const elected = clear(e.b, e.tid(), free.lane | (free.warp << 5));
+  const writes = into.flatMap(({ exchange, word }) => {
+    const place = exchange.places(layout);
+    return storedRegisters(layout).map((r) => [place(r), inRegister(e, word(r))] as const);
+  });
+  if (into.some(({ exchange }) => exchange.reuse())) meetAll(e);
   when(e.b, elected, () => {
     for (const [to, x] of writes) e.b.exec('st.shared.b32', to, x);
   });
+  meetAll(e);
 }
 
 /** The words of all registers of a layout. */

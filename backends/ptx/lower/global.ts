@@ -1,8 +1,8 @@
 import { gcd } from '../../../compiler/analysis/linear.js';
 import type { Value } from '../../../compiler/ir/module.js';
 import { type Run, registerRun } from '../../../compiler/layout/algebra.js';
-import { indexParts } from '../../../compiler/layout/axes.js';
-import type { Layout } from '../../../compiler/layout/layout.js';
+import { indexParts, spanInOrder } from '../../../compiler/layout/axes.js';
+import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { type Address, at, imm, type Operand, type Reg } from '../isa/operand.js';
 import type { Emitter, ThreadBases } from './emitter.js';
 import { add32, add64, known, xor32 } from './integers.js';
@@ -88,6 +88,14 @@ function positionsOf(
     limit: attrs.valid?.[i] ?? extent,
     reach: [...bases.lane, ...bases.warp].reduce((m, x) => m | x, 0),
   };
+}
+
+/** Registers in runs, each in the order of memory: bit i of the position in a run is register bit run.bits[i]. */
+export function runsOf(layout: Layout, run: Run): number[][] {
+  const units = run.bits.map((bit) => 2 ** bit);
+  const inside = units.reduce((m, x) => m | x, 0);
+  const starts = [...Array(registerCount(layout)).keys()].filter((r) => (r & inside) === 0);
+  return starts.map((start) => spanInOrder(units).map((x) => start | x));
 }
 
 /** The longest run whose accesses are aligned and lie inside or outside as a whole. */

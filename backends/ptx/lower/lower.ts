@@ -1,7 +1,7 @@
 import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../../compiler/ir/module.js';
 import type { OpName } from '../../../compiler/ops/table.js';
-import { emitGet, emitLoad, emitStore } from './access.js';
+import { emitGet, emitLoad } from './access.js';
 import { emitFor, emitIf } from './control.js';
 import { emitCommit, emitCopy, emitWait } from './copy.js';
 import { emitDot } from './dot.js';
@@ -12,6 +12,7 @@ import { emitScan } from './scan.js';
 import { emitBroadcast, emitConst, emitExpand, emitIota, emitReshape, emitSplat, emitTrans } from './shape.js';
 import { emitRead, emitWrite } from './shared.js';
 import { emitConvert } from './shuffle.js';
+import { emitStore } from './store.js';
 import { emitBarrier } from './sync.js';
 import { emitViewAt, emitViewSlice } from './views.js';
 

@@ -5,7 +5,7 @@ import { basesOf, equalLayouts, type Layout, makeLayout, registerCount } from '.
 import { planReduction, type Reduction } from '../../../compiler/layout/reduce.js';
 import { type Address, imm, type Operand, type Reg } from '../isa/operand.js';
 import { type Emitter, layoutOf, rankOf } from './emitter.js';
-import { Exchange, meetAll, writeOnce } from './exchange.js';
+import { Exchange, publish } from './exchange.js';
 import { type Fold, foldAll, foldOf, type Partial } from './fold.js';
 import { add32, xor32 } from './integers.js';
 import { butterfly, convertedTile } from './shuffle.js';
@@ -103,12 +103,11 @@ interface Turn {
 }
 
 function foldTurn(e: Emitter, turn: Turn, fold: Fold, own: readonly Partial[], words: readonly Exchange[]): Partial[] {
-  // Others may still read what the last turn, or the last trip of a loop, wrote.
-  meetAll(e);
-  words.forEach((x, i) => {
-    writeOnce(e, x, turn.partial, (r) => own[r]?.[i] as Operand);
-  });
-  meetAll(e);
+  publish(
+    e,
+    turn.partial,
+    words.map((exchange, i) => ({ exchange, word: (r) => own[r]?.[i] as Operand })),
+  );
   const rows = words.map((x) => x.rows(turn.result));
   return own.map((_, r) => {
     const columns = rows.map((row) => readRow(e, row(r), turn.partials));

@@ -5,7 +5,7 @@ import { axisIndex } from '../../../compiler/layout/axes.js';
 import { type Layout, log2, makeLayout, tileBits } from '../../../compiler/layout/layout.js';
 import { imm, type Operand } from '../isa/operand.js';
 import type { Emitter } from './emitter.js';
-import { Exchange, meetAll, readAll, writeOnce } from './exchange.js';
+import { Exchange, publish, readAll } from './exchange.js';
 import { butterfly } from './shuffle.js';
 import { makeTile, type Tile } from './tile.js';
 
@@ -136,9 +136,7 @@ function joinWarps(
   // One more register bit leads to the other warp.
   const both = makeLayout(shape, { register: [...register, warp[bit] ?? 0], lane, warp });
   const exchange = new Exchange(e, own);
-  meetAll(e);
-  writeOnce(e, exchange, own, (i) => (groups[i] as Group).total);
-  meetAll(e);
+  publish(e, own, [{ exchange, word: (i) => (groups[i] as Group).total }]);
   const place = exchange.places(both);
   groups.forEach((g, i) => {
     const other = e.b.op('ld.shared.b32', place(i + groups.length));
@@ -152,17 +150,13 @@ const LANES = [0, 1, 2, 3, 4] as const;
 function scannedElsewhere(e: Emitter, tile: Tile, axis: number, reverse: boolean): Tile {
   const straight = straightLayout(tile.layout, axis, e.warps);
   const exchange = new Exchange(e, tile.layout);
-  meetAll(e);
-  writeOnce(e, exchange, tile.layout, (r) => tile.lane(r));
-  meetAll(e);
+  publish(e, tile.layout, [{ exchange, word: (r) => tile.lane(r) }]);
   const words = readAll(e, exchange, straight);
   const owners = ownersOf(straight, axis);
   if (owners === null) throw new Bug('scan: a straight layout without owners');
   const source = makeTile(e, tile.dtype, straight, { lane: (r) => words[r] as Operand });
   const sums = scanned(e, source, owners, reverse);
-  meetAll(e);
-  writeOnce(e, exchange, straight, (r) => sums.lane(r));
-  meetAll(e);
+  publish(e, straight, [{ exchange, word: (r) => sums.lane(r) }]);
   const back = readAll(e, exchange, tile.layout);
   return makeTile(e, tile.dtype, tile.layout, { lane: (r) => back[r] as Operand });
 }

@@ -2,7 +2,6 @@ import { gcd } from '../../../compiler/analysis/linear.js';
 import type { ParamSlot } from '../../../compiler/artifact.js';
 import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { Op, Value, ViewParam } from '../../../compiler/ir/module.js';
-import { walk } from '../../../compiler/ir/module.js';
 import { bytesOf, type DType, type ViewType } from '../../../compiler/ir/types.js';
 import { imm, type Operand, type Reg } from '../isa/operand.js';
 import type { Emitter } from './emitter.js';
@@ -44,9 +43,8 @@ const MOST_ALIGN = 2 ** 20;
 /** The largest power of two that divides n. */
 export const powerIn = (n: number): number => (n === 0 ? MOST_ALIGN : gcd(n, MOST_ALIGN));
 
-/** The view of a whole tensor. One that the kernel never uses gets no binding. */
+/** The view of a whole tensor; it is bound, and its sizes become parameters, as they are asked for. */
 export function bindParam(e: Emitter, p: ViewParam): void {
-  if (![...walk(e.kernel.body)].some((op) => op.operands.includes(p.value))) return;
   const type = p.value.type as ViewType;
   const facts = e.facts(p.name);
   const last = p.dims.length - 1;

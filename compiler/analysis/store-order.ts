@@ -1,7 +1,7 @@
-import type { AnyOp, Block, Kernel, Op, Value } from '../../compiler/ir/module.js';
-import { constantOf } from '../../compiler/ir/rewrite.js';
-import { layoutKey } from '../../compiler/layout/shape.js';
-import { rootOf } from './access.js';
+import type { AnyOp, Block, Kernel, Op, Value } from '../ir/module.js';
+import { constantOf } from '../ir/rewrite.js';
+import { layoutKey } from '../layout/shape.js';
+import { rootOf } from './view-root.js';
 
 /**
  * Outputs to which a program may store one element twice from different invocations: the later store has to win, so that
@@ -36,7 +36,7 @@ function collect(block: Block, loops: readonly Op<'for'>[], into: Map<Value, Pla
   }
 }
 
-/** The invocation with local index 0 stores scalars. */
+/** Thread 0 stores scalars. */
 const isScalar = ({ op }: Placed): boolean => op.operands[1]?.layout === undefined;
 
 const writers = (s: Placed): string => {

@@ -1,0 +1,96 @@
+import { outputsInOrder } from '../../../compiler/analysis/store-order.js';
+import { rootOf } from '../../../compiler/analysis/view-root.js';
+import type { Kernel, Op, Value } from '../../../compiler/ir/module.js';
+import { is16Bit } from '../../../compiler/ir/types.js';
+import { freeBits } from '../../../compiler/layout/holders.js';
+import { type Address, at, imm, type Operand, type Reg } from '../isa/operand.js';
+import { type Emitter, layoutOf, rankOf } from './emitter.js';
+import { meetAll } from './exchange.js';
+import { globalBox, runsOf } from './global.js';
+import { halfOf, packPair } from './halves.js';
+import type { Tile } from './tile.js';
+import { and, clear, type Truth, truthOf, when } from './truth.js';
+import { elementBytes, type ViewState } from './views.js';
+
+/** Each element is stored once: of its holders, freeBits elects one. */
+export function emitStore(e: Emitter, op: Op<'store'>): void {
+  const view = e.view(op.operands[0] as Value);
+  const value = op.operands[1] as Value;
+  const rank = view.axes.length;
+  if (inOrder(e, op)) meetAll(e);
+  if (rankOf(value) === 0) {
+    storeScalar(e, view, e.scalar(value));
+    return;
+  }
+  const layout = layoutOf(value);
+  const tile = e.tile(value);
+  const mask = op.attrs.masked === true ? e.tile(op.operands[2 + rank] as Value) : null;
+  const most = mask === null ? 16 : elementBytes(view);
+  const box = globalBox(e, view, op.operands.slice(2, 2 + rank), layout, op.attrs, most);
+  const free = freeBits(layout);
+  const elected = clear(e.b, e.tid(), free.lane | (free.warp << 5));
+  for (const members of runsOf(layout, box.run)) {
+    const start = members[0] as number;
+    if ((start & free.register) !== 0) continue;
+    const condition = and(e.b, elected, box.inside(start), mask === null || truthOf(mask.lane(start)));
+    if (condition !== false) storeRun(e, view, tile, members, box.address(start), condition);
+  }
+}
+
+const ordered = new WeakMap<Kernel, ReadonlySet<Value>>();
+
+/** Another thread may have stored to the same place before: a barrier lets the later store win. */
+function inOrder(e: Emitter, op: Op<'store'>): boolean {
+  const outputs = ordered.get(e.kernel) ?? outputsInOrder(e.kernel);
+  ordered.set(e.kernel, outputs);
+  return outputs.has(rootOf(op.operands[0] as Value).root);
+}
+
+function storeRun(
+  e: Emitter,
+  view: ViewState,
+  tile: Tile,
+  members: readonly number[],
+  to: Address,
+  condition: Truth,
+): void {
+  const { b } = e;
+  if (is16Bit(view.dtype) && members.length === 1) {
+    const x = halfElement(e, tile, members[0] as number);
+    when(b, condition, () => b.exec('st.global.b16', to, x));
+    return;
+  }
+  const words = is16Bit(view.dtype) ? pairsOf(e, tile, members) : members.map((r) => tile.lane(r));
+  when(b, condition, () => storeWords(e, to, words));
+}
+
+function storeWords(e: Emitter, to: Address, words: readonly Operand[]): void {
+  if (words.length === 4) e.b.exec('st.global.v4.b32', to, words);
+  else if (words.length === 2) e.b.exec('st.global.v2.b32', to, words);
+  else e.b.exec('st.global.b32', to, words[0] as Operand);
+}
+
+/** Elements of a run, two to a word. */
+function pairsOf(e: Emitter, tile: Tile, members: readonly number[]): Reg[] {
+  return Array.from({ length: members.length / 2 }, (_, i) => {
+    const [low, high] = [members[2 * i] as number, members[2 * i + 1] as number];
+    if ((low & 1) === 0 && high === low + 1) return tile.pair(low >> 1);
+    return packPair(e, tile.lane(low), tile.lane(high), tile.dtype);
+  });
+}
+
+const halfElement = (e: Emitter, tile: Tile, r: number): Reg => halfOf(e, tile.pair(r >> 1), r & 1);
+
+/** A view whose axes are all fixed holds one element; thread 0 stores it. */
+function storeScalar(e: Emitter, view: ViewState, x: Operand): void {
+  const { b } = e;
+  const condition = and(b, view.exists, b.op('setp.eq.u32', e.tid(), imm(0)));
+  if (condition === false) return;
+  const to = at(view.base());
+  if (!is16Bit(view.dtype)) {
+    when(b, condition, () => b.exec('st.global.b32', to, x));
+    return;
+  }
+  const half = b.op(view.dtype === 'f16' ? 'cvt.rn.f16.f32' : 'cvt.rn.bf16.f32', x);
+  when(b, condition, () => b.exec('st.global.b16', to, half));
+}
