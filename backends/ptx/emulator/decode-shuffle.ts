@@ -81,7 +81,7 @@ const collective =
       mask,
       execute: ({ u }, lanes, n) => {
         let all = start;
-        for (let i = 0; i < n; i++) all = fold(all, (u[a + (lanes[i] as number)] as number) ^ flip);
+        for (let i = 0; i < n; i++) all = fold(all, ((u[a + (lanes[i] as number)] as number) ^ flip) >>> 0);
         for (let i = 0; i < n; i++) u[d + (lanes[i] as number)] = all;
       },
     };
