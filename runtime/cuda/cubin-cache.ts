@@ -89,7 +89,8 @@ export class CubinCache {
 function cubinIn(file: Buffer): Uint8Array | null {
   const begin = MAGIC.length + HASH_CHARS;
   if (file.length <= begin || file.toString('latin1', 0, MAGIC.length) !== MAGIC) return null;
-  const cubin = file.subarray(begin);
+  // A copy of its own: the driver reads 64-bit fields, and an array begins aligned.
+  const cubin = new Uint8Array(file.subarray(begin));
   return sha256(cubin) === file.toString('latin1', MAGIC.length, begin) ? cubin : null;
 }
 
