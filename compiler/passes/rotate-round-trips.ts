@@ -12,6 +12,7 @@
  * loop's index, so that f(y) now is f(x) in the next trip. The last trip writes what nobody reads. A value that depends
  * on anything else, a load say, is left alone.
  */
+import { Builder } from '../ir/builder.js';
 import { cloneOp, type ValueMap } from '../ir/clone.js';
 import { type Block, type Kernel, newOp, type Op, type Value, walk } from '../ir/module.js';
 import { constantOf, runsAnywhere, yieldOf } from '../ir/rewrite.js';
@@ -19,7 +20,6 @@ import { bufferType } from '../ir/types.js';
 import { isElementwise } from '../ops/table.js';
 import { carrySlot } from './carry-slots.js';
 import type { Pass } from './pass.js';
-import { Scalars } from './pipeline-loads/scalars.js';
 
 export interface RotateOptions {
   /** Slots of a rotated buffer: 1 saves shared memory and costs a barrier between the read and the write; default 2. */
@@ -110,19 +110,20 @@ function rotate(
     block.ops.push(...slice.map((op) => cloneOp(op, map)));
     block.ops.push(newOp('smem_write', [buffer, slot, map.get(tile) ?? tile], {}, [], [], write.loc));
   };
-  emit(before, new Scalars(before, loop.loc).constant(0), inits);
+  emit(before, new Builder(before, loop.loc).constant(0, 'i32'), inits);
   body.ops.push(end);
-  if (slots === 2 && buffer.type.kind === 'buffer') {
-    const { slot, previous } = carrySlot(loop, 2, before);
-    for (const read of reads) read.operands[1] = slot;
-    buffer.type = bufferType(buffer.type.dtype, 2, buffer.type.shape);
-    body.ops.pop();
-    emit(body, previous, yields);
-  } else {
-    body.ops.pop();
-    emit(body, write.operands[1] as Value, yields);
-  }
+  const next = slots === 2 ? inTurn(buffer, reads, loop, before) : (write.operands[1] as Value);
+  body.ops.pop();
+  emit(body, next, yields);
   body.ops.push(end);
+}
+
+/** Two slots, read and written in turn; gives the one that a trip writes. */
+function inTurn(buffer: Value, reads: readonly Op[], loop: Op<'for'>, before: Block): Value {
+  const { slot, previous } = carrySlot(loop, 2, before);
+  for (const read of reads) read.operands[1] = slot;
+  if (buffer.type.kind === 'buffer') buffer.type = bufferType(buffer.type.dtype, 2, buffer.type.shape);
+  return previous;
 }
 
 /** Arithmetic that only the old write needed. */
