@@ -204,6 +204,14 @@ function packBytes({ params }: CudaVariant, values: readonly number[]): Uint8Arr
   return new Uint8Array(view.buffer);
 }
 
+/**
+ * Nothing is at index 1 of an axis of extent 1, but asynchronous copies of nothing want an aligned address there, which a
+ * stride that no fact speaks of would not give: it counts as 0.
+ */
+function strideOf(tensor: Words['tensors'][string] | undefined, axis: number): number {
+  return (tensor?.shape[axis] ?? 0) <= 1 ? 0 : (tensor?.strides[axis] ?? 0);
+}
+
 /** Null tensors have stride and offset 0: nothing reads them. */
 function slotValue(slot: ParamSlot, s: Words, grid: Record<string, number>, found: Findings): number {
   if ('dim' in slot) {
@@ -211,7 +219,7 @@ function slotValue(slot: ParamSlot, s: Words, grid: Record<string, number>, foun
     if (extent === undefined) found.add('LAC0619', `needs ${slot.dim}, which no argument that is given has`);
     return extent ?? 0;
   }
-  if ('stride' in slot) return s.tensors[slot.stride[0]]?.strides[slot.stride[1]] ?? 0;
+  if ('stride' in slot) return strideOf(s.tensors[slot.stride[0]], slot.stride[1]);
   if ('offset' in slot) return s.tensors[slot.offset]?.offset ?? 0;
   if ('scalar' in slot) return scalarWord(slot, s.scalars[slot.scalar]);
   const count = grid[slot.grid];

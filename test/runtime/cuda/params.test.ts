@@ -90,6 +90,17 @@ test('strides take 8 bytes, everything else 4, each naturally aligned', () => {
   expect([words.length, programs]).toEqual([0, 4]);
 });
 
+test('the stride of an axis of extent 1 counts as 0: copies of what lies outside want aligned addresses', () => {
+  const device = cudaLike();
+  const { paramBytes } = bindLaunch(device, SPEC, VARIANT, {
+    x: device.empty('f32', [1, 3], { strides: [5, 1] }),
+    y: device.empty('f32', [1, 3], { strides: [3, 1] }),
+    scale: 0.3,
+    shift: -7,
+  });
+  expect(new DataView(paramBytes.buffer).getBigInt64(8, true)).toBe(0n);
+});
+
 test('the emulator is given the same, and no slots are no bytes', () => {
   expect(bound(cudaLike({ backend: 'emulate' })).paramBytes).toEqual(bound(cudaLike()).paramBytes);
   expect(bound(cudaLike(), { ...VARIANT, params: [] }).paramBytes.length).toBe(0);
