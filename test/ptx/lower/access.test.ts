@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { PtxProgram } from '../../../backends/ptx/emit.js';
 import type { DType } from '../../../compiler/ir/types.js';
-import { runLaidOut, type TensorSpec } from './laid-out.js';
+import { refusedByPtxas, runLaidOut, type TensorSpec } from './laid-out.js';
 import { shapesOf, straight, threadLayouts, tileText, viewText } from './tiles.js';
 
 const NAMES = ['A', 'B', 'C'];
@@ -36,6 +37,7 @@ const copies = shapesOf([1, 2, 3], 8).chain((tile) =>
 
 test('loads and stores of boxes in any layout, at any place, touch what they should', () => {
   const widths = new Set<string>();
+  const programs: PtxProgram[] = [];
   fc.assert(
     fc.property(
       copies.chain((c) => threadLayouts(c.tile, Math.log2(c.warps)).map((layout) => ({ ...c, layout }))),
@@ -63,11 +65,13 @@ ${from.map((o, i) => `  %o${i} = const {value = ${o}} : i32`).join('\n')}
         });
         for (const [, width] of program.text.matchAll(/(?:ld|st)\.global(?:\.nc)?\.([a-z0-9.]+)/g))
           widths.add(width ?? '');
+        programs.push(program);
         expect(got).toEqual(want);
       },
     ),
     { numRuns: 100 },
   );
+  expect(refusedByPtxas(programs)).toEqual([]);
   expect([...widths].sort()).toEqual(['b16', 'b32', 'v2.b32', 'v4.b32']);
 });
 
@@ -90,6 +94,7 @@ test('padding of a load, negative numbers and infinities included', () => {
 });
 
 test('masked loads and stores touch the lanes of the mask', () => {
+  const programs: PtxProgram[] = [];
   fc.assert(
     fc.property(threadLayouts([8, 16], 1), dtypes, (layout, dtype) => {
       const shape = layout.shape.map((n) => `${n}x`).join('');
@@ -104,18 +109,21 @@ test('masked loads and stores touch the lanes of the mask', () => {
 }
 `;
       const spec = { shape: [7, 16] };
-      const { got, want } = runLaidOut({
+      const { got, want, program } = runLaidOut({
         text,
         warps: 2,
         tensors: { x: { ...spec, value: (i) => i % 50 }, m: { ...spec, value: (i) => (i % 3 === 0 ? 0 : i) }, y: spec },
       });
+      programs.push(program);
       expect(got).toEqual(want);
     }),
     { numRuns: 20 },
   );
+  expect(refusedByPtxas(programs)).toEqual([]);
 });
 
 test('views: fixed axes, slices that begin outside, elements', () => {
+  const programs: PtxProgram[] = [];
   fc.assert(
     fc.property(
       fc.integer({ min: -2, max: 4 }),
@@ -144,7 +152,7 @@ test('views: fixed axes, slices that begin outside, elements', () => {
   store %z, %column, %one
 }
 `;
-        const { got, want } = runLaidOut({
+        const { got, want, program } = runLaidOut({
           text,
           warps: 2,
           tensors: {
@@ -153,11 +161,13 @@ test('views: fixed axes, slices that begin outside, elements', () => {
             z: { shape: [17] },
           },
         });
+        programs.push(program);
         expect(got).toEqual(want);
       },
     ),
     { numRuns: 40 },
   );
+  expect(refusedByPtxas(programs)).toEqual([]);
 });
 
 test('a row that every thread holds is stored once, 16 bytes at a time', () => {

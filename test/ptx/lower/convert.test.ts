@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { PtxProgram } from '../../../backends/ptx/emit.js';
 import type { DType } from '../../../compiler/ir/types.js';
 import { planDirect } from '../../../compiler/layout/convert.js';
 import { basesOf, isSurjective, type Layout, makeLayout, mapBases } from '../../../compiler/layout/layout.js';
-import { runLaidOut } from './laid-out.js';
+import { refusedByPtxas, runLaidOut } from './laid-out.js';
 import { shapesOf, straight, threadLayouts, tileText, viewText } from './tiles.js';
 
 /** A layout and one that differs by some exchanges, sums and copies of bases: these stay in the warp or in the thread. */
@@ -34,6 +35,7 @@ const values = (i: number): number => (i * 7) % 120;
 
 test('conversions without memory, of every dtype', () => {
   const seen = new Map<string, number>();
+  const programs: PtxProgram[] = [];
   fc.assert(
     fc.property(pairs, fc.constantFrom<DType>('f32', 'bf16', 'f16', 'i32'), fc.boolean(), ([a, b], dtype, masks) => {
       const plan = isSurjective(b) ? planDirect(a, b) : null;
@@ -55,15 +57,17 @@ ${moved}
   store %y, %r, %zero, %zero
 }
 `;
-      const { got, want } = runLaidOut({
+      const { got, want, program } = runLaidOut({
         text,
         warps: 2 ** (a.ins.warp?.length ?? 0),
         tensors: { x: { shape: a.shape, value: values }, y: { shape: a.shape } },
       });
+      programs.push(program);
       expect(got).toEqual(want);
     }),
     { numRuns: 120 },
   );
+  expect(refusedByPtxas(programs)).toEqual([]);
   for (const kind of ['rename', 'select', 'shuffle'])
     for (const dtype of ['f32', 'bf16', 'i1'])
       expect(seen.get(`${kind} ${dtype}`) ?? 0, `${kind} ${dtype}`).toBeGreaterThan(0);
@@ -94,6 +98,7 @@ test('an accumulator is an operand for the price of packing it', () => {
 const collapsed = (l: Layout, shape: readonly number[], f: (basis: number) => number): Layout => mapBases(l, shape, f);
 
 test('shapes: expand, broadcast, transposition, reshape, iota, splat', () => {
+  const programs: PtxProgram[] = [];
   fc.assert(
     fc.property(threadLayouts([16, 8], 1), fc.constantFrom<DType>('f32', 'bf16', 'i32'), (l, dtype) => {
       const rows = collapsed(l, [16], (b) => b >> 3);
@@ -118,7 +123,7 @@ test('shapes: expand, broadcast, transposition, reshape, iota, splat', () => {
   store %w, %f, %zero
 }
 `;
-      const { got, want } = runLaidOut({
+      const { got, want, program } = runLaidOut({
         text,
         warps: 2,
         tensors: {
@@ -128,10 +133,12 @@ test('shapes: expand, broadcast, transposition, reshape, iota, splat', () => {
           w: { shape: [128] },
         },
       });
+      programs.push(program);
       expect(got).toEqual(want);
     }),
     { numRuns: 10 },
   );
+  expect(refusedByPtxas(programs)).toEqual([]);
 });
 
 test('a splat of 16 bits is packed once, after the cast of the scalar', () => {

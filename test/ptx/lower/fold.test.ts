@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { PtxProgram } from '../../../backends/ptx/emit.js';
 import type { DType } from '../../../compiler/ir/types.js';
 import type { Layout } from '../../../compiler/layout/layout.js';
 import { planReduction } from '../../../compiler/layout/reduce.js';
-import { runLaidOut } from './laid-out.js';
+import { refusedByPtxas, runLaidOut } from './laid-out.js';
 import { shapesOf, threadLayouts, tileText, viewText } from './tiles.js';
 
 const AXES = ['A', 'B', 'C'];
@@ -50,6 +51,7 @@ ${
 const OPS = ['sum', 'max', 'min', 'argmax', 'argmin'] as const;
 
 test('reductions of tiles in any layout', () => {
+  const programs: PtxProgram[] = [];
   fc.assert(
     fc.property(cases(8), fc.constantFrom(...OPS), fc.nat(100), (c, op, seed) => {
       const { shape } = c.layout;
@@ -60,15 +62,17 @@ test('reductions of tiles in any layout', () => {
         if (c.dtype === 'u32') return x;
         return c.dtype === 'f32' && op !== 'sum' && x === 3 ? NaN : x - 4;
       };
-      const { got, want } = runLaidOut({
+      const { got, want, program } = runLaidOut({
         text: reduction(c, op),
         warps: c.warps,
         tensors: { x: { shape, value }, y: { shape: rest.length === 0 ? [1] : rest } },
       });
+      programs.push(program);
       expect(got).toEqual(want);
     }),
     { numRuns: 70 },
   );
+  expect(refusedByPtxas(programs)).toEqual([]);
 });
 
 test('the best of nothing but NaN is at 0; infinities beat NaN', () => {
@@ -128,6 +132,7 @@ test('a reduction in a loop does not overwrite what others still read', () => {
 });
 
 test('scans of tiles in any layout, in both directions', () => {
+  const programs: PtxProgram[] = [];
   fc.assert(
     fc.property(cases(8), fc.boolean(), (c, reverse) => {
       const { shape } = c.layout;
@@ -139,13 +144,15 @@ test('scans of tiles in any layout, in both directions', () => {
   store %y, %r, ${zeros(dims.length)}
 }
 `;
-      const { got, want } = runLaidOut({
+      const { got, want, program } = runLaidOut({
         text,
         warps: c.warps,
         tensors: { x: { shape, value: (i) => (i * 5) % 4 }, y: { shape } },
       });
+      programs.push(program);
       expect(got).toEqual(want);
     }),
     { numRuns: 60 },
   );
+  expect(refusedByPtxas(programs)).toEqual([]);
 });

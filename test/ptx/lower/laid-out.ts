@@ -10,6 +10,7 @@ import { bytesOf, type DType } from '../../../compiler/ir/types.js';
 import { verifyModule } from '../../../compiler/ir/verify.js';
 import { decode, encode, rawOf, type TensorDType } from '../../../runtime/codec.js';
 import { factsOf } from '../../../runtime/facts.js';
+import { assemble, PTXAS } from '../isa/ptxas.js';
 
 /** A kernel written as laid-out tile IR: what the passes of the target would leave. */
 export function laidOut(text: string, warps: number): Kernel {
@@ -149,3 +150,14 @@ function writeScalar(params: DataView, at: number, dtype: DType, x: number): voi
 const never = (arg: string): never => {
   throw new Error(`no tensor ${arg}`);
 };
+
+/** What ptxas says against some of these programs; nothing where it is not installed. */
+export function refusedByPtxas(programs: readonly PtxProgram[], most = 6): string[] {
+  if (PTXAS === null) return [];
+  const step = Math.max(1, Math.ceil(programs.length / most));
+  return programs
+    .filter((_, i) => i % step === 0)
+    .map((p) => assemble(p.text, 'sm_80'))
+    .filter((a) => !a.ok)
+    .map((a) => a.log);
+}
