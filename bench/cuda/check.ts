@@ -40,7 +40,7 @@ class Runner {
     } catch (error) {
       this.close();
       const message = error instanceof Error ? error.message : String(error);
-      return { group: c.group, correct: 0, failures: [`${caseText(c)}: ${message.split('\n')[0]}`] };
+      return { group: c.group, correct: 0, refused: 0, failures: [`${caseText(c)}: ${message.split('\n')[0]}`] };
     }
   }
 
@@ -89,29 +89,43 @@ function drive(child: ChildProcess, queue: CheckCase[], tell: (outcome: Outcome)
     clearTimeout(timer);
     if (current !== undefined) {
       const why = late ? `no result after ${options['limit-s']} s` : `the process died of ${signal ?? status}`;
-      tell({ group: current.group, correct: 0, failures: [`${caseText(current)}: ${why}`] });
+      tell({ group: current.group, correct: 0, refused: 0, failures: [`${caseText(current)}: ${why}`] });
     }
     done();
   });
 }
 
-class Tally {
-  readonly #groups = new Map<string, { correct: number; failed: number }>();
+interface Counts {
+  readonly correct: number;
+  readonly failed: number;
+  readonly refused: number;
+}
 
-  readonly tell = ({ group, correct, failures }: Outcome): void => {
-    const counts = this.#groups.get(group) ?? { correct: 0, failed: 0 };
-    this.#groups.set(group, { correct: counts.correct + correct, failed: counts.failed + failures.length });
+const sum = (a: Counts, b: Counts): Counts => ({
+  correct: a.correct + b.correct,
+  failed: a.failed + b.failed,
+  refused: a.refused + b.refused,
+});
+const NONE: Counts = { correct: 0, failed: 0, refused: 0 };
+
+const countsText = ({ correct, failed, refused }: Counts): string =>
+  `${correct} correct, ${failed} failed${refused > 0 ? `, ${refused} refused for want of shared memory or registers` : ''}`;
+
+class Tally {
+  readonly #groups = new Map<string, Counts>();
+
+  readonly tell = ({ group, correct, refused, failures }: Outcome): void => {
+    const counts = { correct, refused, failed: failures.length };
+    this.#groups.set(group, sum(this.#groups.get(group) ?? NONE, counts));
     for (const line of failures) console.log(`FAIL  ${line}`);
   };
 
   /** Whether all were correct, and some were there. */
   close(seconds: number): boolean {
-    const all = [...this.#groups.values()];
-    for (const [group, { correct, failed }] of this.#groups)
-      console.log(`${group}: ${correct} correct, ${failed} failed`);
-    const [correct, failed] = [all.reduce((n, c) => n + c.correct, 0), all.reduce((n, c) => n + c.failed, 0)];
-    console.log(`check: ${correct} correct, ${failed} failed, ${seconds.toFixed(0)} s`);
-    return failed === 0 && correct > 0;
+    for (const [group, counts] of this.#groups) console.log(`${group}: ${countsText(counts)}`);
+    const all = [...this.#groups.values()].reduce(sum, NONE);
+    console.log(`check: ${countsText(all)}, ${seconds.toFixed(0)} s`);
+    return all.failed === 0 && all.correct > 0;
   }
 }
 
