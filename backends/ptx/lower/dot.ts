@@ -2,7 +2,7 @@ import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { Op, Value } from '../../../compiler/ir/module.js';
 import { axisField, axisIndex } from '../../../compiler/layout/axes.js';
 import { combine, solver } from '../../../compiler/layout/gf2.js';
-import type { Layout } from '../../../compiler/layout/layout.js';
+import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { f32, imm, type Reg } from '../isa/operand.js';
 import { dtypeOf, type Emitter, layoutOf } from './emitter.js';
 import { inRegister } from './halves.js';
@@ -47,8 +47,8 @@ export class Product {
   readonly a: Tile;
   readonly b: Tile;
   readonly layout: Layout;
-  /** Registers of the result, by number; written in place from the first step on. */
-  readonly d: Reg[];
+  /** Registers of the result, by number; written in place from the first step on. Copies of one element are one register. */
+  readonly d: Reg[] = [];
   readonly atA: (row: number, column: number) => number | null;
   readonly atB: (row: number, column: number) => number | null;
   readonly atD: (row: number, column: number) => number | null;
@@ -68,12 +68,24 @@ export class Product {
       Product['atD'],
     ];
     const start = acc === undefined ? null : e.tile(acc);
-    const count = 2 ** (this.layout.ins.register ?? []).length;
-    this.d = Array.from({ length: count }, (_, r) => {
-      const d = e.b.reg('b32');
-      e.b.into('mov.b32', d, start === null ? f32(0) : start.lane(r));
-      return d;
-    });
+    for (let r = 0; r < registerCount(this.layout); r++) {
+      const copied = this.d[this.#firstHolder(r)];
+      const d = copied ?? e.b.reg('b32');
+      if (copied === undefined) e.b.into('mov.b32', d, start === null ? f32(0) : start.lane(r));
+      this.d.push(d);
+    }
+  }
+
+  /** Rows outside, columns inside: where each register's element lies relative to the thread's own, each once. */
+  get elements(): readonly BlockAt[] {
+    const [row, column] = [positionsOf(this.layout, 0), positionsOf(this.layout, 1)];
+    const first = this.d.map((_, r) => r).filter((r) => this.#firstHolder(r) === r);
+    return first.map((r) => ({ row: row(r), column: column(r) })).sort((x, y) => x.row - y.row || x.column - y.column);
+  }
+
+  /** The register that `atD` finds for what register r holds: itself, or the first of its copies. */
+  #firstHolder(r: number): number {
+    return this.atD(positionsOf(this.layout, 0)(r), positionsOf(this.layout, 1)(r)) ?? none();
   }
 }
 
@@ -109,13 +121,8 @@ function shapeOf(op: Op<'dot'>): Shape {
 }
 
 /** Where the thread's instruction tiles begin: rows outside, columns inside. */
-function tilesOf(p: Product, shape: Shape): BlockAt[] {
-  const [row, column] = [positionsOf(p.layout, 0), positionsOf(p.layout, 1)];
-  const tiles = p.d
-    .map((_, r) => ({ row: row(r), column: column(r) }))
-    .filter((t) => shape === FMA || (t.row % shape.m === 0 && t.column % shape.n === 0));
-  return tiles.sort((x, y) => x.row - y.row || x.column - y.column);
-}
+const tilesOf = ({ elements }: Product, { m, n }: Shape): BlockAt[] =>
+  elements.filter((at) => at.row % m === 0 && at.column % n === 0);
 
 type Step = (at: BlockAt, k: number) => void;
 
