@@ -36,7 +36,7 @@ const WHOLE: Meeting = { scope: 'cta', meet: [] };
 
 /** Ops whose registers are made where somebody asks for them. A convert may be one of them. */
 const LAZY = new Set<Op['name']>(['splat', 'expand', 'broadcast', 'reshape', 'trans', 'convert']);
-const isLazy = (op: Op): boolean => LAZY.has(op.name) || isElementwise(op.name);
+export const isLazy = (op: Op): boolean => LAZY.has(op.name) || isElementwise(op.name);
 
 export function bufferOf(op: Op): Value | undefined {
   if (op.name === 'smem_copy') return op.operands[1];

@@ -25,6 +25,7 @@ import {
   type Requirement,
   requirementsOf,
 } from './place-barriers/requirements.js';
+import { sinkReads } from './place-barriers/sink-reads.js';
 import { stab } from './place-barriers/stab.js';
 
 export const placeBarriers: Pass = {
@@ -32,6 +33,7 @@ export const placeBarriers: Pass = {
   summary: 'Orders accesses of shared memory by the fewest barriers.',
   requires: ['plan-shared'],
   run(kernel) {
+    sinkReads(kernel, new SharedAccesses(kernel));
     const accesses = new SharedAccesses(kernel);
     const arrivals = arrivalsOf(accesses, kernel.body);
     const bits = warpBits(accesses.own);

@@ -30,11 +30,12 @@ const APART = 2 ** 20;
 /**
  * Runs the scalars of a kernel, and every access to shared memory by the warps that its layout names, with a vector clock
  * for each warp: two accesses of a granule, not both reads, must be ordered by program order and barriers (in a warp by
- * barriers alone, its lanes run freely), and a copy must have been waited for by the warp that issued it. Reads happen
+ * barriers alone, its lanes run freely), and a copy must have been waited for by the warp that issued it. `scalars` are
+ * parameters, dimensions and program axes by name; what is read from memory is 1. Reads happen
  * where they stand and, unless marked `now`, again wherever their registers are wanted. Gives what is not ordered.
  */
 export function findRaces(kernel: Kernel, scalars: Readonly<Record<string, number>>, warps: number): string[] {
-  const model = new RaceModel(kernel, warps);
+  const model = new RaceModel(kernel, scalars, warps);
   for (const p of kernel.params) if (p.kind === 'scalar') model.set(p.value, scalars[p.name] ?? 0);
   model.block(kernel.body);
   return [...model.races];
@@ -42,6 +43,7 @@ export function findRaces(kernel: Kernel, scalars: Readonly<Record<string, numbe
 
 class RaceModel {
   readonly races = new Set<string>();
+  readonly #scalars: Readonly<Record<string, number>>;
   readonly #warps: number;
   readonly #clocks: number[][];
   readonly #known = new Map<Value, number>();
@@ -53,7 +55,8 @@ class RaceModel {
   #open: Group = { cells: [] };
   #groups: Group[] = [];
 
-  constructor(kernel: Kernel, warps: number) {
+  constructor(kernel: Kernel, scalars: Readonly<Record<string, number>>, warps: number) {
+    this.#scalars = scalars;
     this.#warps = warps;
     this.#clocks = Array.from({ length: warps }, () => new Array<number>(warps).fill(0));
     this.#clocks.forEach((c, w) => {
@@ -120,6 +123,9 @@ class RaceModel {
   #compute(op: Op): void {
     const [result] = op.results;
     if (result?.type.kind !== 'tile' || result.type.shape.length > 0) return;
+    if (op.name === 'dim') this.set(result, this.#scalars[(op as Op<'dim'>).attrs.name] ?? 1);
+    if (op.name === 'program_id') this.set(result, this.#scalars[(op as Op<'program_id'>).attrs.axis] ?? 0);
+    if (op.name === 'get') this.set(result, 1);
     if (op.name === 'const') this.set(result, (op as Op<'const'>).attrs.value);
     const row = opRow(op.name as OpName);
     const operands = op.operands.map((v) => this.#known.get(v));
