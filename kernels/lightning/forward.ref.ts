@@ -36,3 +36,5 @@ export const lightningFwd: Reference = {
     return { o };
   },
 };
+
+export const lightningPrecise: Reference = lightningFwd;
