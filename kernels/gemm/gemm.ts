@@ -13,9 +13,9 @@ export const gemm = kernel(
   {
     args: { a: input(T, ['M', 'K']), b: input(T, ['K', 'N']), y: output(T, ['M', 'N']) },
     tune: {
-      BM: [32, 64, 128, 16],
+      BM: [32, 64, 128, 256, 16],
       BN: [64, 128, 256, 32],
-      BK: [32, 64, 16],
+      BK: [32, 64, 128, 16],
       warps: [4, 8, 2],
       stages: [2, 3, 4, 1],
     },
