@@ -1,0 +1,86 @@
+"""What the kernels should give, in fp64 on the GPU, from the bf16 inputs as they are.
+
+The recurrence is evaluated in chunks, the same sum in another order: `self_check` compares it with the recurrence token
+by token. Nothing here is rounded below fp64.
+"""
+
+import torch
+
+CHUNK = 64
+
+
+def recurrence(q, k, v, log_decay, scale=1.0):
+    """o_t = scale q_t S_t with S_t = exp(log_decay_t) S_{t-1} + k_t^T v_t.
+
+    q, k [B, H, N, D]; v [B, H, N, E]; log_decay [B, H, N] <= 0 in fp64; result [B, H, N, E] in fp64.
+    """
+    batch, heads, length, dim = q.shape
+    state = q.new_zeros(batch, heads, dim, v.shape[-1], dtype=torch.float64)
+    out = v.new_empty(v.shape, dtype=torch.float64)
+    for begin in range(0, length, CHUNK):
+        rows = slice(begin, min(begin + CHUNK, length))
+        qc, kc, vc = (x[:, :, rows].double() for x in (q, k, v))
+        decay = log_decay[:, :, rows]
+        # Sums of the terms between two tokens, never a difference of prefix sums: steep decays would cancel.
+        terms = decay.unsqueeze(-1).expand(*decay.shape, decay.shape[-1]).tril(-1)
+        between = torch.cumsum(terms, dim=-2)
+        seen = torch.ones_like(between, dtype=torch.bool).tril()
+        weights = torch.where(seen, between.exp(), torch.zeros((), dtype=torch.float64, device=q.device))
+        from_start = torch.cumsum(decay, dim=-1).exp().unsqueeze(-1)
+        to_end = between[:, :, -1, :].exp().unsqueeze(-1)
+        out[:, :, rows] = (qc @ kc.mT * weights) @ vc + (qc @ state) * from_start
+        state = state * decay.sum(-1).exp()[..., None, None] + (kc * to_end).mT @ vc
+    return out.mul_(scale)
+
+
+def recurrence_by_token(q, k, v, log_decay, scale=1.0):
+    """The definition."""
+    state = q.new_zeros(*q.shape[:2], q.shape[-1], v.shape[-1], dtype=torch.float64)
+    out = v.new_empty(v.shape, dtype=torch.float64)
+    for t in range(q.shape[2]):
+        qt, kt, vt = (x[:, :, t].double() for x in (q, k, v))
+        state = state * log_decay[:, :, t].exp()[..., None, None] + kt.unsqueeze(-1) * vt.unsqueeze(-2)
+        out[:, :, t] = scale * (qt.unsqueeze(-2) @ state).squeeze(-2)
+    return out
+
+
+def attention(q, k, v, scale, causal):
+    """softmax(scale q k^T) v and the logarithm of the sums; a head at a time, whose scores fill a tenth of a GB."""
+    out = q.new_empty(q.shape, dtype=torch.float64)
+    lse = q.new_empty(q.shape[:-1], dtype=torch.float64)
+    hidden = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).triu(1) if causal else None
+    for b in range(q.shape[0]):
+        for h in range(q.shape[1]):
+            scores = (q[b, h].double() @ k[b, h].double().mT) * scale
+            if hidden is not None:
+                scores.masked_fill_(hidden, -torch.inf)
+            lse[b, h] = torch.logsumexp(scores, -1)
+            out[b, h] = torch.softmax(scores, -1) @ v[b, h].double()
+    return out, lse
+
+
+def add_rms_norm(x, residual, weight, eps):
+    """r = x + residual; y = r / sqrt(mean(r^2) + eps) weight."""
+    r = x.double() + residual.double()
+    return r, r * torch.rsqrt(r.square().mean(-1, keepdim=True) + eps) * weight.double()
+
+
+def relative_error(got, want, heads=False):
+    """||got - want|| / ||want||, and where `heads` the largest of it over the leading two axes. NaN for any NaN."""
+    numerator, denominator = [], []
+    for g, w in zip(got.flatten(0, 1), want.flatten(0, 1)) if heads else zip(got.split(1024), want.split(1024)):
+        numerator.append((g.double() - w).square().sum())
+        denominator.append(w.square().sum())
+    n, d = torch.stack(numerator), torch.stack(denominator)
+    return (n.sum() / d.sum()).sqrt().item(), (n / d).sqrt().max().item() if heads else None
+
+
+def self_check(device):
+    """Raises where the chunked recurrence is not the recurrence to fp64."""
+    generator = torch.Generator(device=device).manual_seed(1)
+    for length in (1, 63, 64, 65, 200):
+        q, k, v = (torch.randn(2, 3, length, 16, generator=generator, device=device) for _ in range(3))
+        decay = -torch.rand(2, 3, length, generator=generator, device=device, dtype=torch.float64).pow(4) * 20
+        error, _ = relative_error(recurrence(q, k, v, decay, 0.5), recurrence_by_token(q, k, v, decay, 0.5), True)
+        if not error < 1e-13:
+            raise AssertionError(f"the chunked fp64 recurrence is off by {error} at {length} tokens")

@@ -1,0 +1,258 @@
+"""What a row of the table measures: tensors, arguments of our kernels, the peers, the reference, and the floor."""
+
+import torch
+import torch.nn.functional as F
+
+import fp64
+
+#: Bytes a second that the floors are counted with: a copy on an H100 moves 2.84 to 3.0e12.
+FLOOR_BYTES_PER_S = 3.0e12
+
+
+def normal(*shape, dtype=torch.bfloat16):
+    return torch.randn(*shape, device="cuda", dtype=torch.float32).to(dtype)
+
+
+def nan(*shape, dtype=torch.bfloat16):
+    """An output that nobody has written."""
+    return torch.full(shape, torch.nan, device="cuda", dtype=dtype)
+
+
+class Subject:
+    """One row. A set is a dict of tensors by argument name, outputs among them; all sets of a row have one shape."""
+
+    #: Bytes between two uses of a set exceed the L2 with so many.
+    sets = 2
+    #: Whether axes 0 and 1 of the outputs are independent problems, checked one by one.
+    heads = True
+    #: Outputs, by argument.
+    outputs = ("o",)
+
+    def __init__(self, shape):
+        self.shape = shape
+        for name, extent in shape.items():
+            setattr(self, name, extent)
+
+    def make(self):
+        """Fresh random inputs and poisoned outputs."""
+        raise NotImplementedError
+
+    def arguments(self, kernel, tensors):
+        """Arguments of one of our kernels by name."""
+        raise NotImplementedError
+
+    def reference(self, tensors):
+        """{output: fp64 tensor}"""
+        raise NotImplementedError
+
+    def peers(self):
+        """{name: function of a set that returns a function, which computes and returns {output: tensor}}"""
+        raise NotImplementedError
+
+    def floor_ms(self, ceilings):
+        """The fewest bytes at FLOOR_BYTES_PER_S, or the arithmetic at the measured rate, in milliseconds."""
+        raise NotImplementedError
+
+    def errors(self, got, want):
+        """(relative L2, its largest over heads or None): the worst output's."""
+        pairs = [fp64.relative_error(got[name], want[name], self.heads) for name in want if name in got]
+        return max(p[0] for p in pairs), max((p[1] for p in pairs if p[1] is not None), default=None)
+
+
+class Lightning(Subject):
+    def make(self):
+        B, H, N, D, E = self.B, self.H, self.N, self.D, self.E
+        # Slopes as in the paper's models: 2^(-8 (h + 1) / H).
+        slope = 2.0 ** (-8 * torch.arange(1, H + 1, device="cuda", dtype=torch.float32) / H)
+        q, k, v = normal(B, H, N, D), normal(B, H, N, D), normal(B, H, N, E)
+        return {"q": q, "k": k, "v": v, "slope": slope, "o": nan(B, H, N, E)}
+
+    def arguments(self, kernel, tensors):
+        return tensors
+
+    def reference(self, tensors):
+        decay = -tensors["slope"].double()[None, :, None].expand(self.B, self.H, self.N)
+        return {"o": fp64.recurrence(tensors["q"], tensors["k"], tensors["v"], decay)}
+
+    def floor_ms(self, ceilings):
+        elements = self.B * self.H * self.N * 2 * (self.D + self.E)
+        return elements * 2 / FLOOR_BYTES_PER_S * 1e3
+
+    def peers(self):
+        fla = {"FLA": fla_gla("chunk_simple_gla", self._fla_decay, 1.0)}
+        if self.D <= 64:
+            fla["FLA fused"] = fla_gla("fused_chunk_simple_gla", self._fla_decay, 1.0)
+        return {**fla, "official": official}
+
+    def _fla_decay(self, tensors):
+        return {"g_gamma": -tensors["slope"]}
+
+
+def fla_gla(name, decay, scale):
+    """A function of fla.ops.simple_gla, on tensors [B, T, H, D] of its own."""
+
+    def make(tensors):
+        import fla.ops.simple_gla as ops
+
+        function = getattr(ops, name)
+        q, k, v = (tensors[x].transpose(1, 2).contiguous() for x in "qkv")
+        given = decay(tensors)
+        return lambda: {"o": function(q, k, v, scale=scale, **given)[0].transpose(1, 2)}
+
+    return make
+
+
+def official(tensors):
+    """The authors' Triton kernel."""
+    from lightning_attn.ops.triton.lightning_attn2 import lightning_attn2
+
+    slope = tensors["slope"].reshape(-1, 1, 1)
+    return lambda: {"o": lightning_attn2(tensors["q"], tensors["k"], tensors["v"], slope)}
+
+
+class Segments(Lightning):
+    """The same in two launches over G segments."""
+
+    def make(self):
+        states = nan(self.B, self.H, self.G, self.D, self.E, dtype=torch.float32)
+        return {**super().make(), "states": states}
+
+    def arguments(self, kernel, tensors):
+        names = {"segmentStates": ("k", "v", "slope", "states"), "segmentFwd": ("q", "k", "v", "slope", "states", "o")}
+        return {name: tensors[name] for name in names[kernel]}
+
+    def peers(self):
+        return {}
+
+
+class SimpleGla(Lightning):
+    def make(self):
+        tensors = super().make()
+        del tensors["slope"]
+        # log sigmoid(4 + 2 x): decays from about 0.6 to 1, as trained gates have them.
+        tensors["g"] = F.logsigmoid(4 + 2 * normal(self.B, self.H, self.N, dtype=torch.float32))
+        return tensors
+
+    def arguments(self, kernel, tensors):
+        return {**tensors, "h0": None, "hT": None}
+
+    def reference(self, tensors):
+        q, k, v, g = (tensors[x] for x in "qkvg")
+        return {"o": fp64.recurrence(q, k, v, g.double(), self.D**-0.5)}
+
+    def floor_ms(self, ceilings):
+        return super().floor_ms(ceilings) + self.B * self.H * self.N * 4 / FLOOR_BYTES_PER_S * 1e3
+
+    def peers(self):
+        def decay(tensors):
+            return {"g": tensors["g"].transpose(1, 2).contiguous()}
+
+        return {"FLA": fla_gla("chunk_simple_gla", decay, self.D**-0.5)}
+
+
+class Flash(Subject):
+    outputs = ("o", "lse")
+
+    def make(self):
+        B, H, M, N, D = self.B, self.H, self.M, self.N, self.D
+        q, k, v = normal(B, H, M, D), normal(B, H, N, D), normal(B, H, N, D)
+        return {"q": q, "k": k, "v": v, "o": nan(B, H, M, D), "lse": nan(B, H, M, dtype=torch.float32)}
+
+    def arguments(self, kernel, tensors):
+        return {**tensors, "scale": self.D**-0.5}
+
+    def reference(self, tensors):
+        o, lse = fp64.attention(tensors["q"], tensors["k"], tensors["v"], self.D**-0.5, causal=True)
+        return {"o": o, "lse": lse}
+
+    def floor_ms(self, ceilings):
+        return 4 * self.B * self.H * self.M * self.N * self.D / 2 / ceilings["flops"] * 1e3
+
+    def peers(self):
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        def backend(kind):
+            def make(tensors):
+                q, k, v = (tensors[x] for x in "qkv")
+
+                def run():
+                    with sdpa_kernel(kind):
+                        return {"o": F.scaled_dot_product_attention(q, k, v, is_causal=True)}
+
+                return run
+
+            return make
+
+        return {"SDPA flash": backend(SDPBackend.FLASH_ATTENTION), "SDPA cuDNN": backend(SDPBackend.CUDNN_ATTENTION)}
+
+
+class Gemm(Subject):
+    sets = 4
+    heads = False
+    outputs = ("y",)
+
+    def make(self):
+        return {"a": normal(self.M, self.K), "b": normal(self.K, self.N), "y": nan(self.M, self.N)}
+
+    def arguments(self, kernel, tensors):
+        return tensors
+
+    def reference(self, tensors):
+        return {"y": tensors["a"].double() @ tensors["b"].double()}
+
+    def floor_ms(self, ceilings):
+        return 2 * self.M * self.N * self.K / ceilings["flops"] * 1e3
+
+    def peers(self):
+        def cublas(tensors):
+            a, b, out = tensors["a"], tensors["b"], torch.empty_like(tensors["y"])
+            return lambda: {"y": torch.matmul(a, b, out=out)}
+
+        return {"cuBLAS": cublas}
+
+
+EPSILON = 1e-5
+
+
+class AddRmsNorm(Subject):
+    heads = False
+    outputs = ("r", "y")
+
+    def make(self):
+        M, K = self.M, self.K
+        tensors = {"x": normal(M, K), "residual": normal(M, K), "weight": normal(K)}
+        return {**tensors, "r": nan(M, K), "y": nan(M, K)}
+
+    def arguments(self, kernel, tensors):
+        return {**tensors, "eps": EPSILON}
+
+    def reference(self, tensors):
+        r, y = fp64.add_rms_norm(tensors["x"], tensors["residual"], tensors["weight"], EPSILON)
+        return {"r": r, "y": y}
+
+    def floor_ms(self, ceilings):
+        return (4 * self.M * self.K + self.K) * 2 / FLOOR_BYTES_PER_S * 1e3
+
+    def peers(self):
+        def compiled(tensors):
+            function = torch.compile(_add_rms_norm, dynamic=False)
+            x, residual, weight = (tensors[name] for name in ("x", "residual", "weight"))
+            return lambda: dict(zip(("r", "y"), function(x, residual, weight)))
+
+        return {"torch.compile": compiled}
+
+
+def _add_rms_norm(x, residual, weight):
+    total = x.float() + residual.float()
+    scale = torch.rsqrt(total.square().mean(-1, keepdim=True) + EPSILON)
+    return total.to(x.dtype), (total * scale * weight.float()).to(x.dtype)
+
+
+KINDS = {
+    "lightning": Lightning,
+    "segments": Segments,
+    "gla": SimpleGla,
+    "flash": Flash,
+    "gemm": Gemm,
+    "norm": AddRmsNorm,
+}
