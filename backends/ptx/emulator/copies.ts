@@ -14,7 +14,11 @@ export class CopyQueue {
       larger.set(this.#records);
       this.#records = larger;
     }
-    this.#records.set([lane, address, bytes, this.#closed[lane] as number], this.#used);
+    const r = this.#records;
+    r[this.#used] = lane;
+    r[this.#used + 1] = address;
+    r[this.#used + 2] = bytes;
+    r[this.#used + 3] = this.#closed[lane] as number;
     this.#used += 4;
   }
 
@@ -32,14 +36,10 @@ export class CopyQueue {
     let kept = 0;
     const r = this.#records;
     for (let at = 0; at < this.#used; at += 4) {
-      const [lane, address, bytes, group] = [r[at], r[at + 1], r[at + 2], r[at + 3]] as [
-        number,
-        number,
-        number,
-        number,
-      ];
+      const lane = r[at] as number;
+      const group = r[at + 3] as number;
       if ((waiting & (1 << lane)) !== 0 && group < (this.#closed[lane] as number) - left) {
-        w.cta.shared.arriveCopy(w, lane, address, bytes);
+        w.cta.shared.arriveCopy(w, lane, r[at + 1] as number, r[at + 2] as number);
         continue;
       }
       if (kept !== at) r.copyWithin(kept, at, at + 4);

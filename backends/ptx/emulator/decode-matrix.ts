@@ -42,25 +42,28 @@ function loadMatrix(w: Warp, d: number, m: number, transposed: boolean): void {
   for (let r = 0; r < 8; r++) {
     const at = w.addresses[8 * m + r] as number;
     shared.read(w, WARP_WIDE, at, ROW_BYTES);
-    for (let e = 0; e < 8; e++) matrix[8 * r + e] = shared.halves[(at >> 1) + e] as number;
+    if (!transposed) for (let c = 0; c < 4; c++) w.u[d + 4 * r + c] = shared.words[(at >> 2) + c] as number;
+    else for (let e = 0; e < 8; e++) matrix[8 * r + e] = shared.halves[(at >> 1) + e] as number;
   }
-  toFragment(w, d, transposed);
+  if (transposed) toFragment(w, d, true);
 }
 
 function storeMatrix(w: Warp, a: number, m: number, transposed: boolean): void {
   const { shared } = w.cta;
-  fromFragment(w, a, transposed);
+  if (transposed) fromFragment(w, a, true);
   for (let r = 0; r < 8; r++) {
     const at = w.addresses[8 * m + r] as number;
     shared.write(w, WARP_WIDE, at, ROW_BYTES);
-    for (let e = 0; e < 8; e++) shared.halves[(at >> 1) + e] = matrix[8 * r + e] as number;
+    if (!transposed) for (let c = 0; c < 4; c++) shared.words[(at >> 2) + c] = w.u[a + 4 * r + c] as number;
+    else for (let e = 0; e < 8; e++) shared.halves[(at >> 1) + e] = matrix[8 * r + e] as number;
   }
 }
 
 /** Lane 4 r + c holds the halves 2 c and 2 c + 1 of row r; transposed: of column r. */
 function toFragment({ u }: Warp, d: number, transposed: boolean): void {
   for (let l = 0; l < 32; l++) {
-    const [r, e] = [l >> 2, 2 * (l & 3)];
+    const r = l >> 2;
+    const e = 2 * (l & 3);
     const low = matrix[transposed ? 8 * e + r : 8 * r + e] as number;
     const high = matrix[transposed ? 8 * (e + 1) + r : 8 * r + e + 1] as number;
     u[d + l] = low | (high << 16);
@@ -69,7 +72,8 @@ function toFragment({ u }: Warp, d: number, transposed: boolean): void {
 
 function fromFragment({ u }: Warp, a: number, transposed: boolean): void {
   for (let l = 0; l < 32; l++) {
-    const [r, e] = [l >> 2, 2 * (l & 3)];
+    const r = l >> 2;
+    const e = 2 * (l & 3);
     const pair = u[a + l] as number;
     matrix[transposed ? 8 * e + r : 8 * r + e] = pair;
     matrix[transposed ? 8 * (e + 1) + r : 8 * r + e + 1] = pair >>> 16;

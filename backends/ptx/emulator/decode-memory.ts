@@ -107,9 +107,9 @@ function put(w: Warp, m: Cells, at: number, registers: readonly number[], { byte
 
 const extend = (x: number, bits: number, signed: boolean): number => (signed ? (x << (32 - bits)) >> (32 - bits) : x);
 
-/** The low word of a lane's shared address. */
-const sharedAddress = ({ u }: Warp, a: AddressSource, l: number): number =>
-  (u[a.slot + (a.wide ? 2 * l : l)] as number) + a.offset;
+/** The low word of a lane's shared address; what has its highest bit set is negative, and refused as out of range. */
+const sharedAddress = ({ s }: Warp, a: AddressSource, l: number): number =>
+  ((s[a.slot + (a.wide ? 2 * l : l)] as number) + a.offset) | 0;
 
 const loadShared =
   (registers: readonly number[], a: AddressSource, shape: Shape): Execute =>
@@ -149,14 +149,18 @@ export function countBanks(w: Warp, lanes: ArrayLike<number>, n: number, bytes: 
   tally.ideal[w.pc] = (tally.ideal[w.pc] as number) + phasesOf(lanes, n, bytes);
 }
 
-/** Low and high word of the lane's global address, in `place`. */
-const place = { low: 0, high: 0 };
-
-function globalAddress({ u }: Warp, a: AddressSource, l: number): void {
-  const low = (u[a.slot + 2 * l] as number) + a.offset;
-  place.low = low >>> 0;
-  place.high = (u[a.slot + 2 * l + 1] as number) + Math.floor(low / 2 ** 32);
+/** Low and high words of the global addresses, in `w.low` and `w.high` in the order of the lanes. */
+function globalAddresses(w: Warp, a: AddressSource, lanes: Uint8Array, n: number): void {
+  const { u, low, high } = w;
+  for (let i = 0; i < n; i++) {
+    const at = a.slot + 2 * (lanes[i] as number);
+    const sum = (u[at] as number) + a.offset;
+    low[i] = sum;
+    high[i] = (u[at + 1] as number) + (sum >= WORD ? 1 : sum < 0 ? -1 : 0);
+  }
 }
+
+const WORD = 2 ** 32;
 
 const needWide = (o: Operands, a: AddressSource): AddressSource =>
   a.wide ? a : o.refuse('a global address has 64 bits');
@@ -166,13 +170,12 @@ const loadGlobal =
   (w, lanes, n) => {
     const { global } = w.cta;
     const bytes = shape.bytes * shape.count;
+    globalAddresses(w, a, lanes, n);
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
-      globalAddress(w, a, l);
-      const buffer = global.locate(w, l, place.high, place.low, bytes);
-      const at = global.offsetOf(place.low);
-      global.noteLoad(w, l, buffer, at, bytes);
-      w.addresses[i] = place.high * 2 ** 32 + place.low;
+      const buffer = global.locate(w, l, w.high[i] as number, w.low[i] as number, bytes);
+      const at = global.offsetOf(w.low[i] as number);
+      if (buffer.writers !== null) global.noteLoad(w, l, buffer, at, bytes);
       get(w, buffer, at, registers, shape, l);
     }
     countSectors(w, n);
@@ -183,13 +186,12 @@ const storeGlobal =
   (w, lanes, n) => {
     const { global } = w.cta;
     const bytes = shape.bytes * shape.count;
+    globalAddresses(w, a, lanes, n);
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
-      globalAddress(w, a, l);
-      const buffer = global.locate(w, l, place.high, place.low, bytes);
-      const at = global.offsetOf(place.low);
-      global.noteStore(w, l, buffer, at, bytes);
-      w.addresses[i] = place.high * 2 ** 32 + place.low;
+      const buffer = global.locate(w, l, w.high[i] as number, w.low[i] as number, bytes);
+      const at = global.offsetOf(w.low[i] as number);
+      if (buffer.writers !== null) global.noteStore(w, l, buffer, at, bytes);
       put(w, buffer, at, registers, shape, l);
     }
     countSectors(w, n);
@@ -197,13 +199,13 @@ const storeGlobal =
 
 const sectors = new Float64Array(32);
 
-/** Different 32-byte sectors among the first n of w.addresses. No access crosses one: they are aligned to their size. */
+/** Different 32-byte sectors among the first n global addresses. No access crosses one: they are aligned to their size. */
 function countSectors(w: Warp, n: number): void {
   const { tally } = w.cta;
   if (tally === null) return;
   let different = 0;
   for (let i = 0; i < n; i++) {
-    const sector = Math.floor((w.addresses[i] as number) / 32);
+    const sector = (w.high[i] as number) * WORD + ((w.low[i] as number) & ~31);
     let k = different - 1;
     while (k >= 0 && sectors[k] !== sector) k--;
     if (k < 0) sectors[different++] = sector;
@@ -230,13 +232,13 @@ const add =
   (old: number, a: AddressSource, b: number, float: boolean): Execute =>
   (w, lanes, n) => {
     const { global } = w.cta;
+    globalAddresses(w, a, lanes, n);
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
-      globalAddress(w, a, l);
-      const { words } = global.locate(w, l, place.high, place.low, 4);
-      const at = global.offsetOf(place.low) >> 2;
+      const low = w.low[i] as number;
+      const { words } = global.locate(w, l, w.high[i] as number, low, 4);
+      const at = global.offsetOf(low) >> 2;
       const was = words[at] as number;
-      w.addresses[i] = place.high * 2 ** 32 + place.low;
       if (float) {
         bits[0] = was;
         single[0] = (single[0] as number) + (w.f[b + l] as number);
@@ -276,26 +278,26 @@ const issue =
   (to: AddressSource, from: AddressSource, size: number, length: number): Execute =>
   (w, lanes, n) => {
     const { shared, global } = w.cta;
+    globalAddresses(w, from, lanes, n);
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
       const at = sharedAddress(w, to, l);
+      const low = w.low[i] as number;
       const bytes = w.u[length + l] as number;
       if (bytes > size) throw fault(w, 'LAC0821', `${bytes} bytes of a copy of ${size} are to be read`, l);
+      if (low % size !== 0)
+        throw fault(w, 'LAC0821', `the source of a copy of ${size} is at ${low % size} mod ${size}`, l);
       shared.issueCopy(w, l, at, size);
       w.copies.issue(l, at, size);
-      globalAddress(w, from, l);
-      if (place.low % size !== 0)
-        throw fault(w, 'LAC0821', `the source of a copy of ${size} bytes is at ${place.low % size} mod ${size}`, l);
-      w.addresses[i] = place.high * 2 ** 32 + place.low;
+      w.addresses[i] = at;
       shared.bytes.fill(0, at + bytes, at + size);
       if (bytes === 0) continue;
-      const buffer = global.locateBytes(w, l, place.high, place.low, bytes);
-      const begin = global.offsetOf(place.low);
-      global.noteLoad(w, l, buffer, begin, bytes);
-      shared.bytes.set(buffer.bytes.subarray(begin, begin + bytes), at);
+      const buffer = global.locateBytes(w, l, w.high[i] as number, low, bytes);
+      const begin = global.offsetOf(low);
+      if (buffer.writers !== null) global.noteLoad(w, l, buffer, begin, bytes);
+      for (let b = 0; b < bytes; b++) shared.bytes[at + b] = buffer.bytes[begin + b] as number;
     }
     countSectors(w, n);
-    for (let i = 0; i < n; i++) w.addresses[i] = sharedAddress(w, to, lanes[i] as number);
     countBanks(w, lanes, n, size);
   };
 

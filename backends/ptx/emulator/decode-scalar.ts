@@ -56,7 +56,8 @@ const pack =
   ({ u }, lanes, n) => {
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
-      const [a, b] = [u[low + l] as number, u[high + l] as number];
+      const a = u[low + l] as number;
+      const b = u[high + l] as number;
       if (wide) {
         u[d + 2 * l] = a;
         u[d + 2 * l + 1] = b;
@@ -69,11 +70,10 @@ const unpack =
   ({ u }, lanes, n) => {
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
-      const [x, y] = wide
-        ? [u[a + 2 * l] as number, u[a + 2 * l + 1] as number]
-        : [(u[a + l] as number) & 0xffff, (u[a + l] as number) >>> 16];
-      u[low + l] = x;
-      u[high + l] = y;
+      const word = u[wide ? a + 2 * l : a + l] as number;
+      const next = wide ? (u[a + 2 * l + 1] as number) : word >>> 16;
+      u[low + l] = wide ? word : word & 0xffff;
+      u[high + l] = next;
     }
   };
 

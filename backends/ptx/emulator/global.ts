@@ -44,7 +44,7 @@ export class GlobalMemory {
 
   /** The buffer of an access that is aligned to its size, given the words of its address. Throws LAC0820, LAC0821. */
   locate(w: Warp, lane: number, high: number, low: number, bytes: number): GlobalBuffer {
-    if (low % bytes !== 0)
+    if ((low & (bytes - 1)) !== 0)
       throw fault(w, 'LAC0821', `global address ${hex(high, low)} is no multiple of ${bytes}`, lane);
     return this.locateBytes(w, lane, high, low, bytes);
   }

@@ -28,9 +28,12 @@ export interface Conflict {
 export class RaceCheck {
   readonly #shift: number;
   readonly #warps: number;
+  readonly #pieces: number;
   readonly #writer: Int32Array;
   readonly #writerPc: Int32Array;
-  /** Of each piece and warp: epoch << 6 | lane of its last read since the last write; 0: none. */
+  /** Warps that have read a piece since its last write, a bit each. */
+  readonly #readers: Int32Array;
+  /** Of each warp and piece: epoch << 6 | lane of its last read since the last write; 0: none. */
   readonly #reader: Int32Array;
   readonly #readerPc: Int32Array;
 
@@ -39,8 +42,10 @@ export class RaceCheck {
     const pieces = Math.ceil(bytes / 2 ** shift);
     this.#shift = shift;
     this.#warps = warps;
+    this.#pieces = pieces;
     this.#writer = new Int32Array(pieces);
     this.#writerPc = new Int32Array(pieces);
+    this.#readers = new Int32Array(pieces);
     this.#reader = new Int32Array(pieces * warps);
     this.#readerPc = new Int32Array(pieces * warps);
   }
@@ -48,24 +53,31 @@ export class RaceCheck {
   /** Memory of a new CTA: nothing is written. */
   reset(): void {
     this.#writer.fill(0);
+    this.#readers.fill(0);
     this.#reader.fill(0);
   }
 
   read(w: Warp, lane: number, address: number, bytes: number): Conflict | null {
-    const last = (address + bytes - 1) >> this.#shift;
+    const writer = this.#writer;
+    const reader = this.#reader;
     const self = selfOf(w, lane);
     const cell = (w.epoch << 6) | lane;
+    const row = w.index * this.#pieces;
+    const last = (address + bytes - 1) >> this.#shift;
+    // Neighbours mostly have one writer: what was found in order once is not looked at again.
+    let inOrder = 0;
     for (let g = address >> this.#shift; g <= last; g++) {
-      const tag = this.#writer[g] as number;
-      if (tag <= 0) return this.#unreadable(g);
-      if ((tag & THREAD_MASK) !== self && tag >>> THREAD_BITS > (w.clock[(tag >>> 6) & 31] as number))
-        return this.#against('race', g);
-      const slot = g * this.#warps + w.index;
-      const known = this.#reader[slot] as number;
-      if (known !== cell) {
-        this.#reader[slot] = known >>> 6 === w.epoch ? (w.epoch << 6) | WARP_WIDE : cell;
-        this.#readerPc[slot] = w.pc;
+      const tag = writer[g] as number;
+      if (tag !== inOrder || tag === 0) {
+        if (tag <= 0) return this.#unreadable(g);
+        if (!happensBefore(tag, self, w)) return this.#against('race', g);
+        inOrder = tag;
       }
+      const known = reader[row + g] as number;
+      if (known === cell) continue;
+      reader[row + g] = known >>> 6 === w.epoch ? (w.epoch << 6) | WARP_WIDE : cell;
+      this.#readerPc[row + g] = w.pc;
+      this.#readers[g] = (this.#readers[g] as number) | (1 << w.index);
     }
     return null;
   }
@@ -82,31 +94,39 @@ export class RaceCheck {
   /** The thread that issued a copy has waited for it: from now on its bytes are like written by that thread. */
   arrive(w: Warp, lane: number, address: number, bytes: number): void {
     const last = (address + bytes - 1) >> this.#shift;
-    const tag = (w.epoch << THREAD_BITS) | (w.index << 6) | lane;
-    for (let g = address >> this.#shift; g <= last; g++) this.#writer[g] = tag;
+    this.#writer.fill(tagOf(w, lane), address >> this.#shift, last + 1);
   }
 
   #write(w: Warp, lane: number, address: number, bytes: number, flight: number): Conflict | null {
-    const last = (address + bytes - 1) >> this.#shift;
+    const writer = this.#writer;
     const self = selfOf(w, lane);
-    const tag = (w.epoch << THREAD_BITS) | (w.index << 6) | lane | flight;
+    const tag = tagOf(w, lane) | flight;
+    const last = (address + bytes - 1) >> this.#shift;
+    let inOrder = 0;
     for (let g = address >> this.#shift; g <= last; g++) {
-      const was = this.#writer[g] as number;
-      if (was < 0) return this.#against('in flight', g);
-      if (was !== 0 && (was & THREAD_MASK) !== self && was >>> THREAD_BITS > (w.clock[(was >>> 6) & 31] as number))
-        return this.#against('race', g);
-      const conflict = this.#overReads(w, lane, g);
-      if (conflict !== null) return conflict;
-      this.#writer[g] = tag;
+      const was = writer[g] as number;
+      if (was !== inOrder) {
+        if (was < 0) return this.#against('in flight', g);
+        if (!happensBefore(was, self, w)) return this.#against('race', g);
+        inOrder = was;
+      }
+      if (this.#readers[g] !== 0) {
+        const conflict = this.#overReads(w, lane, g);
+        if (conflict !== null) return conflict;
+      }
+      writer[g] = tag;
       this.#writerPc[g] = w.pc;
     }
     return null;
   }
 
-  /** Reads since the last write must happen before this one; then they are forgotten, since whoever comes after it comes after them. */
+  /**
+   * Reads since the last write must happen before this one; then they are forgotten, since whoever comes after it comes
+   * after them.
+   */
   #overReads(w: Warp, lane: number, g: number): Conflict | null {
     for (let v = 0; v < this.#warps; v++) {
-      const slot = g * this.#warps + v;
+      const slot = v * this.#pieces + g;
       const cell = this.#reader[slot] as number;
       if (cell === 0) continue;
       const own = v === w.index && (cell & 63) === lane && lane !== WARP_WIDE;
@@ -116,6 +136,7 @@ export class RaceCheck {
       }
       this.#reader[slot] = 0;
     }
+    this.#readers[g] = 0;
     return null;
   }
 
@@ -133,3 +154,9 @@ export class RaceCheck {
 
 /** The tag's thread bits of whoever needs no barrier after itself; -1 for a whole warp. */
 const selfOf = (w: Warp, lane: number): number => (lane === WARP_WIDE ? -1 : (w.index << 6) | lane);
+
+const tagOf = (w: Warp, lane: number): number => (w.epoch << THREAD_BITS) | (w.index << 6) | lane;
+
+/** Whether the write that left a tag comes before what a thread does now. */
+const happensBefore = (tag: number, self: number, w: Warp): boolean =>
+  (tag & THREAD_MASK) === self || tag >>> THREAD_BITS <= (w.clock[(tag >>> 6) & 31] as number);

@@ -41,8 +41,10 @@ export class Warp {
   readonly f: Float32Array;
   readonly q: BigInt64Array;
   readonly copies = new CopyQueue();
-  /** Scratch for addresses of an access, for whoever executes. */
-  readonly addresses = new Float64Array(LANES);
+  /** Shared addresses, and words of global ones, of the lanes of an access: scratch for whoever executes. */
+  readonly addresses = new Int32Array(LANES);
+  readonly high = new Uint32Array(LANES);
+  readonly low = new Uint32Array(LANES);
   /** The instruction that is executed. */
   pc = 0;
   /** Barrier at which the warp waits. */

@@ -60,18 +60,17 @@ function both(
   return Object.fromEntries(['s64', 'u64', 'b64'].map((t) => [`${stem}.${t}`, { shape, make: maker(make) }]));
 }
 
-/** a * b + c; c is left out where its base is -1. The product is made of 16-bit pieces, which f64 holds exactly. */
+/** a * b + c; c is left out where its base is -1. The upper word is made of products of halves, none above 2^32. */
 function wideProduct(d: number, a: number, b: number, c: number, signed: boolean): Execute {
   return ({ u }, lanes, n) => {
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
-      const [x, y] = [u[a + l] as number, u[b + l] as number];
-      const cross = (x >>> 16) * (y & 0xffff);
-      const across = (x & 0xffff) * (y >>> 16);
-      let low = (x & 0xffff) * (y & 0xffff) + ((cross & 0xffff) + (across & 0xffff)) * 65536;
-      let high = (x >>> 16) * (y >>> 16) + Math.floor(cross / 65536) + Math.floor(across / 65536);
-      high += Math.floor(low / WORD);
-      low %= WORD;
+      const x = u[a + l] as number;
+      const y = u[b + l] as number;
+      const t = (x >>> 16) * (y & 0xffff) + (((x & 0xffff) * (y & 0xffff)) >>> 16);
+      const v = (x & 0xffff) * (y >>> 16) + (t & 0xffff);
+      let low = Math.imul(x, y) >>> 0;
+      let high = (x >>> 16) * (y >>> 16) + (t >>> 16) + (v >>> 16);
       if (signed) high -= (x > 0x7fffffff ? y : 0) + (y > 0x7fffffff ? x : 0);
       if (c >= 0) {
         low += u[c + 2 * l] as number;
