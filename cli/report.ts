@@ -65,13 +65,15 @@ function outputText(o: Comparison): string {
   return `${o.output}: ${rmse}, ${element}${at}${wrong}${odd}`;
 }
 
-function details({ refused, facts, compile, damaged }: Report): string[] {
+function details({ chosen, refused, skipped, facts, compile, damaged }: Report): string[] {
   return [
+    line('chosen', chosen),
     line(
       'stages',
       `lower ${milliseconds(compile.lower)}, passes ${milliseconds(compile.passes)}, codegen ${milliseconds(compile.codegen)}`,
     ),
     ...refused.map((r) => line('refused', `${pairs(r.config)}: ${r.why.message}`)),
+    ...(skipped > 0 ? [line('skipped', `${skipped} more, which need no less`)] : []),
     ...Object.entries(facts).map(([name, f]) =>
       line('facts', `${name}: ${f.contiguous ? 'contiguous' : 'strided'}, aligned to ${f.align}`),
     ),

@@ -1,8 +1,8 @@
 import type { ArgFacts, CudaVariant, Manifest, WgslVariant } from '../compiler/artifact.js';
-import { Bug } from '../compiler/diag/diagnostic.js';
+import { Bug, LacError } from '../compiler/diag/diagnostic.js';
 import type { DType } from '../compiler/ir/types.js';
 import { checkDims } from './choices.js';
-import { type Compiled, compileKernel } from './compile.js';
+import { type Compiled, type CompileRequest, compileKernel } from './compile.js';
 import type { Config } from './configurations.js';
 import { isTensorArg } from './inputs.js';
 import { manifestOf } from './manifest.js';
@@ -46,18 +46,28 @@ export function makeArtifacts(
   return { manifest, files: [...files, json], compiled };
 }
 
-/** With what is usually true of tensors assumed, and without. */
+/** With what is usually true of tensors assumed, and without: in one configuration, if it fits both. */
 function variantsFor(
   decl: KernelDecl,
   { dims, config }: ArtifactRequest,
   target: Target,
   dtypes: Readonly<Record<string, DType>>,
 ): Compiled[] {
-  const made = [alignedFacts(target), GENERIC].map((f) =>
-    compileKernel(decl, { dims, config, target, dtypes, facts: factsForAll(decl, f) }),
-  );
+  const request = { dims, config, target, dtypes };
+  const aligned = compileKernel(decl, { ...request, facts: factsForAll(decl, alignedFacts(target)) });
+  const generic = compileLike(aligned, decl, { ...request, facts: factsForAll(decl, GENERIC) });
   // Assumptions that change nothing are not worth a variant.
-  return textOf(made[0]) === textOf(made[1]) ? made.slice(1) : made;
+  return textOf(aligned) === textOf(generic) ? [generic] : [aligned, generic];
+}
+
+function compileLike(first: Compiled, decl: KernelDecl, request: CompileRequest): Compiled {
+  try {
+    return { ...compileKernel(decl, { ...request, config: first.config }), chosen: first.chosen };
+  } catch (error) {
+    const tooLarge = error instanceof LacError && error.diagnostics.every((d) => d.code.startsWith('LAC05'));
+    if (!tooLarge) throw error;
+    return compileKernel(decl, request);
+  }
 }
 
 const factsForAll = (decl: KernelDecl, facts: ArgFacts): Record<string, ArgFacts> =>
@@ -70,8 +80,7 @@ function programOf({ variant }: Compiled): Program {
   return variant;
 }
 
-const textOf = (compiled: Compiled | undefined): string | null =>
-  compiled === undefined ? null : programOf(compiled).text;
+const textOf = (compiled: Compiled): string => programOf(compiled).text;
 
 /** Every combination of the choices that are open. */
 function dtypeChoices(decl: KernelDecl, given: Readonly<Record<string, string>>): Record<string, DType>[] {
@@ -84,12 +93,17 @@ function dtypeChoices(decl: KernelDecl, given: Readonly<Record<string, string>>)
   return combinations;
 }
 
-/** `lightningFwd.D64.E64.bf16.aligned.wgsl`, `lightningFwd.D64.E64.bf16.aligned.sm_90.ptx`. */
+/** `lightningFwd.D64.E64.bf16.aligned.wgsl`, `lightningFwd.D64.E64.bf16.generic.sm_90.ptx`. */
 function withFile(kernel: string, variant: Program): Program & { file: string } {
   const { dtypes, comptime, facts } = variant.when;
-  const aligned = Object.values(facts).some((f) => f.align > 1);
   const sizes = Object.entries(comptime).map(([name, size]) => `${name}${size}`);
-  const parts = [kernel, ...sizes, ...Object.values(dtypes), aligned ? 'aligned' : 'generic'];
+  const parts = [kernel, ...sizes, ...Object.values(dtypes), assumption(Object.values(facts))];
   const ending = variant.target === 'webgpu' ? 'wgsl' : `sm_${variant.sm}.ptx`;
   return { ...variant, file: `${parts.join('.')}.${ending}` };
+}
+
+/** What a variant assumes of tensors, in a word: rows at multiples, or rows without gaps, or nothing. */
+function assumption(facts: readonly ArgFacts[]): string {
+  if (facts.some((f) => f.align > 1)) return 'aligned';
+  return facts.some((f) => f.contiguous) ? 'contiguous' : 'generic';
 }

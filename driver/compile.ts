@@ -11,12 +11,14 @@ import { runPipeline } from '../compiler/passes/pipeline.js';
 import type { AnyVariant } from '../runtime/device.js';
 import { usedArguments } from './arguments.js';
 import { chooseDtypes, comptimeOf } from './choices.js';
-import { type Config, candidates, tooLargeToo } from './configurations.js';
+import { type Config, candidates, checkConfig } from './configurations.js';
+import { foretold, type Refusal } from './foretell.js';
 import { dtypeOf, isTensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
 import { type KernelDecl, lowerDecl } from './source.js';
 import { sourcePosition } from './source-position.js';
 import { maxInvocations, maxStorageElements, type Target } from './target.js';
+import { type TunedChoice, tunedFor } from './tuned.js';
 
 /** What one variant is compiled for. */
 export interface CompileRequest {
@@ -24,7 +26,7 @@ export interface CompileRequest {
   readonly dtypes?: Readonly<Record<string, DType>>;
   /** Sizes: all comptime dimensions; those of other dimensions help `prune` to choose. */
   readonly dims: Dims;
-  /** Knobs; those that are missing are searched. */
+  /** Knobs; those that are missing are looked up in the tuned configurations, then searched. */
   readonly config?: Config;
   /** What may be assumed of each tensor; nothing where an argument is missing. */
   readonly facts?: Readonly<Record<string, ArgFacts>>;
@@ -52,37 +54,90 @@ export interface Compiled {
   readonly timings: CompileTimings;
   /** Warnings. */
   readonly diagnostics: readonly Diagnostic[];
-  /** Configurations before the chosen one, and what was against them. */
-  readonly refused: readonly { readonly config: Config; readonly why: Diagnostic }[];
+  /** Why this configuration, for people: `tuned (gemm.tune.json, row 2)`. */
+  readonly chosen: string;
+  /** Configurations before the chosen one that were compiled, and what was against them. */
+  readonly refused: readonly Refusal[];
+  /** How many more were passed over because of those. */
+  readonly skipped: number;
 }
 
 /** What a configuration may exceed where another may fit. */
 const LIMITS: ReadonlySet<Code> = new Set(['LAC0501', 'LAC0502', 'LAC0503']);
 
-type Exact = Omit<Compiled, 'refused'>;
+type Exact = Omit<Compiled, 'chosen' | 'refused' | 'skipped'>;
 const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
 
 /**
- * Compiles one variant in the first configuration, in order of declaration, that survives `prune`, fits the limits and
- * compiles. What was compiled, or did not fit, is remembered as long as the declaration lives. Throws LacError: the
- * source's own errors; LAC0906 where no configuration is left; LAC05xx where the one that was asked for in full does
- * not fit.
+ * Compiles one variant in the first configuration that fits the limits and compiles: of the tuned ones beside the source,
+ * then in order of declaration of those that survive `prune`. What was compiled, or did not fit, is remembered as long as
+ * the declaration lives. Throws LacError: the source's own errors; LAC0916 where the tuned configurations cannot be read;
+ * LAC0906 where no configuration is left; LAC05xx where the one that was asked for in full does not fit.
  */
 export function compileKernel(decl: KernelDecl, request: CompileRequest): Compiled {
   const begin = performance.now();
-  const refused: { config: Config; why: Diagnostic }[] = [];
-  const asked = Object.keys(decl.tune).every((name) => name in (request.config ?? {}));
-  for (const config of candidates(decl, request.dims, request.config ?? {}, maxInvocations(request.target))) {
-    const smaller = refused.find((r) => r.why.code === 'LAC0501' && tooLargeToo(config, r.config));
-    const result = smaller?.why ?? attempt(decl, request, config);
-    if ('variant' in result) {
-      const timings = { ...result.timings, total: performance.now() - begin };
-      return { ...result, refused, timings };
+  const { choices, asked, stale } = choicesFor(decl, request);
+  const refused: Refusal[] = [];
+  const skipped: TunedChoice[] = [];
+  const accept = (choice: TunedChoice): Compiled | null => {
+    const result = attempt(decl, request, choice.config);
+    if (!('variant' in result)) {
+      if (asked) throw new LacError(result);
+      refused.push({ config: choice.config, why: result });
+      return null;
     }
-    if (asked) throw new LacError(result);
-    refused.push({ config, why: result });
+    const timings = { ...result.timings, total: performance.now() - begin };
+    const diagnostics = [...result.diagnostics, ...stale];
+    return { ...result, diagnostics, chosen: choice.why, refused, skipped: skipped.length, timings };
+  };
+  for (const choice of choices) {
+    if (refused.some((r) => sameConfig(r.config, choice.config))) continue;
+    const hopeless = foretold(choice.config, refused) !== undefined;
+    const compiled = hopeless ? null : accept(choice);
+    if (compiled !== null) return compiled;
+    if (hopeless) skipped.push(choice);
   }
-  throw new LacError(nothingFits(decl, request, refused));
+  // What was foretold is an estimate: before giving up, the smallest is tried.
+  const smallest = skipped.sort((a, b) => volume(a.config) - volume(b.config))[0];
+  const last = smallest === undefined ? null : accept(smallest);
+  if (last !== null) return last;
+  throw new LacError(nothingFits(decl, request, refused, skipped.length));
+}
+
+const sameConfig = (a: Config, b: Config): boolean => Object.entries(a).every(([name, value]) => b[name] === value);
+const volume = (config: Config): number => Object.values(config).reduce((product, value) => product * value, 1);
+
+/** The first configuration that would be tried, compiled or not. Null where `prune` leaves none. */
+export function firstChoice(decl: KernelDecl, request: Omit<CompileRequest, 'facts'>): TunedChoice | null {
+  for (const choice of choicesFor(decl, request).choices) return choice;
+  return null;
+}
+
+interface Choices {
+  /** Best first; lazily, since a kernel may have thousands. */
+  readonly choices: Iterable<TunedChoice>;
+  /** Every knob was given. */
+  readonly asked: boolean;
+  /** Rows of the tuned configurations that are out of date. */
+  readonly stale: readonly Diagnostic[];
+}
+
+function choicesFor(decl: KernelDecl, { dims, config = {}, dtypes, target }: CompileRequest): Choices {
+  checkConfig(decl, config);
+  const asked = Object.keys(decl.tune).every((name) => name in config);
+  const untuned = candidates(decl, dims, config, maxInvocations(target));
+  if (asked) return { choices: withReason(untuned, 'as asked for'), asked, stale: [] };
+  const query = { target, dtypes: chooseDtypes(decl, dtypes), dims, config };
+  const { choices, stale } = tunedFor(decl, query);
+  return { choices: inTurn(choices, withReason(untuned, 'the first of its declaration that fits')), asked, stale };
+}
+
+function* withReason(configs: Iterable<Config>, why: string): Generator<TunedChoice> {
+  for (const config of configs) yield { config, why };
+}
+
+function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
+  for (const list of lists) yield* list;
 }
 
 /** One configuration: compiled, or the limit that it exceeds. Other errors are the source's, whatever the configuration. */
@@ -110,7 +165,8 @@ function compileOrRefuse(decl: KernelDecl, request: CompileRequest, config: Conf
 function nothingFits(
   decl: KernelDecl,
   { config = {}, dims }: CompileRequest,
-  refused: Compiled['refused'],
+  refused: readonly Refusal[],
+  skipped: number,
 ): Diagnostic {
   const given = Object.entries(config).map(([name, value]) => `${name} = ${value}`);
   const with_ = given.length > 0 ? ` with ${given.join(', ')}` : '';
@@ -120,7 +176,7 @@ function nothingFits(
     const message = `prune of ${decl.name} rejects every configuration${with_} for ${sizes.join(', ')}`;
     return diagnostic('LAC0906', message, decl.span, { help: ['add smaller values to `tune`, or loosen `prune`'] });
   }
-  const message = `no configuration of ${decl.name}${with_} fits the device; ${refused.length} were tried`;
+  const message = `no configuration of ${decl.name}${with_} fits the device; ${refused.length + skipped} were considered`;
   const text = Object.entries(last.config).map(([name, value]) => `${name}=${value}`);
   return diagnostic('LAC0906', message, decl.span, {
     help: [`the last one, ${text.join(',')}: ${last.why.message}`, ...last.why.help],

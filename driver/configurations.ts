@@ -68,16 +68,3 @@ export function* candidates(space: KnobSpace, dims: Dims, given: Config, maxInvo
     if (chosen || keeps(space, config, dims)) yield config;
   }
 }
-
-/** Knobs that are no block sizes: more of them is not more workgroup memory. */
-const NOT_SIZES: ReadonlySet<string> = new Set(['warps', 'stages']);
-
-/**
- * What was too large for workgroup memory as `refused` is so as `config`: every block size is at least as large and one
- * is larger, or only the pipeline depth differs.
- */
-export function tooLargeToo(config: Config, refused: Config): boolean {
-  const sizes = Object.entries(config).filter(([name]) => !NOT_SIZES.has(name));
-  if (!sizes.every(([name, value]) => value >= (refused[name] ?? value))) return false;
-  return config.warps === refused.warps || sizes.some(([name, value]) => value > (refused[name] ?? value));
-}

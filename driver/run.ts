@@ -68,7 +68,10 @@ export interface Report {
   readonly checked: boolean;
   readonly ok: boolean;
   readonly warnings: readonly Diagnostic[];
+  /** Why this configuration, for people. */
+  readonly chosen: string;
   readonly refused: Compiled['refused'];
+  readonly skipped: number;
 }
 
 /**
@@ -116,7 +119,9 @@ export async function runKernel(request: RunRequest): Promise<Report> {
       checked,
       ok: read.damaged.length === 0 && outputs.every((o) => o.ok),
       warnings: compiled.diagnostics,
+      chosen: compiled.chosen,
       refused: compiled.refused,
+      skipped: compiled.skipped,
     };
   } finally {
     placed.free();

@@ -265,6 +265,7 @@ export function checkWorkgroupBytes(bytes: number, limit: number): void {
   throw new LacError(
     diagnostic('LAC0501', `the kernel needs ${bytes} bytes of workgroup memory, the device has ${limit}`, null, {
       help: ['choose smaller blocks (--config), or leave the configuration to lac'],
+      exceeds: { need: bytes, limit },
     }),
   );
 }

@@ -593,6 +593,17 @@ export const CODES = {
     title: 'argument is not a tensor of this runtime',
     explain: 'Tensor arguments are made with empty(device, dtype, shape), or are views of such a tensor.',
   },
+  LAC0624: {
+    title: 'no program of the artifact fits the launch',
+    explain:
+      'A manifest holds a program for each choice of target, dtypes, comptime sizes and assumptions about tensors. None of them was compiled for this device and these arguments. Compile one that was: --target, --dtype and --set say for what.',
+    right: 'lac compile forward.ts --target sm_80,webgpu --set D=128,E=128 --dtype bf16',
+  },
+  LAC0625: {
+    title: 'artifact cannot be read',
+    explain:
+      'The manifest is missing, is no JSON or was changed by hand, was written by another version of lac, or a program beside it is missing. The message names the place. Compile it again with `lac compile`.',
+  },
   LAC0701: {
     title: 'unknown device',
     explain:
@@ -762,6 +773,7 @@ export const CODES = {
     explain:
       'Barriers are numbered 0 to 15 and count threads in multiples of 32; all warps that meet name the same number of threads, and bar.sync is executed by whole warps.',
     wrong: '@%p1 bar.sync 0;                        // %p1 differs between the lanes of a warp',
+    right: 'bar.sync 0;                              // executed by every lane',
   },
   LAC0828: {
     title: 'lanes missing at an instruction of the whole warp',
@@ -822,10 +834,9 @@ export const CODES = {
       'The folder cannot be created, or a file in it cannot be written: no permission, or no space. Files are written beside their name and renamed when whole, so nothing half-written is left.',
   },
   LAC0909: {
-    title: 'verb or target is not built yet',
-    explain:
-      'This version of lac compiles to `webgpu` (WGSL); CUDA PTX (sm_80, sm_90) is planned, as are the verbs tune, bench, init, cache, repro and lsp.',
-    right: 'lac compile forward.ts --target webgpu',
+    title: 'verb is not built yet',
+    explain: 'The verbs tune, bench, init, cache, repro and lsp are planned, and so is kernel.tune().',
+    right: 'lac run forward.ts --config C=64',
   },
   LAC0910: {
     title: 'dimension without a size that works',
@@ -858,6 +869,18 @@ export const CODES = {
     title: 'source of a called kernel cannot be found',
     explain:
       'A kernel called from TypeScript is compiled from its source, found through the place where kernel(...) ran (and its source map). The source has to be readable when the kernel is called.',
+  },
+  LAC0916: {
+    title: 'file of tuned configurations cannot be read',
+    explain:
+      'Beside `x.ts`, `x.tune.json` lists configurations that were measured to be good: kernel, target, what they are for, and a value for every knob. The file is not JSON, or not of this form; the message names the place.',
+    right:
+      '{ "lac": 1, "configurations": [ { "kernel": "gemm", "target": "cuda", "sm": 80,\n  "when": { "dtypes": { "T": ["f16", "bf16"] }, "dims": { "M": { "least": 1024 } } },\n  "config": { "BM": 128, "BN": 256, "BK": 64, "warps": 8, "stages": 3 } } ] }',
+  },
+  LAC0917: {
+    title: 'tuned configuration is out of date',
+    explain:
+      'A row of `x.tune.json` names a knob, a value, a dtype parameter, an option or a dimension that the kernel does not declare (any more), or leaves out a knob. The row is not used, the others are.',
   },
 
   LAC0520: {

@@ -26,16 +26,26 @@ export interface Diagnostic {
   readonly span: Span | null;
   readonly labels: readonly Label[];
   readonly help: readonly Help[];
+  /** Where a limit of the target is exceeded: what is needed and what there is, in the unit of the message. */
+  readonly exceeds?: Excess;
 }
 
-export function diagnostic(
-  code: Code,
-  message: string,
-  span: Span | null = null,
-  more: { labels?: readonly Label[]; help?: readonly (Help | string)[]; severity?: 'error' | 'warning' } = {},
-): Diagnostic {
+export interface Excess {
+  readonly need: number;
+  readonly limit: number;
+}
+
+interface More {
+  readonly labels?: readonly Label[];
+  readonly help?: readonly (Help | string)[];
+  readonly severity?: 'error' | 'warning';
+  readonly exceeds?: Excess;
+}
+
+export function diagnostic(code: Code, message: string, span: Span | null = null, more: More = {}): Diagnostic {
+  const { labels = [], severity = 'error', exceeds } = more;
   const help = (more.help ?? []).map((h) => (typeof h === 'string' ? { text: h } : h));
-  return { code, severity: more.severity ?? 'error', message, span, labels: more.labels ?? [], help };
+  return { code, severity, message, span, labels, help, ...(exceeds === undefined ? {} : { exceeds }) };
 }
 
 /** A user's mistake, or a fault of the device, thrown where there is no list to add it to. */

@@ -76,9 +76,11 @@ function removeUntouched(kernel: Kernel): void {
   kernel.body.ops = kernel.body.ops.filter((op) => !isAlloc(op) || op.attrs.offset !== undefined);
 }
 
-const tooMuch = (kernel: Kernel, bytes: number, limit: number): LacError =>
+/** What a kernel is told that needs more shared memory than there is. */
+export const tooMuch = (kernel: Kernel, bytes: number, limit: number): LacError =>
   new LacError(
     diagnostic('LAC0501', `${kernel.name} needs ${bytes} bytes of shared memory, a block has at most ${limit}`, null, {
       help: ['choose smaller blocks or fewer stages (--config), or leave the configuration to lac'],
+      exceeds: { need: bytes, limit },
     }),
   );

@@ -438,7 +438,8 @@ class SpecReader {
     const result = this.#call1(key, sizes);
     if (result === null) return null;
     if (result.val.kind === 'arr')
-      return result.val.items.flatMap((val) => this.#expr(key, { val, node: result.node }) ?? []);
+      // An expression is a list itself: flatMap would take it apart.
+      return result.val.items.map((val) => this.#expr(key, { val, node: result.node })).filter((e) => e !== null);
     this.#fail('LAC0306', result.node, `${key} gives a list of sizes, not ${describe(result.val)}`, {
       help: ['write ({ N }) => [N]'],
     });

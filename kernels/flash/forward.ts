@@ -62,10 +62,12 @@ export const flashFwd = kernel(
     tune: { BM: [32, 64, 128, 16, 8], BN: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3, 4] },
     prune: ({ BM, BN, D }) => (BM + 2 * BN) * D * 2 <= 160 * 1024,
     tuneKey: ({ M, N }) => [M, N],
-    grid: ({ B, H, M, BM }) => ({ m: cdiv(M, BM), h: H, b: B }),
+    // Heads first, so that the programs at work at one time read the same few blocks of keys of each.
+    grid: ({ B, H, M, BM }) => ({ h: H, m: cdiv(M, BM), b: B }),
   },
-  ({ q, k, v, scale, o, lse }, { N, D, BM, BN, causal, scoreMod }, { b, h, m }) => {
-    const m0 = m * BM;
+  ({ q, k, v, scale, o, lse }, { M, N, D, BM, BN, causal, scoreMod }, { b, h, m }) => {
+    // The last queries see the most keys: they start first, and short programs fill the end.
+    const m0 = (causal ? cdiv(M, BM) - 1 - m : m) * BM;
     const end = causal ? minimum(N, m0 + BM) : N;
     const K = k.at(b, h).slice(0, end); // keys from `end` on read 0, whatever memory holds
     const V = v.at(b, h).slice(0, end);
@@ -81,19 +83,19 @@ export const flashFwd = kernel(
       const vj = V.load([n, 0], [BN, D]);
       const j = row(n + iota(BN));
 
-      let s: Scores = dot(qi, trans(kj)) * scale;
-      s = scoreMod(s, h, i, j) * LOG2E;
-      s = where(j < N && (!causal || i >= j), s, -Infinity);
+      const s = scoreMod(dot(qi, trans(kj)) * scale, h, i, j);
+      const seen = where(j < N && (!causal || i >= j), s, -Infinity);
 
-      const mNew = maximum(mi, max(s, 1));
+      // The maximum and all that follows are in units of ln 2, so that the argument of exp2 is one multiply-add.
+      const mNew = maximum(mi, max(seen, 1) * LOG2E);
       const shift = where(mNew === -Infinity, 0, mNew); // a row that has seen no score yet
-      const p = exp2(s - col(shift));
+      const p = exp2(seen * LOG2E - col(shift));
       const alpha = exp2(mi - shift);
       li = li * alpha + sum(p, 1);
       acc = dot(cast(p, T), vj, acc * col(alpha));
       mi = mNew;
     }
-    o.at(b, h).store([m0, 0], where(col(li) > 0, acc / col(li), 0));
+    o.at(b, h).store([m0, 0], where(col(li) > 0, acc * col(1 / li), 0));
     lse.at(b, h).store([m0], where(li > 0, (mi + log2(li)) / LOG2E, -Infinity));
   },
 );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LacError } from '../../compiler/diag/diagnostic.js';
-import { candidates, combinations, keeps, tooLargeToo } from '../../driver/configurations.js';
+import { candidates, combinations, keeps } from '../../driver/configurations.js';
 
 const space = {
   name: 'k',
@@ -46,13 +46,5 @@ describe('configurations', () => {
   test('knobs and values that are not declared', () => {
     expect(codeOf(() => [...candidates(space, {}, { BLOCK: 1 }, 128)])).toBe('LAC0907');
     expect(codeOf(() => [...candidates(space, {}, { C: 48 }, 128)])).toBe('LAC0907');
-  });
-
-  test('what is too large stays so with larger blocks, and with another depth, not with other warps', () => {
-    const refused = { C: 32, BE: 64, warps: 4, stages: 1 };
-    expect(tooLargeToo({ C: 64, BE: 64, warps: 2, stages: 1 }, refused)).toBe(true);
-    expect(tooLargeToo({ C: 32, BE: 64, warps: 4, stages: 2 }, refused)).toBe(true);
-    expect(tooLargeToo({ C: 32, BE: 64, warps: 2, stages: 1 }, refused)).toBe(false);
-    expect(tooLargeToo({ C: 64, BE: 32, warps: 4, stages: 1 }, refused)).toBe(false);
   });
 });

@@ -105,7 +105,7 @@ describe('what the driver refuses', () => {
     );
     const nothing = await messageOf(() => compileKernel(named('large'), { dims: { D: 256 }, target: ANY_WEBGPU }));
     expect(nothing).toMatch(
-      /^error\[LAC0906\]: no configuration of large fits the device; 2 were tried\n {2}= help: the last one, C=64,warps=8: /,
+      /^error\[LAC0906\]: no configuration of large fits the device; 2 were considered\n {2}= help: the last one, C=64,warps=8: /,
     );
   });
 
