@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { compare } from '../../driver/compare.js';
 import type { Reference } from '../../driver/reference.js';
 import { type RunRequest, runKernel } from '../../driver/run.js';
@@ -10,7 +10,7 @@ import * as elementwise from './cases/elementwise.ref.js';
 import * as folds from './cases/folds.ref.js';
 import * as matmul from './cases/matmul.ref.js';
 import * as rows from './cases/rows.ref.js';
-import { expectRight, kernelOf, openInterpreter, openRounding, openWebGpu } from './session.js';
+import { devices, expectRight, GPUS, kernelOf } from './session.js';
 
 /** Small kernels, each for a corner of the language, on every device: at its own sizes, and at sizes around it. */
 
@@ -96,39 +96,31 @@ async function property(
 }
 
 describe('small kernels', () => {
-  let exact: Device;
-  let rounding: Device;
-  let device: Device;
-  beforeAll(async () => {
-    exact = await openInterpreter();
-    rounding = await openRounding();
-    device = await openWebGpu();
-  });
-  afterAll(() => device.destroy());
+  const on = devices('exact', 'rounding', 'webgpu', 'sm80', 'sm90');
 
   describe.each(CASES)('$kernel', (c) => {
     it.skipIf(c.rounds)('is its formula in f64, before and after the passes', async () => {
       const f32 = { ...c, dtypes: ['f32'] };
-      await property(f32, exact, 6, { verify: true });
-      await property(f32, exact, 6, { verify: true, passes: true });
+      await property(f32, on.exact, 6, { verify: true });
+      await property(f32, on.exact, 6, { verify: true, passes: true });
     });
-    it('is its formula with every value rounded', () => property(c, rounding, 8));
-    it('is its formula on WebGPU', () => property(c, device, 8));
+    it('is its formula with every value rounded', () => property(c, on.rounding, 8));
+    it.each(GPUS)('is its formula on $key', ({ key, runs }) => property(c, on[key], runs));
   });
 
   it('computes every unary function by itself, on every device', async () => {
     const decl = kernelOf('test/kernels/cases/elementwise.ts', 'math');
     const [N, F] = [400, elementwise.ROWS.length];
     const x = Float64Array.from({ length: N }, (_, i) => (i - N / 2) / 64);
-    for (const on of [exact, rounding, device]) {
-      const request = { decl, reference: elementwise.math, device: on, dims: { N, F }, inputs: { x }, check: false };
+    for (const device of Object.values(on)) {
+      const request = { decl, reference: elementwise.math, device, dims: { N, F }, inputs: { x }, check: false };
       const { y } = (await runKernel(request)).values;
       elementwise.ROWS.forEach((f, row) => {
         const want = x.map((t) => f(t, Math.abs(t) + 0.125));
         const tolerance = { rmse: 3e-6, element: 3e-5 };
         const got = y?.subarray(row * N, (row + 1) * N) ?? new Float64Array(0);
         const { ok, ...figures } = compare(`row ${row}`, got, want, [N], tolerance);
-        expect(ok, JSON.stringify({ device: on.name, ...figures })).toBe(true);
+        expect(ok, JSON.stringify({ device: device.name, ...figures })).toBe(true);
       });
     }
   });
@@ -139,8 +131,8 @@ describe('small kernels', () => {
       ...matmul.matmul,
       run: (ctx) => ({ y: change(matmul.matmul.run(ctx).y ?? new Float64Array(0)) }),
     });
-    for (const on of [rounding, device]) {
-      const run = (reference: Reference) => runKernel({ decl, reference, device: on });
+    for (const device of [on.rounding, on.webgpu, on.sm90]) {
+      const run = (reference: Reference) => runKernel({ decl, reference, device });
       const shifted = await run(wrong((y) => y.with(77, (y[77] ?? 0) * 1.01 + 0.01)));
       expect(shifted.ok).toBe(false);
       expect(shifted.outputs[0]?.worst?.index).toEqual([1, 32]);

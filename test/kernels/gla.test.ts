@@ -1,17 +1,16 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { InputContext, Reference } from '../../driver/reference.js';
 import { runKernel } from '../../driver/run.js';
 import { simpleGlaFwd as reference } from '../../kernels/gla/simple.ref.js';
-import type { Device } from '../../runtime/device.js';
 import {
   decays,
+  devices,
+  expectAgreement,
   expectRight,
+  GPUS,
   kernelOf,
   lengths,
-  openInterpreter,
-  openRounding,
-  openWebGpu,
   placements,
   seeds,
 } from './session.js';
@@ -31,12 +30,7 @@ const withDecays = (pattern: readonly number[]): Reference => ({
 const kinds = fc.constantFrom(decl, segment);
 
 describe('simple GLA forward, interpreted', () => {
-  let exact: Device;
-  let rounding: Device;
-  beforeAll(async () => {
-    exact = await openInterpreter();
-    rounding = await openRounding();
-  });
+  const on = devices('exact', 'rounding');
 
   const small = fc.record({
     decl: kinds,
@@ -55,7 +49,14 @@ describe('simple GLA forward, interpreted', () => {
   it('is the recurrence, with and without states, in f64', async () => {
     await fc.assert(
       fc.asyncProperty(small, patterns, async ({ place, ...rest }, pattern) => {
-        await expectRight({ reference: withDecays(pattern), device: exact, config, ...rest, ...place, verify: true });
+        await expectRight({
+          reference: withDecays(pattern),
+          device: on.exact,
+          config,
+          ...rest,
+          ...place,
+          verify: true,
+        });
       }),
       { numRuns: 30 },
     );
@@ -66,7 +67,7 @@ describe('simple GLA forward, interpreted', () => {
     await fc.assert(
       fc.asyncProperty(small, run, async ({ place, ...rest }, [pattern, T]) => {
         const dtypes = { T };
-        await expectRight({ reference: withDecays(pattern), device: rounding, dtypes, config, ...rest, ...place });
+        await expectRight({ reference: withDecays(pattern), device: on.rounding, dtypes, config, ...rest, ...place });
       }),
       { numRuns: 20 },
     );
@@ -80,49 +81,67 @@ const VARIANTS = [
   { decl, D: 3, E: 1, T: 'f16', config: {} },
 ] as const;
 
-describe('simple GLA forward on WebGPU', () => {
-  let device: Device;
-  beforeAll(async () => {
-    device = await openWebGpu();
-  });
-  afterAll(() => device.destroy());
+describe.each(GPUS)('simple GLA forward on $key', ({ key, runs, most }) => {
+  const on = devices(key, 'rounding');
 
   it.each(VARIANTS)('is the recurrence at D $D, E $E, $T', async ({ decl, D, E, T, config }) => {
     await fc.assert(
       fc.asyncProperty(
-        fc.record({ ...batch, N: lengths(32, 130) }),
+        fc.record({ ...batch, N: lengths(32, Math.min(most, 130)) }),
         patterns,
         placements,
         seeds,
         async ({ B, H, N }, pattern, place, seed) => {
           const dims = { B, H, N, D, E };
           const reference = withDecays(pattern);
-          await expectRight({ decl, reference, device, dims, dtypes: { T }, config, seed, ...place });
+          await expectRight({ decl, reference, device: on[key], dims, dtypes: { T }, config, seed, ...place });
         },
       ),
-      { numRuns: 6 },
+      { numRuns: runs },
     );
   });
 
   it('returns the initial state of an empty sequence', async () => {
     const dims = { B: 1, H: 2, N: 0, D: 24, E: 40 };
     const config = { C: 16, BE: 32 };
-    const report = await expectRight({ decl: segment, reference, device, dims, config });
+    const report = await expectRight({ decl: segment, reference, device: on[key], dims, config });
     expect(report.values.hT?.some((x) => x !== 0)).toBe(true);
   });
 
-  it('lets a NaN in a gate reach no earlier block, interpreted and on WebGPU', async () => {
+  it('lets a NaN in a gate reach no earlier block, here and interpreted', async () => {
     const dims = { B: 1, H: 1, N: 40, D: 24, E: 40 };
     const g = new Float64Array(40).fill(-0.1);
-    for (const on of [device, await openRounding()]) {
-      const request = { decl: segment, reference, device: on, dims, config: { C: 16, BE: 32 }, check: false };
+    for (const device of [on[key], on.rounding]) {
+      const request = { decl: segment, reference, device, dims, config: { C: 16, BE: 32 }, check: false };
       const before = await runKernel({ ...request, inputs: { g } });
       const after = await runKernel({ ...request, inputs: { g: g.with(37, Number.NaN) } });
       expect(before.values.o?.some(Number.isNaN)).toBe(false);
       expect(after.values.o?.subarray(0, 32 * 40)).toEqual(before.values.o?.subarray(0, 32 * 40));
       // On WebGPU exp(NaN) may be any number (semantics.md, "Infinity and NaN at all").
       const reached = after.values.o?.subarray(37 * 40).every(Number.isNaN);
-      if (on.backend === 'interpret') expect(reached).toBe(true);
+      if (device.backend !== 'webgpu') expect(reached).toBe(true);
     }
+  });
+});
+
+const BLOCKS = [
+  { decl, D: 128, E: 128, T: 'bf16', config: { C: 64, BE: 128 } },
+  { decl: segment, D: 64, E: 64, T: 'f16', config: { C: 64, BE: 64 } },
+  { decl: segment, D: 40, E: 24, T: 'f32', config: { C: 32, BE: 32 } },
+] as const;
+
+describe('simple GLA forward in PTX', () => {
+  const on = devices('sm80', 'sm90');
+
+  it.each(BLOCKS)('is right whatever the warps and stages, D $D, E $E, $T, $config', async (block) => {
+    const { decl, D, E, T, config } = block;
+    const dims = { B: 1, H: 1, N: config.C * 2 + 3, D, E };
+    await expectAgreement({ decl, reference, dims, dtypes: { T } }, [
+      { device: on.sm80, config: { ...config, warps: 4, stages: 1 } },
+      { device: on.sm80, config: { ...config, warps: 8, stages: 1 } },
+      { device: on.sm90, config: { ...config, warps: 8, stages: 2 } },
+      { device: on.sm90, config: { ...config, warps: 4, stages: 3 } },
+      { device: on.sm90, config: { ...config, warps: 2, stages: 2 } },
+    ]);
   });
 });

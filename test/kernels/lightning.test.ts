@@ -1,18 +1,17 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { candidates } from '../../driver/configurations.js';
 import type { Reference } from '../../driver/reference.js';
 import { runKernel } from '../../driver/run.js';
 import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
-import type { Device } from '../../runtime/device.js';
 import {
   decays,
+  devices,
+  expectAgreement,
   expectRight,
+  GPUS,
   kernelOf,
   lengths,
-  openInterpreter,
-  openRounding,
-  openWebGpu,
   placements,
   seeds,
 } from './session.js';
@@ -39,12 +38,7 @@ it('leaves a configuration for every number of heads and batches', () => {
 });
 
 describe('lightning forward, interpreted', () => {
-  let exact: Device;
-  let rounding: Device;
-  beforeAll(async () => {
-    exact = await openInterpreter();
-    rounding = await openRounding();
-  });
+  const on = devices('exact', 'rounding');
 
   const small = fc.record({
     dims: fc.record({
@@ -72,7 +66,7 @@ describe('lightning forward, interpreted', () => {
       fc.asyncProperty(small, async ({ slopes, place, config, ...rest }) => {
         const knobs = knobsFor(config, rest.dims.E);
         const reference = withSlopes(slopes);
-        await expectRight({ decl, reference, device: exact, config: knobs, ...rest, ...place, verify: true });
+        await expectRight({ decl, reference, device: on.exact, config: knobs, ...rest, ...place, verify: true });
       }),
       { numRuns: 40 },
     );
@@ -83,7 +77,7 @@ describe('lightning forward, interpreted', () => {
       fc.asyncProperty(small, fc.constantFrom('f32', 'f16', 'bf16'), async ({ slopes, place, config, ...rest }, T) => {
         const knobs = knobsFor(config, rest.dims.E);
         const reference = withSlopes(slopes);
-        await expectRight({ decl, reference, device: rounding, dtypes: { T }, config: knobs, ...rest, ...place });
+        await expectRight({ decl, reference, device: on.rounding, dtypes: { T }, config: knobs, ...rest, ...place });
       }),
       { numRuns: 30 },
     );
@@ -103,45 +97,42 @@ const VARIANTS = [
   { D: 64, E: 64, T: 'f16', config: {} },
 ] as const;
 
-describe('lightning forward on WebGPU', () => {
-  let device: Device;
-  beforeAll(async () => {
-    device = await openWebGpu();
-  });
-  afterAll(() => device.destroy());
+describe.each(GPUS)('lightning forward on $key', ({ key, runs, most }) => {
+  const on = devices(key);
 
   it.each(VARIANTS)('is the recurrence at D $D, E $E, $T', async ({ D, E, T, config }) => {
     const block = (config as { C?: number }).C ?? 32;
     await fc.assert(
       fc.asyncProperty(
-        fc.record({ ...batch, N: lengths(block) }),
+        fc.record({ ...batch, N: lengths(block, most) }),
         slopes,
         placements,
         seeds,
         async ({ B, H, N }, values, place, seed) => {
           const reference = withSlopes(values);
           const dims = { B, H, N, D, E };
-          await expectRight({ decl, reference, device, dims, dtypes: { T }, config, seed, ...place });
+          await expectRight({ decl, reference, device: on[key], dims, dtypes: { T }, config, seed, ...place });
         },
       ),
-      { numRuns: 8 },
+      { numRuns: runs },
     );
   });
 
-  it('fits head dims of 256 into the workgroup memory of every device', async () => {
+  it('fits head dims of 256 into the shared memory of every device', async () => {
     const dims = { B: 1, H: 1, N: 40, D: 256, E: 256 };
-    await expectRight({ decl, reference: lightningFwd, device, dims });
+    await expectRight({ decl, reference: lightningFwd, device: on[key], dims });
   });
 
   it('gives an output to no token when there is none', async () => {
     const dims = { B: 2, H: 1, N: 0, D: 16, E: 16 };
-    const report = await expectRight({ decl, reference: lightningFwd, device, dims, config: { C: 16, BE: 16 } });
+    const config = { C: 16, BE: 16 };
+    const report = await expectRight({ decl, reference: lightningFwd, device: on[key], dims, config });
     expect(report.values.o).toEqual(new Float64Array(0));
   });
 
   it.each(['q', 'k', 'v'] as const)('lets a NaN in %s reach no earlier block', async (name) => {
     const dims = { B: 1, H: 1, N: 40, D: 16, E: 16 };
-    const request = { decl, reference: lightningFwd, device, dims, config: { C: 16, BE: 16 }, check: false };
+    const request = { decl, reference: lightningFwd, device: on[key], dims, config: { C: 16, BE: 16 }, check: false };
     const clean = await runKernel(request);
     const shape = [dims.N, 16];
     const values = Float64Array.from({ length: (shape[0] ?? 0) * 16 }, (_, i) => Math.sin(i));
@@ -154,5 +145,31 @@ describe('lightning forward on WebGPU', () => {
     expect(clean.values.o?.some(Number.isNaN)).toBe(false);
     expect(firstRows(after.values.o, dims, 32)).toEqual(firstRows(before.values.o, dims, 32));
     if (name !== 'v') expect(after.values.o?.subarray(37 * 16, 38 * 16).every(Number.isNaN)).toBe(true);
+  });
+});
+
+/** Blocks and dtypes that are lowered differently: dots on the tensor cores in 16 bits and tf32, parts of a sequence. */
+const BLOCKS = [
+  { D: 128, E: 128, T: 'bf16', config: { C: 64, BE: 128, G: 1 } },
+  { D: 64, E: 64, T: 'f16', config: { C: 64, BE: 64, G: 1 } },
+  { D: 96, E: 80, T: 'bf16', config: { C: 32, BE: 32, G: 4 } },
+  { D: 32, E: 32, T: 'f32', config: { C: 32, BE: 32, G: 2 } },
+] as const;
+
+describe('lightning forward in PTX', () => {
+  const on = devices('sm80', 'sm90');
+
+  it.each(BLOCKS)('has the same bits whatever the warps and stages, D $D, E $E, $T, $config', async (block) => {
+    const { D, E, T, config } = block;
+    const dims = { B: 1, H: 1, N: config.C * 3 - 5, D, E };
+    const request = { decl, reference: lightningFwd, dims, dtypes: { T } };
+    await expectAgreement(request, [
+      { device: on.sm80, config: { ...config, warps: 4, stages: 1 } },
+      { device: on.sm80, config: { ...config, warps: 8, stages: 1 } },
+      { device: on.sm90, config: { ...config, warps: 8, stages: 1 } },
+      { device: on.sm90, config: { ...config, warps: 8, stages: 2 } },
+      { device: on.sm90, config: { ...config, warps: 4, stages: 3 } },
+      { device: on.sm90, config: { ...config, warps: 2, stages: 2 } },
+    ]);
   });
 });

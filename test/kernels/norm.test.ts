@@ -1,32 +1,14 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { addRmsNorm as reference } from '../../kernels/norm/add-rms-norm.ref.js';
-import type { Device } from '../../runtime/device.js';
-import {
-  expectRight,
-  kernelOf,
-  lengths,
-  openInterpreter,
-  openRounding,
-  openWebGpu,
-  placements,
-  seeds,
-} from './session.js';
+import { devices, expectAgreement, expectRight, GPUS, kernelOf, lengths, placements, seeds } from './session.js';
 
 const decl = kernelOf('kernels/norm/add-rms-norm.ts', 'addRmsNorm');
 const layouts = fc.constantFrom([0, 1], [1, 0]);
 const dtypes = fc.constantFrom('f32', 'f16', 'bf16');
 
 describe('add + RMSNorm', () => {
-  let exact: Device;
-  let rounding: Device;
-  let device: Device;
-  beforeAll(async () => {
-    exact = await openInterpreter();
-    rounding = await openRounding();
-    device = await openWebGpu();
-  });
-  afterAll(() => device.destroy());
+  const on = devices('exact', 'rounding', 'webgpu', 'sm80', 'sm90');
 
   const sizes = fc.record({ M: fc.integer({ min: 0, max: 9 }), K: lengths(64, 200) });
 
@@ -41,25 +23,44 @@ describe('add + RMSNorm', () => {
         async (dims, T, { rowPadding }, seed, passes) => {
           const config = { BM: 4, BK: 64, warps: 4 };
           const request = { decl, reference, dims, config, seed, passes, rowPadding };
-          await expectRight({ ...request, device: exact });
-          await expectRight({ ...request, device: rounding, dtypes: { T } });
+          await expectRight({ ...request, device: on.exact });
+          await expectRight({ ...request, device: on.rounding, dtypes: { T } });
         },
       ),
       { numRuns: 25 },
     );
   });
 
-  it.each([
+  const variants = [
     { T: 'f32', config: {} },
     { T: 'bf16', config: {} },
     { T: 'f16', config: { BM: 1, BK: 64 } },
-  ])('is the formula on WebGPU, $T', async ({ T, config }) => {
-    const wide = fc.record({ M: fc.integer({ min: 0, max: 40 }), K: fc.oneof(lengths(64, 200), lengths(256, 1100)) });
-    await fc.assert(
-      fc.asyncProperty(wide, layouts, placements, seeds, async (dims, layout, { rowPadding }, seed) => {
-        await expectRight({ decl, reference, device, dims, dtypes: { T }, config, seed, layout, rowPadding });
-      }),
-      { numRuns: 8 },
-    );
+  ];
+  it.each(GPUS.flatMap((gpu) => variants.map((v) => ({ ...gpu, ...v }))))(
+    'is the formula on $key, $T',
+    async ({ key, runs, T, config }) => {
+      const wide = fc.record({ M: fc.integer({ min: 0, max: 40 }), K: fc.oneof(lengths(64, 200), lengths(256, 1100)) });
+      await fc.assert(
+        fc.asyncProperty(wide, layouts, placements, seeds, async (dims, layout, { rowPadding }, seed) => {
+          const device = on[key];
+          await expectRight({ decl, reference, device, dims, dtypes: { T }, config, seed, layout, rowPadding });
+        }),
+        { numRuns: runs },
+      );
+    },
+  );
+
+  it.each([
+    { T: 'bf16', dims: { M: 3, K: 8192 }, config: { BM: 1, BK: 8192 } },
+    { T: 'f16', dims: { M: 9, K: 1000 }, config: { BM: 4, BK: 512 } },
+    { T: 'f32', dims: { M: 7, K: 333 }, config: { BM: 8, BK: 256 } },
+  ])('is right whatever the warps in PTX, $T, $dims, $config', async ({ T, dims, config }) => {
+    await expectAgreement({ decl, reference, dims, dtypes: { T }, perWarps: ['y'] }, [
+      { device: on.sm80, config: { ...config, warps: 8 } },
+      { device: on.sm80, config: { ...config, warps: 2 } },
+      { device: on.sm90, config: { ...config, warps: 8 } },
+      { device: on.sm90, config: { ...config, warps: 16 } },
+      { device: on.sm90, config: { ...config, warps: 2 } },
+    ]);
   });
 });

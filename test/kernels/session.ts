@@ -1,10 +1,10 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Reference } from '../../driver/reference.js';
 import { type Report, type RunRequest, runKernel } from '../../driver/run.js';
-
 import { type KernelDecl, SourceProject } from '../../driver/source.js';
 import type { Device } from '../../runtime/device.js';
 import { openDevice } from '../../runtime/open.js';
@@ -21,10 +21,37 @@ export function kernelOf(file: string, name: string): KernelDecl {
   return found;
 }
 
-/** The WebGPU device under test: the software driver, or what LAC_TEST_DEVICE names. */
-export const openWebGpu = (): Promise<Device> => openDevice(process.env.LAC_TEST_DEVICE ?? 'webgpu:software');
-export const openInterpreter = (): Promise<Device> => openDevice('interpret');
-export const openRounding = (): Promise<Device> => openDevice('interpret:round');
+/** Devices under test. WebGPU is the software driver, or what LAC_TEST_DEVICE names. */
+const DEVICES = {
+  exact: 'interpret',
+  rounding: 'interpret:round',
+  webgpu: process.env.LAC_TEST_DEVICE ?? 'webgpu:software',
+  sm80: 'emulate:sm_80',
+  sm90: 'emulate:sm_90',
+} as const;
+type DeviceKey = keyof typeof DEVICES;
+
+/** Devices for the tests of a `describe`, or of a file: open from before the first until after the last of them. */
+export function devices<K extends DeviceKey>(...keys: readonly K[]): Readonly<Record<K, Device>> {
+  const open: Partial<Record<K, Device>> = {};
+  beforeAll(async () => {
+    for (const key of keys) open[key] = await openDevice(DEVICES[key]);
+  });
+  afterAll(() => {
+    for (const key of keys) open[key]?.destroy();
+  });
+  return open as Record<K, Device>;
+}
+
+/**
+ * Devices that kernels are compiled for, with how often a property is tried there and the longest sequence worth trying:
+ * a GPU emulated is slow. sm_80 has neither stmatrix nor bf16 arithmetic, sm_90 has both.
+ */
+export const GPUS = [
+  { key: 'webgpu', runs: 8, most: 200 },
+  { key: 'sm80', runs: 2, most: 130 },
+  { key: 'sm90', runs: 2, most: 130 },
+] as const;
 
 /** In f64 nothing rounds but the inputs; literals of an f32 expression are f32. */
 const EXACT = { rmse: 2e-7, element: 2e-6 };
@@ -44,6 +71,48 @@ export async function expectRight(request: RunRequest & { readonly reference: Re
   expect(report.ok, story).toBe(true);
   expect(report.checked).toBe(true);
   return report;
+}
+
+type Variation = Pick<RunRequest, 'device' | 'config'>;
+
+/**
+ * Runs the same launch on each device in its configuration: all are right and have the same bits; those of `perWarps`
+ * only where the number of warps is the same, as it is what sums over a row are split by. What does not fit the device
+ * (LAC0501) is passed over, but for two at least.
+ */
+export async function expectAgreement(
+  request: Omit<RunRequest, keyof Variation | 'reference'> & {
+    readonly reference: Reference;
+    readonly perWarps?: readonly string[];
+  },
+  variations: readonly Variation[],
+): Promise<void> {
+  const ran: Report[] = [];
+  for (const one of variations) {
+    const report = await expectRight({ ...request, ...one }).catch(unlessTooLarge);
+    if (report !== null) ran.push(report);
+  }
+  expect(ran.length).toBeGreaterThan(1);
+  for (const report of ran)
+    for (const [name, got] of Object.entries(report.values)) {
+      const alike = request.perWarps?.includes(name) === true ? ran.filter((r) => sameWarps(r, report)) : ran;
+      const { values, device, config } = alike[0] ?? report;
+      const pair = JSON.stringify({ name, against: [device, config], here: [report.device, report.config] });
+      expect(differing(got, values[name] ?? got), pair).toEqual([]);
+    }
+}
+
+const sameWarps = (a: Report, b: Report): boolean => a.config.warps === b.config.warps;
+
+function unlessTooLarge(error: unknown): null {
+  if (error instanceof LacError && error.diagnostics.every((d) => d.code === 'LAC0501')) return null;
+  throw error;
+}
+
+/** The first few places where two arrays differ, NaN being like NaN. */
+function differing(got: Float64Array, want: Float64Array): string[] {
+  const places = [...want.keys()].filter((i) => !Object.is(got[i], want[i]));
+  return places.slice(0, 5).map((i) => `[${i}] ${got[i]} against ${want[i]}, of ${places.length}`);
 }
 
 const spell = (x: number): number | string => (Number.isFinite(x) ? x : String(x));

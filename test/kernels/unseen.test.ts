@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe, it } from 'vitest';
 import type { Reference } from '../../driver/reference.js';
 import type { RunRequest } from '../../driver/run.js';
-import type { Device } from '../../runtime/device.js';
-import { expectRight, kernelOf, openInterpreter, openRounding, openWebGpu } from './session.js';
+import { devices, expectRight, kernelOf } from './session.js';
 import * as attention from './unseen/attention.ref.js';
 import * as control from './unseen/control.ref.js';
 import * as recurrences from './unseen/recurrences.ref.js';
@@ -120,21 +119,13 @@ const CASES: readonly Case[] = [
 ];
 
 describe('unseen kernels', () => {
-  let exact: Device;
-  let rounding: Device;
-  let device: Device;
-  beforeAll(async () => {
-    exact = await openInterpreter();
-    rounding = await openRounding();
-    device = await openWebGpu();
-  });
-  afterAll(() => device.destroy());
+  const on = devices('exact', 'rounding', 'webgpu', 'sm80', 'sm90');
 
   it.each(CASES)('$kernel is its formula on every device', async ({ file, kernel, reference, runs }) => {
     const decl = kernelOf(`test/kernels/unseen/${file}.ts`, kernel);
-    const devices = [{ device: exact, passes: true }, { device: rounding }, { device }];
-    await expectRight({ decl, reference, device: exact });
+    await expectRight({ decl, reference, device: on.exact });
     for (const run of [{}, ...runs])
-      for (const on of devices) await expectRight({ decl, reference, verify: true, ...on, ...run });
+      for (const device of Object.values(on))
+        await expectRight({ decl, reference, verify: true, device, passes: device === on.exact, ...run });
   });
 });
