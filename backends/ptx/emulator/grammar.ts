@@ -51,6 +51,7 @@ const [Visible, Extern, Weak, Shared, Entry] = [
   directive('shared'),
   directive('entry'),
 ];
+const Section = directive('section');
 const [Param, Reg, Align, Ptr, Pragma] = [
   directive('param'),
   directive('reg'),
@@ -89,7 +90,7 @@ const [At, Not, Bar, Plus, Minus] = [
 const TOKENS = [
   ...[Space, LineComment, BlockComment, Register, Num, Text],
   ...[Version, Target, AddressSize, File, Loc, Visible, Extern, Weak, Shared, Entry],
-  ...[Param, Reg, Align, Ptr, Pragma, MaxNTid, ReqNTid, MinCtas, MaxNReg, Dotted, Word],
+  ...[Section, Param, Reg, Align, Ptr, Pragma, MaxNTid, ReqNTid, MinCtas, MaxNReg, Dotted, Word],
   ...[LeftBrace, RightBrace, LeftParen, RightParen, LeftBracket, RightBracket],
   ...[Less, Greater, Comma, Semicolon, Colon, At, Not, Bar, Plus, Minus],
 ];
@@ -212,8 +213,28 @@ class PtxParser extends EmbeddedActionsParser {
           this.ACTION(() => m.files.set(index, name));
         },
       },
+      { ALT: () => this.SUBRULE(this.section) },
       { ALT: () => this.SUBRULE(this.global, { ARGS: [m] }) },
     ]);
+  });
+
+  /** Debug information of compilers: names of inlined functions. It is skipped. */
+  readonly section = this.RULE('section', () => {
+    this.CONSUME(Section);
+    this.CONSUME(Dotted);
+    this.CONSUME(LeftBrace);
+    this.MANY(() =>
+      this.OR([
+        { ALT: () => this.CONSUME(Word) },
+        { ALT: () => this.CONSUME1(Dotted) },
+        { ALT: () => this.CONSUME(Num) },
+        { ALT: () => this.CONSUME(Colon) },
+        { ALT: () => this.CONSUME(Comma) },
+        { ALT: () => this.CONSUME(Plus) },
+        { ALT: () => this.CONSUME(Minus) },
+      ]),
+    );
+    this.CONSUME(RightBrace);
   });
 
   readonly global = this.RULE('global', (m: ModuleSyntax) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { emulate, GlobalMemory, parsePtx } from '../../../backends/ptx/emulator/index.js';
 import { fromBits16, toBits16 } from '../../../compiler/ops/round.js';
-import { launch } from './launch.js';
+import { launch, moduleText } from './launch.js';
 import { blockSum, matrixProduct, pipelined, transposition, vectorAdd } from './listings.js';
 
 const ramp = (n: number, f = (i: number) => i): Float32Array => Float32Array.from({ length: n }, (_, i) => f(i));
@@ -162,5 +163,29 @@ describe('control flow', () => {
       { threads: 64, ctas: 3, watch: true },
     );
     expect([y[0], z[0]]).toEqual([384, 96]);
+  });
+});
+
+describe('text of other compilers', () => {
+  test('debug sections, inlined places, nested scopes, pragmas, both kinds of comments', () => {
+    const text = `${moduleText(
+      `/* a
+          comment */
+       .loc 1 3 4, function_name $info+7, inlined_at 1 9 2
+       ld.param.u64 %d0, [y];
+       .pragma "nounroll";
+       { .reg .b32 t, %r1<3>; mov.b32 t, 5; mov.b32 %r12, t; st.global.u32 [%d0+-0], %r12; }`,
+      ['y'],
+    )}
+    .section .debug_str
+    {
+    $info:
+    .b8 95,90
+    }`;
+    const memory = new GlobalMemory();
+    const y = new Uint32Array(1);
+    const params = new Uint8Array(new BigUint64Array([memory.add('y', y.buffer, 4)]).buffer);
+    emulate(parsePtx(text), { entry: 'k', grid: [1, 1, 1], block: [1, 1, 1], sharedBytes: 0, params, memory });
+    expect(y[0]).toBe(5);
   });
 });
