@@ -23,6 +23,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 LARGE = "past-2^31"
 MOST_RESTARTS = 8
+#: Seconds for one of our configurations, compiled by the driver and run; a peer searches its own configurations meanwhile.
+OUR_PATIENCE = 45
 
 
 def options():
@@ -32,7 +34,7 @@ def options():
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--samples", type=int, default=30)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--patience", type=float, default=150)
+    parser.add_argument("--patience", type=float, default=150, help="seconds for one step of a peer")
     parser.add_argument("--json", help="file for everything that was measured")
     parser.add_argument("--profile", metavar="ROW:NUMBER")
     parser.add_argument("--worker", default=os.path.join(HERE, "measure.py"), help=argparse.SUPPRESS)
@@ -97,11 +99,12 @@ def run_worker(arguments, results, rows, avoid):
     worker = Worker(arguments.worker, {**job, "samples": arguments.samples, "seed": arguments.seed})
     left, doing = list(rows), ("", "start")
     while True:
+        patience = min(arguments.patience, OUR_PATIENCE) if doing[1].startswith("ours:") else arguments.patience
         try:
-            event = worker.events.get(timeout=arguments.patience)
+            event = worker.events.get(timeout=patience)
         except queue.Empty:
             worker.process.kill()
-            return left, doing, f"no result after {arguments.patience:.0f} s"
+            return left, doing, f"no result after {patience:.0f} s"
         if event is None:
             status = worker.process.wait()
             return left, doing, None if status == 0 else f"its process ended with {status}"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds here what a bare GPU host needs for bench/cuda/session.sh, and packs it: dist, the native addon, and the
+# hand-written bound (../shared/bound) as .peers/la, where nvcc is installed. Peers, if any, lie in .peers/ already.
+# The ignored folders .gpu-host and .peers then have to travel with the checkout.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+npm run --silent build
+node scripts/build-native.mjs
+bound=../shared/bound
+if command -v nvcc > /dev/null && [ -d "$bound" ]; then
+  mkdir -p .peers
+  if [ ! -x .peers/la ] || [ -n "$(find "$bound" -newer .peers/la -name '*.*')" ]; then
+    nvcc -std=c++17 -gencode=arch=compute_90a,code=sm_90a -O3 -w "$bound/main.cu" -o .peers/la
+  fi
+fi
+../shared/gpu-host/pack.sh dist build/Release
+du -sm .peers | awk '{print ".peers " $1 " MiB"}'
