@@ -173,3 +173,19 @@ describe('lightning forward in PTX', () => {
     ]);
   });
 });
+
+/** The shapes that the authors publish figures for, [B, H, N, D, E] = [6, 8, N, D, 64], of one batch and head. */
+describe('lightning forward in PTX at the published shapes', () => {
+  const on = devices('sm80', 'sm90');
+  const short = [256, 513, 913, 1213].flatMap((N) => [16, 32, 64, 128].map((D) => ({ N, D })));
+  /** What rounding q, k, v, p and the state to the dtype costs; anything else would show. */
+  const bounds = { f16: 4e-4, bf16: 3e-3 };
+
+  it.each([...short, { N: 2048, D: 64 }])('errs by what the dtype rounds, N $N, D $D', async ({ N, D }) => {
+    for (const [T, device] of [['f16', on.sm80] as const, ['bf16', on.sm90] as const]) {
+      const dims = { B: 1, H: 1, N, D, E: 64 };
+      const { outputs } = await expectRight({ decl, reference: lightningFwd, device, dims, dtypes: { T } });
+      expect(outputs[0]?.rmse).toBeLessThan(bounds[T]);
+    }
+  });
+});
