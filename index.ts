@@ -11,9 +11,11 @@ export { Bug, type Diagnostic, LacError } from './compiler/diag/diagnostic.js';
 export type { InputContext, Reference, ReferenceContext, Tolerance } from './driver/reference.js';
 export * from './dsl/index.js';
 export {
+  type ArtifactKernel,
   type Device,
   type DeviceInfo,
   type DeviceLimits,
+  loadManifest,
   openDevice,
   type Tensor,
   type TensorDType,

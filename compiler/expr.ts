@@ -58,3 +58,15 @@ export function namesOf(e: Expr, into = new Set<string>()): Set<string> {
   else if (typeof e !== 'number') for (const a of e.slice(1) as readonly Expr[]) namesOf(a, into);
   return into;
 }
+
+/** Levels of nesting that an expression from outside may have. */
+const MAX_DEPTH = 64;
+
+/** Whether data from outside is an expression: known operators, as many operands as each takes, not nested without end. */
+export function isExpr(x: unknown, depth = 0): x is Expr {
+  if (typeof x === 'number' || typeof x === 'string') return true;
+  if (!Array.isArray(x) || depth >= MAX_DEPTH) return false;
+  const [op, ...args]: unknown[] = x;
+  if (typeof op !== 'string' || !Object.hasOwn(EXPR_OPS, op)) return false;
+  return args.length === EXPR_OPS[op as ExprOp].length && args.every((a) => isExpr(a, depth + 1));
+}

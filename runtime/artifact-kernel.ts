@@ -1,0 +1,78 @@
+import type { Manifest, Variant } from '../compiler/artifact.js';
+import { LacError } from '../compiler/diag/diagnostic.js';
+import { type LaunchArgs, readArguments } from './arguments.js';
+import { type Device, variantTarget } from './device.js';
+import { runtimeError } from './errors.js';
+import { bindLaunch, type LaunchPlan } from './launch.js';
+import { readManifest } from './manifest.js';
+
+/** Reasons that are listed where no program fits. */
+const MAX_REASONS = 4;
+
+/**
+ * A kernel that `lac compile` made, ready to be launched; no compiler is needed, nor the source.
+ *
+ *     const lightning = loadManifest('artifacts/lightningFwd.json');
+ *     await lightning.launch(device, { q, k, v, slope, o });
+ *
+ * Throws LacError LAC0625 where the manifest or a program beside it cannot be read.
+ */
+export const loadManifest = (path: string): ArtifactKernel => new ArtifactKernel(readManifest(path));
+
+export class ArtifactKernel {
+  readonly manifest: Manifest;
+
+  constructor(manifest: Manifest) {
+    this.manifest = manifest;
+  }
+
+  /** Checks the arguments, and launches the program that was compiled for them. Errors as `bind`. */
+  async launch(device: Device, args: LaunchArgs): Promise<void> {
+    await device.launch(this.bind(device, args));
+  }
+
+  /**
+   * The first program, newest generation first, that is for this device and whose assumptions hold. Throws LacError
+   * LAC0601 to LAC0623 for what is wrong with the arguments themselves, LAC0624 where no program fits.
+   */
+  bind(device: Device, args: LaunchArgs): LaunchPlan {
+    const variants = this.#variantsFor(device);
+    const refusals: LacError[] = [];
+    for (const variant of variants) {
+      try {
+        return bindLaunch(device, this.manifest, variant, args);
+      } catch (error) {
+        if (!(error instanceof LacError)) throw error;
+        refusals.push(error);
+      }
+    }
+    // Arguments that no program takes have their own errors.
+    readArguments(this.manifest, args, device);
+    const [first] = refusals;
+    throw first !== undefined && refusals.length === 1 ? first : this.#nothingFits(refusals);
+  }
+
+  #variantsFor(device: Device): readonly Variant[] {
+    const target = variantTarget(device.backend);
+    const all = this.manifest.variants;
+    const own = all.filter((v) => v.target === target).sort((a, b) => smOf(b) - smOf(a));
+    if (own.length > 0) return own;
+    const has = [...new Set(all.map((v) => (v.target === 'cuda' ? `sm_${v.sm}` : v.target)))].join(', ');
+    const help =
+      target === 'interpret' ? 'the interpreter runs sources, not artifacts' : 'compile one: lac compile --target';
+    throw runtimeError(
+      'LAC0624',
+      `${this.manifest.kernel} has no program for ${device.name}; it has ${has || 'none'}`,
+      help,
+    );
+  }
+
+  #nothingFits(refusals: readonly LacError[]): LacError {
+    const reasons = [...new Set(refusals.flatMap((r) => r.diagnostics.map((d) => d.message)))];
+    const shown = reasons.slice(0, MAX_REASONS).map((reason) => reason.replace(`${this.manifest.kernel}: `, ''));
+    const message = `none of the ${refusals.length} programs of ${this.manifest.kernel} for this device fits: ${shown.join('; ')}`;
+    return runtimeError('LAC0624', message, 'compile one for these arguments: lac compile --target --dtype --set');
+  }
+}
+
+const smOf = (variant: Variant): number => (variant.target === 'cuda' ? variant.sm : 0);
