@@ -1,4 +1,5 @@
 import type { Manifest, Variant } from '../compiler/artifact.js';
+import type { Code } from '../compiler/diag/codes.js';
 import { LacError } from '../compiler/diag/diagnostic.js';
 import { type LaunchArgs, readArguments } from './arguments.js';
 import { type Device, variantTarget } from './device.js';
@@ -6,6 +7,8 @@ import { runtimeError } from './errors.js';
 import { bindLaunch, type LaunchPlan } from './launch.js';
 import { readManifest } from './manifest.js';
 
+/** Findings that another program may not give: dtypes, sizes, tensors that it uses, limits, assumptions. */
+const OF_VARIANT: ReadonlySet<Code> = new Set(['LAC0604', 'LAC0606', 'LAC0611', 'LAC0613', 'LAC0617', 'LAC0619']);
 /** Reasons that are listed where no program fits. */
 const MAX_REASONS = 4;
 
@@ -46,9 +49,11 @@ export class ArtifactKernel {
         refusals.push(error);
       }
     }
-    // Arguments that no program takes have their own errors.
+    // What is wrong with the arguments, whatever the program, has its own error.
     readArguments(this.manifest, args, device);
     const [first] = refusals;
+    const others = first?.diagnostics.filter((d) => !OF_VARIANT.has(d.code)) ?? [];
+    if (others.length > 0) throw new LacError(others);
     throw first !== undefined && refusals.length === 1 ? first : this.#nothingFits(refusals);
   }
 

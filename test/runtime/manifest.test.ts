@@ -74,7 +74,7 @@ describe('an artifact for several targets', () => {
     const kernel = loadManifest(both);
     const alignment = (args: ReturnType<typeof tensors>) => {
       const { variant } = kernel.bind(emulator, args);
-      return Math.max(...Object.values(variant.when.facts).map((f) => f.align));
+      return Math.max(1, ...Object.values(variant.when.facts).map((f) => f.align));
     };
     const args = tensors(emulator, 8);
     expect(alignment(args)).toBe(4);
@@ -110,6 +110,8 @@ describe('LAC0624: no program fits', () => {
     const { q, ...rest } = tensors(emulator, 8);
     expect(codesOf(() => loadManifest(both).bind(emulator, rest))).toMatch(/^LAC0602: .*q is missing/);
     expect(q.size).toBe(128);
+    const same = { ...tensors(emulator, 8), o: q };
+    expect(codesOf(() => loadManifest(both).bind(emulator, { ...same, q }))).toMatch(/^LAC0608: /);
   });
 });
 
