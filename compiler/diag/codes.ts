@@ -664,6 +664,11 @@ export const CODES = {
     wrong: 'lac compile forward.ts --target sm_90',
     right: 'lac compile forward.ts --target sm_80',
   },
+  LAC0713: {
+    title: 'CUDA ended for this process',
+    explain:
+      'A kernel faulted earlier (an address outside of its tensors, a trap), and the driver makes no new context for the process in which that happened: the CUDA manual asks for a new process after such a fault. The message says which kernels were running. `lac run --device emulate` runs the same program on the CPU and names the access that is wrong.',
+  },
   LAC0801: {
     title: 'broken inBounds promise',
     explain:
@@ -858,8 +863,8 @@ export const CODES = {
   LAC0913: {
     title: 'sizes larger than the memory of this machine',
     explain:
-      'Inputs and outputs of a checked run are kept by the host too, as f64: 16 bytes an element. What does not fit is refused before anything is made.',
-    right: 'lac run forward.ts --shape N=4k',
+      'Inputs and outputs of a checked run are kept by the host too, as f64: 8 bytes an element of an input, 16 of an output; and devices that are no GPU keep tensors there. What does not fit is refused before anything is made. A run without a check keeps no values.',
+    right: 'lac run forward.ts --shape N=4k\nlac run forward.ts --no-check',
   },
   LAC0914: {
     title: 'no such diagnostic code',

@@ -16,6 +16,7 @@ import { messageOf, runtimeError } from '../errors.js';
 import type { LaunchPlan } from '../launch.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
 import { cudaError, fatalText, isFatal } from './failures.js';
+import { contextEndsAfter, faultMet } from './faults.js';
 import { KernelCache, type LoadedKernel } from './kernels.js';
 import type { NativeContext, NativeDevice, NativeDriver } from './native.js';
 import { type Block, MemoryPool } from './pool.js';
@@ -66,6 +67,8 @@ export class CudaDevice implements Device {
   readonly #unreachable: FinalizationRegistry<Block>;
   /** Kernels since the device was last known to be well. */
   readonly #running = new Set<string>();
+  /** Work in the background, which holds the context. */
+  readonly #underWay = new Set<Promise<unknown>>();
   /** The end of launches that still wait for their program, and of reads; null while there is none. */
   #behind: Promise<void> | null = null;
   #state: Device['state'] = 'open';
@@ -101,16 +104,19 @@ export class CudaDevice implements Device {
   }
 
   #lostError(): unknown {
-    return runtimeError('LAC0705', `${this.name}: ${this.#lostBecause}`, 'open a new device with openDevice()');
+    return runtimeError('LAC0705', this.#lostBecause, 'open a new device with openDevice(), or start a new process');
   }
 
   /** The error to throw for what was caught. A fault that ended the context ends the device too. */
   #failed(e: unknown, doing: string): unknown {
     if (this.#state === 'lost') return this.#lostError();
     if (!isFatal(e) || this.#state !== 'open') return cudaError(e, doing);
-    const kernels = [...this.#running].slice(-MAX_NAMED).join(', ');
-    this.#lostBecause = `${fatalText(e)}; launched before: ${kernels || 'nothing'}`;
+    const kernels = [...this.#running].slice(-MAX_NAMED).join(', ') || 'nothing';
+    const met = `${this.name}: ${fatalText(e)}; launched before: ${kernels}`;
+    const earlier = faultMet(met);
+    this.#lostBecause = earlier === null ? met : `${met}; the first fault of this process: ${earlier}`;
     this.#state = 'lost';
+    contextEndsAfter(this.#underWay);
     this.#close();
     return this.#lostError();
   }
@@ -132,10 +138,15 @@ export class CudaDevice implements Device {
 
   async #wait<T>(doing: string, work: () => Promise<T>): Promise<T> {
     this.#live();
+    let done: Promise<T> | null = null;
     try {
-      return await work();
+      done = work();
+      this.#underWay.add(done);
+      return await done;
     } catch (e) {
       throw this.#failed(e, doing);
+    } finally {
+      if (done !== null) this.#underWay.delete(done);
     }
   }
 

@@ -69,9 +69,12 @@ export function cudaError(e: unknown, doing: string): unknown {
   return fix === '' ? runtimeError(code, message) : runtimeError(code, message, fix);
 }
 
-/** PTX that the driver refuses is a mistake of lac, unless the driver is too old or lacks its compiler. */
+/**
+ * PTX that the driver refuses is a mistake of lac, unless the driver is too old or lacks its compiler. What ended the
+ * context is returned as it is.
+ */
 export function linkError(e: unknown, entry: string, text: string): unknown {
-  if (!isCudaFailure(e)) return e;
+  if (!isCudaFailure(e) || e.cuResult in FATAL) return e;
   const log = e.log.trim();
   if (e.cuResult in KNOWN) return cudaError(e, `${entry}${log === '' ? '' : `\n${log}\n`}`);
   if (INVALID.has(e.cuResult)) return new Bug(`PTX of ${entry} does not compile (${e.cuName})\n${log}`, text);

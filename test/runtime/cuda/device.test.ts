@@ -240,15 +240,19 @@ describe.skipIf(fake === null)('compiled programs', () => {
 });
 
 describe.skipIf(fake === null)('a context that is gone', () => {
+  /** A kernel that uses an address outside of every allocation. */
+  async function stray({ device, tensors }: ReturnType<typeof bound>['plan']): Promise<void> {
+    const variant = addVariant({ text: '.entry stray', entry: 'stray' });
+    await device.launch(bindLaunch(device, { ...ADD, kernel: 'stray' }, variant, { ...tensors, scale: 1 }));
+  }
+
   test('LAC0705: a fault is told with the kernels that ran, and ends the device; a fresh one works', async () => {
     const device = await open();
     const { x, z, plan } = bound(device);
     await device.launch(plan);
-    const spec = { ...ADD, kernel: 'stray' };
-    const variant = addVariant({ text: '.entry stray', entry: 'stray' });
-    await device.launch(bindLaunch(device, spec, variant, { ...plan.tensors, scale: 1 }));
+    await stray(plan);
     const told =
-      /^LAC0705: Fake GPU 0: a kernel used an address outside of every allocation \(CUDA_ERROR_ILLEGAL_ADDRESS\); launched before: add, stray/;
+      /^LAC0705: Fake GPU 0: a kernel used an address outside of every allocation \(CUDA_ERROR_ILLEGAL_ADDRESS\); launched before: add, stray\n/;
     await expect(device.synchronize()).rejects.toThrow(told);
     expect(device.state).toBe('lost');
     await expect(device.launch(plan)).rejects.toThrow(told);
@@ -260,6 +264,38 @@ describe.skipIf(fake === null)('a context that is gone', () => {
     const fresh = bound(await open());
     await fresh.plan.device.launch(fresh.plan);
     expect(await fresh.z.read()).toEqual(doubledPlusOne(100));
+  });
+
+  test('a new device waits for what still holds the lost context', async () => {
+    const device = await open();
+    const { plan } = bound(device);
+    const compiling = expect(device.prepare(addVariant({ text: '.entry add // slow' }))).rejects.toThrow('LAC0705');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await stray(plan);
+    await expect(device.synchronize()).rejects.toThrow('LAC0705');
+    const next = bound(await open());
+    await next.plan.device.launch(next.plan);
+    expect(await next.z.read()).toEqual(doubledPlusOne(100));
+    await compiling;
+  });
+
+  test('LAC0713: a driver that does no more for the process', async () => {
+    const [device, other, third] = [bound(await open()), bound(await open()), await open()];
+    process.env.FAKE_CUDA_UNFORGIVING = '1';
+    try {
+      await stray(device.plan);
+      await expect(device.plan.device.synchronize()).rejects.toThrow('LAC0705');
+      await expect(other.z.read()).rejects.toThrow(
+        /^LAC0705: .*; launched before: nothing; the first fault of this process: Fake GPU 0: .*; launched before: stray\n/,
+      );
+      expect(other.plan.device.state).toBe('lost');
+      await expect(third.prepare(addVariant({ text: '.entry add // too late' }))).rejects.toThrow('LAC0705');
+      await expect(open()).rejects.toThrow(
+        /^LAC0713: Fake GPU 0 cannot be opened again: .* The fault: Fake GPU 0: .*ILLEGAL_ADDRESS\); launched before: stray\n {2}help: .*new process$/,
+      );
+    } finally {
+      delete process.env.FAKE_CUDA_UNFORGIVING;
+    }
   });
 
   test('LAC0707: destroyed', async () => {

@@ -1,6 +1,7 @@
 // A CUDA driver without a GPU: memory is the host's, a stream is a thread, and kernels are known by their names. Tests of
 // the addon load it in the place of libcuda.so.1.
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
@@ -95,6 +96,19 @@ struct Function {
 
 thread_local Context* current = nullptr;
 
+/// A fault ends its context; a new one works once those that met a fault are gone.
+std::atomic<int> faulted{0};
+/// With FAKE_CUDA_UNFORGIVING it ends all contexts, those to come too, as the driver's manual says.
+std::atomic<bool> unforgiven{false};
+
+bool ended() { return unforgiven && std::getenv("FAKE_CUDA_UNFORGIVING") != nullptr; }
+
+void fault(Context& context, Result result) {
+  if (context.fault == OK) faulted++;
+  context.fault = result;
+  unforgiven = std::getenv("FAKE_CUDA_UNFORGIVING") != nullptr;
+}
+
 double now() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -104,6 +118,7 @@ double now() {
 /// What every call on a context returns first: the fault that ended it, if any.
 #define LIVE()                               \
   if (current == nullptr) return INVALID_CONTEXT; \
+  if (ended()) return ILLEGAL_ADDRESS;       \
   if (current->fault != OK) return current->fault
 
 void add(const std::uint8_t* block, unsigned threads) {
@@ -148,11 +163,15 @@ Result cuDeviceGetAttribute(int* value, int attribute, int) {
   return *value = values.at(attribute), OK;
 }
 
-Result cuCtxCreate_v2(Context** context, unsigned, int) { return *context = current = new Context, OK; }
+Result cuCtxCreate_v2(Context** context, unsigned, int) {
+  if (ended() || faulted > 0) return ILLEGAL_ADDRESS;
+  return *context = current = new Context, OK;
+}
 Result cuCtxSetCurrent(Context* context) { return current = context, OK; }
 /// Leaks the context itself: its stream's thread may be running.
 Result cuCtxDestroy_v2(Context* context) {
   if (context->fault == OK) context->stream.drain();
+  if (context->fault == ILLEGAL_ADDRESS) faulted--;
   const std::lock_guard<std::mutex> lock(memoryMutex);
   for (const auto& [address, bytes] : context->memory) std::free(address), used -= bytes;
   context->memory.clear();
@@ -252,6 +271,7 @@ Result cuLinkAddData_v2(Link* link, int, void* data, std::size_t bytes, const ch
     std::strcpy(link->errors, "ptxas lac.ptx, line 3; error: Parsing error near 'nonsense'");
     return INVALID_PTX;
   }
+  if (text.find("slow") != std::string::npos) usleep(300'000);
   if (text.find(".version 9.9") != std::string::npos) return UNSUPPORTED_PTX_VERSION;
   return link->cubin = "FAKE" + text, OK;
 }
@@ -292,7 +312,7 @@ Result cuLaunchKernel(Function* function, unsigned programs, unsigned, unsigned,
   stream->add([=] {
     if (context->fault != OK) return;
     if (function->name == "add") add(block.data(), programs * threads);
-    if (function->name == "stray") context->fault = ILLEGAL_ADDRESS;
+    if (function->name == "stray") fault(*context, ILLEGAL_ADDRESS);
     if (function->name == "endless") for (;;) sleep(1);
   });
   return OK;
