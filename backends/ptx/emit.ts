@@ -3,7 +3,7 @@ import type { Span } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import type { AnyOp, Kernel, Value } from '../../compiler/ir/module.js';
 import { walk } from '../../compiler/ir/module.js';
-import { sharedBytesOf } from '../../compiler/passes/plan-shared.js';
+import { sharedBytesOf, tooMuch } from '../../compiler/passes/plan-shared.js';
 import { ptxModule, type SourcePosition } from './isa/print.js';
 import { Emitter, type PtxContext } from './lower/emitter.js';
 import { emitBlock } from './lower/lower.js';
@@ -54,6 +54,10 @@ export function lowerPtx(kernel: Kernel, options: EmitOptions): PtxProgram {
     else unused.push(p.name);
   }
   emitBlock(e, kernel.body);
+  e.deferred.issue();
+  // Reductions and scans take some behind what the passes have planned.
+  const { sharedBytesPerBlock } = options.target;
+  if (e.sharedBytes > sharedBytesPerBlock) throw tooMuch(kernel, e.sharedBytes, sharedBytesPerBlock);
   return assemble(e, unused, options);
 }
 

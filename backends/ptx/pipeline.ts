@@ -3,6 +3,7 @@ import type { ArgFacts } from '../../compiler/artifact.js';
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Kernel, Op, Value } from '../../compiler/ir/module.js';
 import { bytesOf } from '../../compiler/ir/types.js';
+import { registerCount } from '../../compiler/layout/layout.js';
 import { arrangeWarps } from '../../compiler/passes/arrange-warps.js';
 import { cse } from '../../compiler/passes/cse.js';
 import { dce } from '../../compiler/passes/dce.js';
@@ -15,11 +16,12 @@ import { pipelineLoads } from '../../compiler/passes/pipeline-loads.js';
 import { placeBarriers } from '../../compiler/passes/place-barriers.js';
 import { planConversions } from '../../compiler/passes/plan-conversions.js';
 import { planShared } from '../../compiler/passes/plan-shared.js';
+import { prefetchLoads } from '../../compiler/passes/prefetch-loads.js';
 import { rotateRoundTrips } from '../../compiler/passes/rotate-round-trips.js';
 import { simplify } from '../../compiler/passes/simplify.js';
 import { sinkSelects } from '../../compiler/passes/sink-selects.js';
 import type { PtxTarget } from './target.js';
-import { THREADS_PER_BLOCK, WARP } from './target.js';
+import { REGISTERS_PER_SM, THREADS_PER_BLOCK, WARP } from './target.js';
 
 const DEFAULT_WARPS = 4;
 
@@ -52,14 +54,39 @@ export function ptxPipeline({ target, facts }: PtxOptions): readonly Pass[] {
     inferFragments({ warps: warpsOf, sm: target.sm }),
     planConversions({ stmatrix: target.sm >= 90 }),
     pipelined(facts),
+    prefetchLoads({ takes: isSmallVector }),
     rotateRoundTrips({}),
-    planShared({ limitBytes: target.sharedBytesPerBlock }),
+    planShared({ limitBytes: target.sharedBytesPerBlock, residentBlocks: residentBlocks(target) }),
     placeBarriers,
   ];
 }
 
 /** A later turn of a pass of the common pipeline, under a name of its own. */
 const late = (pass: Pass): Pass => ({ ...pass, name: `${pass.name}-late` });
+
+/** Registers a thread that a kernel is expected to take, before ptxas has counted them. */
+const EXPECTED_REGISTERS = 168;
+/** What the driver takes of shared memory for each block. */
+const RESERVED_BYTES = 1024;
+
+/** Blocks that a multiprocessor holds at one time, by shared memory and registers. */
+const residentBlocks =
+  (target: PtxTarget) =>
+  (kernel: Kernel, sharedBytes: number): number =>
+    Math.min(
+      Math.floor(target.sharedBytesPerSm / (sharedBytes + RESERVED_BYTES)),
+      Math.floor(REGISTERS_PER_SM / (warpsOf(kernel) * WARP * EXPECTED_REGISTERS)),
+    );
+
+/** 32-bit registers of a thread that may carry what a loop loads a trip ahead. */
+const PREFETCHED_REGISTERS = 8;
+
+/** Vectors that no asynchronous copy has taken are held in registers over the latency of memory. */
+function isSmallVector(load: Op<'load'>): boolean {
+  const [tile] = load.results;
+  if (tile?.layout === undefined || tile.layout.shape.length > 1) return false;
+  return (registerCount(tile.layout) * bytesOf(tile.type.dtype)) / 4 <= PREFETCHED_REGISTERS;
+}
 
 /** Least bytes that an asynchronous copy moves. */
 const LEAST_COPY = 4;

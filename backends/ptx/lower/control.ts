@@ -1,9 +1,10 @@
 import { Bug } from '../../../compiler/diag/diagnostic.js';
-import { type Block, type Op, type Value, walk } from '../../../compiler/ir/module.js';
-import { yielded } from '../../../compiler/ir/rewrite.js';
+import { type AnyOp, type Block, type Op, type Value, walk } from '../../../compiler/ir/module.js';
+import { runsAnywhere, yielded } from '../../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../../compiler/ir/types.js';
 import { registerCount } from '../../../compiler/layout/layout.js';
 import type { Operand, Reg } from '../isa/operand.js';
+import { emitCopy } from './copy.js';
 import { dtypeOf, type Emitter, isTileValue, layoutOf, rankOf } from './emitter.js';
 import { isLazy } from './lazy.js';
 import { makeTile, wordsOf } from './tile.js';
@@ -80,6 +81,17 @@ function hold(e: Emitter, v: Value, seen: Set<Value>): void {
   tile.force();
 }
 
+/** Registers that a loop may hold in accumulators and still have some for copies that wait, of 255. */
+const ROOMY_REGISTERS = 176;
+
+/** Registers of what a trip holds for long: carried tiles, and sums of products that are not carried. */
+function heldRegisters(body: Block): number {
+  const carried = new Set(yielded(body));
+  const sums = body.ops.filter((op) => op.name === 'dot').flatMap((op) => op.results);
+  const held = [...body.args.slice(1), ...sums.filter((v) => !carried.has(v))];
+  return held.filter(isTileValue).reduce((n, v) => n + registerCount(layoutOf(v)), 0);
+}
+
 export type EmitBlock = (e: Emitter, block: Block) => void;
 
 /** Trips while left > 0, tested at the end; `left` is unsigned, so that no index wraps. */
@@ -100,6 +112,8 @@ export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
   e.b.branch(exit, e.b.op('setp.ge.s32', begin, end));
   e.b.into('mov.b32', index, op.attrs.reverse === true ? lastIndex(e, begin, end, step) : begin);
   e.b.place(loop);
+  const waits = e.deferred.waits;
+  e.deferred.waits = heldRegisters(body) <= ROOMY_REGISTERS;
   e.scope(() => {
     e.setScalar(body.args[0] ?? noRegion(), index);
     for (const [i, v] of carried.entries()) bind(e, v, slots[i] ?? []);
@@ -110,6 +124,7 @@ export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
       yielded(body).map((v) => contents(e, v)),
     );
   });
+  e.deferred.waits = waits;
   const reverse = op.attrs.reverse === true;
   const left = reverse ? e.b.op('sub.s32', index, begin) : e.b.op('sub.s32', end, index);
   const again = e.b.op(reverse ? 'setp.ge.u32' : 'setp.gt.u32', left, step);
@@ -129,7 +144,29 @@ const noRegion = (): never => {
   throw new Bug('a loop without a body');
 };
 
+/** Ops that may run where their branch would not, beside copies, which take its condition as a guard. */
+const isHarmless = (op: Op): boolean =>
+  runsAnywhere(op) && op.results.every((v) => v.type.kind === 'view' || rankOf(v) === 0);
+
+/**
+ * A branch that only starts copies is no branch: each copy has the condition as its guard, so that the copies can be
+ * issued beside the products that follow.
+ */
+function emitGuardedCopies(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): boolean {
+  const [yes, no] = op.regions;
+  const condition = e.scalar(op.operands[0] ?? noRegion());
+  if (op.results.length > 0 || no?.ops.length !== 1 || yes === undefined || condition.kind !== 'reg') return false;
+  const ops = yes.ops.slice(0, -1) as AnyOp[];
+  if (!ops.every((x) => isHarmless(x) || x.name === 'smem_copy')) return false;
+  for (const x of ops) {
+    if (x.name === 'smem_copy') emitCopy(e, x, condition);
+    else emitBlock(e, { ...yes, ops: [x] });
+  }
+  return true;
+}
+
 export function emitIf(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): void {
+  if (emitGuardedCopies(e, op, emitBlock)) return;
   const condition = e.scalar(op.operands[0] ?? noRegion());
   if (condition.kind !== 'reg') throw new Bug('a constant condition: simplify resolves them');
   const slots = op.results.map((v) => slotsFor(e, v));

@@ -3,15 +3,15 @@ import { blockedLayout } from '../../../compiler/layout/blocked.js';
 import type { Layout } from '../../../compiler/layout/layout.js';
 import { planAccess, type SharedAccess } from '../../../compiler/layout/shared-access.js';
 import { storageOfSwizzle } from '../../../compiler/layout/storage.js';
-import { type Address, imm } from '../isa/operand.js';
+import { type Address, imm, type Reg } from '../isa/operand.js';
 import { loadTile } from './access.js';
 import type { Emitter } from './emitter.js';
 import { type GlobalBox, globalBox } from './global.js';
 import { type BufferPlace, bytesAt, placeOf, SlotAddresses, slotBase, writers, writeTile } from './shared.js';
-import type { Truth } from './truth.js';
+import { and, type Truth } from './truth.js';
 
 export function emitCommit(e: Emitter): void {
-  e.b.exec('cp.async.commit_group');
+  e.deferred.push(() => e.b.exec('cp.async.commit_group'));
 }
 
 export function emitWait(e: Emitter, op: Op<'smem_wait'>): void {
@@ -29,26 +29,39 @@ interface CopyPlan {
 /**
  * Chunks of 16, 8 or 4 bytes, as the alignment allows, without passing through registers. Where it allows none (rows of
  * an odd number of 16-bit elements) the box is loaded and written: that has arrived before any wait, so it is as good.
+ * @param condition a predicate without which nothing is copied; null: always.
  */
-export function emitCopy(e: Emitter, op: Op<'smem_copy'>): void {
+export function emitCopy(e: Emitter, op: Op<'smem_copy'>, condition: Reg | null = null): void {
   const place = placeOf(op.operands[1]);
   const slot = e.scalar(op.operands[2] as Value);
   const plan = planCopy(e, op, place);
   if (plan === null) {
     const layout = copyLayout(e, place, 16);
-    const tile = loadTile(e, e.view(op.operands[0] as Value), op.operands.slice(3), layout, { ...op.attrs, pad: 0 });
-    writeTile(e, place, slot, tile);
+    const through = (): void => {
+      const view = e.view(op.operands[0] as Value);
+      writeTile(e, place, slot, loadTile(e, view, op.operands.slice(3), layout, { ...op.attrs, pad: 0 }));
+    };
+    if (condition === null) through();
+    else branchUnless(e, condition, through);
     return;
   }
   const { access, box, chunkBytes } = plan;
   const addresses = new SlotAddresses(e, slotBase(e, place, slot), { lane: access.laneBases, warp: access.warpBases });
-  const active = writers(e, access.idle);
-  for (const step of access.steps) {
-    const [to, from, inside] = [addresses.at(step.offset), box.address(step.register), box.inside(step.register)];
-    const issue = sizedCopy(e, chunkBytes, to, from, inside);
-    if (active === null) issue();
-    else e.b.when(active, false, issue);
-  }
+  const active = and(e.b, writers(e, access.idle) ?? true, condition ?? true);
+  for (const step of access.steps)
+    e.deferred.push(() => {
+      const [to, from, inside] = [addresses.at(step.offset), box.address(step.register), box.inside(step.register)];
+      const issue = sizedCopy(e, chunkBytes, to, from, inside);
+      if (typeof active === 'boolean') issue();
+      else e.b.when(active, false, issue);
+    });
+}
+
+function branchUnless(e: Emitter, condition: Reg, body: () => void): void {
+  const end = e.b.newLabel('copied');
+  e.b.branch(end, condition, true);
+  e.scope(body);
+  e.b.place(end);
 }
 
 const copyLayout = (e: Emitter, place: BufferPlace, chunkBytes: number): Layout =>

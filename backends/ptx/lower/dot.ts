@@ -6,7 +6,7 @@ import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { f32, imm, type Reg } from '../isa/operand.js';
 import { dtypeOf, type Emitter, layoutOf } from './emitter.js';
 import { inRegister } from './halves.js';
-import { type BlockAt, skipUnits } from './skip-zeros.js';
+import { type BlockAt, skipUnits, type Unit } from './skip-zeros.js';
 import { makeTile, type Tile } from './tile.js';
 
 /** Register of a layout over [rows, columns] that holds a position relative to the thread's own; null outside the tile. */
@@ -95,9 +95,20 @@ export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const step = stepOf(product);
   const [inner = 1] = op.operands[1]?.type.kind === 'tile' ? op.operands[1].type.shape : [];
   const blocks = tilesOf(product, shape);
-  for (const unit of skipUnits(product, blocks, shape.k, inner))
+  const units = skipUnits(product, blocks, shape.k, inner);
+  const stepsOf = (u: Unit): number => (u.kTo - u.kFrom) / shape.k;
+  const always = units.reduce((n, u) => (u.always ? n + stepsOf(u) : n), 0);
+  const beside = Math.ceil(e.deferred.size / Math.max(1, always));
+  for (const unit of units)
     unit.guard(() => {
-      for (let k = unit.kFrom; k < unit.kTo; k += shape.k) for (const at of unit.blocks) step(at, k);
+      for (let k = unit.kFrom; k < unit.kTo; k += shape.k) {
+        if (MID && unit.always && e.deferred.size > 0) {
+          for (const at of unit.blocks) touch(product, at, k);
+          e.deferred.issue(beside);
+        }
+        for (const at of unit.blocks) step(at, k);
+        if (unit.always) e.deferred.issue(beside);
+      }
     });
   const v = op.results[0] as Value;
   e.setTile(v, makeTile(e, dtypeOf(v), layoutOf(v), { lane: (r) => product.d[r] ?? none() }));
@@ -123,6 +134,17 @@ function shapeOf(op: Op<'dot'>): Shape {
 /** Where the thread's instruction tiles begin: rows outside, columns inside. */
 const tilesOf = ({ elements }: Product, { m, n }: Shape): BlockAt[] =>
   elements.filter((at) => at.row % m === 0 && at.column % n === 0);
+
+const MID = process.env.LAC_MID === '1';
+/** Reads the fragments of a step before they are needed. */
+function touch(p: Product, at: BlockAt, k: number): void {
+  if (p.op.attrs.instr !== 'm16n8k16') return;
+  for (const [r, c] of [[0, 0], [8, 0], [0, 8], [8, 8]] as const) {
+    const register = p.atA(at.row + r, k + c);
+    if (register !== null) p.a.pair(register >> 1);
+  }
+  for (const c of [0, 8]) p.b.pair((p.atB(k + c, at.column) ?? none()) >> 1);
+}
 
 type Step = (at: BlockAt, k: number) => void;
 

@@ -9,6 +9,7 @@ import { PtxBuilder } from '../isa/builder.js';
 import { supports } from '../isa/instructions.js';
 import { at, imm, type Operand, type Reg } from '../isa/operand.js';
 import type { PtxTarget } from '../target.js';
+import { Deferred } from './deferred.js';
 import { type Maker, makeTile, type Tile } from './tile.js';
 import type { ViewState } from './views.js';
 
@@ -43,6 +44,8 @@ export class Emitter {
   readonly multiple: Multiples;
   /** What the text relies on, of the facts that it was given. */
   readonly relied = new Map<string, ArgFacts>();
+  /** Copies of the innermost block that wait for a product to run beside. */
+  readonly deferred = new Deferred();
   readonly #tiles = new Map<Value, Tile>();
   readonly #scalars = new Map<Value, Operand>();
   readonly #views = new Map<Value, ViewState>();

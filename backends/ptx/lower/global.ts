@@ -119,23 +119,21 @@ function runOf(
   return run;
 }
 
-/** Address of the element at these constants of the registers, one for each axis. */
+/**
+ * Address of the element at these constants of the registers, one for each axis. Pointers are a walk, each from the one
+ * asked for before: callers ask in order, and one pointer at a time stays in a register.
+ */
 function pointersOf(
   e: Emitter,
   view: ViewState,
   axes: readonly AxisPositions[],
   bits: OffsetBits,
 ): (constants: readonly number[]) => Address {
-  let start: Reg | null = null;
-  const known64 = new Map<string, Reg>();
+  let last: { readonly steps: readonly number[]; readonly pointer: Reg } | null = null;
   const pointer = (steps: readonly number[]): Reg => {
-    const key = steps.join(' ');
-    const before = known64.get(key);
-    if (before !== undefined) return before;
-    start ??= startOf(e, view, axes, bits);
-    const i = steps.findIndex((x) => x !== 0);
-    const made = i < 0 ? start : stepFrom(e, view, axes, steps, i, pointer, bits);
-    known64.set(key, made);
+    const from = last ?? { steps: steps.map(() => 0), pointer: startOf(e, view, axes, bits) };
+    const made = steps.reduce((p, step, i) => moved(e, view, axes[i], p, from.steps[i] ?? 0, step, bits), from.pointer);
+    last = { steps, pointer: made };
     return made;
   };
   // Along these axes a position is a constant behind the first one, and goes into the instruction.
@@ -146,28 +144,21 @@ function pointersOf(
   };
 }
 
-/** The pointer at `steps`: from the one with a bit less along axis i, or, where XOR is no sum, without that axis. */
-function stepFrom(
+/** A pointer moved along one axis, from one constant of the registers to another. */
+function moved(
   e: Emitter,
   view: ViewState,
-  axes: readonly AxisPositions[],
-  steps: readonly number[],
-  i: number,
-  pointer: (steps: readonly number[]) => Reg,
+  axis: AxisPositions | undefined,
+  pointer: Reg,
+  from: number,
+  to: number,
   bits: OffsetBits,
 ): Reg {
-  const a = axes[i] as AxisPositions;
-  const step = steps[i] ?? 0;
-  if (a.disjoint) {
-    const top = 2 ** (31 - Math.clz32(step));
-    const from = pointer(steps.map((s, k) => (k === i ? s - top : s)));
-    return add64(e.b, from, offsetAlong(e, view, a.axis, imm(top), bits)) as Reg;
-  }
-  const from = pointer(steps.map((s, k) => (k === i ? 0 : s)));
-  const moved = xor32(e.b, a.thread, imm(step));
-  // thread ^ step differs from thread by a number that the thread decides: the difference of the two offsets is added.
-  const difference = e.b.op('sub.s32', moved, a.thread);
-  return add64(e.b, from, offsetAlong(e, view, a.axis, difference, bits)) as Reg;
+  if (from === to || axis === undefined) return pointer;
+  if (axis.disjoint) return add64(e.b, pointer, offsetAlong(e, view, axis.axis, imm(to - from), bits)) as Reg;
+  // thread ^ constant differs by a number that the thread decides: the difference of the two offsets is added.
+  const [before, after] = [from, to].map((c) => xor32(e.b, axis.thread, imm(c))) as [Operand, Operand];
+  return add64(e.b, pointer, offsetAlong(e, view, axis.axis, e.b.op('sub.s32', after, before), bits)) as Reg;
 }
 
 /** Pointer at register 0: the thread's part is hoisted, since products of 64 bits cost several instructions. */

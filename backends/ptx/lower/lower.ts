@@ -7,6 +7,7 @@ import { emitCommit, emitCopy, emitWait } from './copy.js';
 import { emitDot } from './dot.js';
 import { type ElementwiseName, emitElementwise, isElementwiseName } from './elementwise-tiles.js';
 import type { Emitter } from './emitter.js';
+import { isLazy } from './lazy.js';
 import { emitReduce } from './reduce.js';
 import { emitScan } from './scan.js';
 import { emitBroadcast, emitConst, emitExpand, emitIota, emitReshape, emitSplat, emitTrans } from './shape.js';
@@ -21,9 +22,23 @@ type Rules = { readonly [N in Exclude<OpName, ElementwiseName>]: (e: Emitter, op
 export function emitBlock(e: Emitter, block: Block): void {
   for (const op of block.ops as AnyOp[]) {
     e.b.loc(op.loc?.span ?? null);
+    if (!GOES_BESIDE.has(op.name) && !isLazy(op)) e.deferred.issue();
     emitOp(e, op);
   }
 }
+
+/** What copies may still wait behind: more of them, ops that touch no shared memory, and products, which issue them. */
+const GOES_BESIDE: ReadonlySet<OpName> = new Set<OpName>([
+  'smem_copy',
+  'smem_commit',
+  'program_id',
+  'dim',
+  'view_at',
+  'view_slice',
+  'load',
+  'get',
+  'dot',
+]);
 
 function emitOp(e: Emitter, op: AnyOp): void {
   if (isElementwiseName(op.name)) emitElementwise(e, op as Op<ElementwiseName>);

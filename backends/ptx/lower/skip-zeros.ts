@@ -15,6 +15,8 @@ export interface Unit {
   readonly kFrom: number;
   readonly kTo: number;
   readonly blocks: readonly BlockAt[];
+  /** No warp skips it. */
+  readonly always: boolean;
   /** Emits the steps where they are needed: as they are, behind a branch of the warp, or not. */
   readonly guard: (body: () => void) => void;
 }
@@ -30,7 +32,7 @@ const UNIT = 32;
  * the sum where the left operand is zero. Both are decided by the rows of the warp alone, so that whole warps branch.
  */
 export function skipUnits(p: Product, blocks: readonly BlockAt[], kStep: number, inner: number): readonly Unit[] {
-  const all: Unit = { kFrom: 0, kTo: inner, blocks, guard: (body) => body() };
+  const all: Unit = { kFrom: 0, kTo: inner, blocks, always: true, guard: (body) => body() };
   const { zero_out: out, zero_a: a } = p.op.attrs;
   const rows = warpRows(p.layout);
   if (rows === null || (out === undefined && a === undefined)) return [all];
@@ -93,7 +95,11 @@ function guarded(p: Product, units: readonly (Unit & { test: readonly Test[] })[
   });
   // What every unit reads is read before the first branch, not once behind each.
   if (p.op.attrs.zero_out !== undefined && planned.filter((u) => u.live !== null).length > 1) p.a.force();
-  return planned.map((u) => ({ ...u, guard: (body) => (u.live === null ? body() : branchOver(p.e, u.live, body)) }));
+  return planned.map((u) => ({
+    ...u,
+    always: u.live === null,
+    guard: (body) => (u.live === null ? body() : branchOver(p.e, u.live, body)),
+  }));
 }
 
 /** Runs `body` in the warps that are live: a bit of a constant each. */
