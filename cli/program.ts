@@ -41,7 +41,7 @@ function packageAt(folder: URL): { name?: string; version?: string } | null {
 /** The command line: names, options and help. Each verb's own file is loaded when it is called, so that --help is quick. */
 export function buildProgram(run: Runner): Command {
   const program = new Command('lac')
-    .description('Lightning Attention Compiler: tiled kernels written in TypeScript, compiled to WGSL')
+    .description('Lightning Attention Compiler: tiled kernels written in TypeScript, compiled to PTX and WGSL')
     .version(version(), '-V, --version')
     .addOption(new Option('--format <how>', 'how results are printed').choices(['pretty', 'json']).default('pretty'))
     .addOption(new Option('--color <when>', 'colours').choices(['auto', 'always', 'never']).default('auto'))

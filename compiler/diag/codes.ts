@@ -459,19 +459,19 @@ export const CODES = {
   },
   LAC0410: {
     title: 'unknown pass',
-    explain: 'No pass on the way to a target has this name; `lac ir --list` names them.',
+    explain: 'No pass on the way to a target has this name; `lac ir --list --target sm_90` names them, for each target.',
   },
 
   // ---- 08xx run-time traps
   LAC0501: {
     title: 'too much workgroup memory',
     explain:
-      'The tiles that this configuration keeps in workgroup memory at one time take more bytes than the device allows a workgroup. Lifetimes are already shared: two tiles that are never needed together use one place. Smaller blocks need less.',
+      'The tiles that this configuration keeps in workgroup memory (on CUDA: shared memory) at one time take more bytes than the device allows a workgroup. Lifetimes are already shared: two tiles that are never needed together use one place. Smaller blocks and fewer stages need less.',
   },
   LAC0502: {
     title: 'workgroup too large',
     explain:
-      'The knob `warps` counts groups of 32 invocations. Their product must be a power of two within the limit of the device.',
+      'The knob `warps` counts groups of 32 invocations (on CUDA: threads). Their product must be a power of two within the limit of the device, 1024 on CUDA.',
   },
   LAC0503: {
     title: 'tile takes too many registers',
@@ -718,7 +718,7 @@ export const CODES = {
   LAC0809: {
     title: 'step limit reached',
     explain:
-      'The interpreter stopped after a fixed number of operations, so that a loop that never ends does not hang it. Use smaller sizes, or raise the limit.',
+      'The interpreter, or the emulator, stopped after a fixed number of operations, so that a loop that never ends does not hang it. Use smaller sizes, or raise the limit.',
   },
 
   // PTX in the emulator
