@@ -459,7 +459,8 @@ export const CODES = {
   },
   LAC0410: {
     title: 'unknown pass',
-    explain: 'No pass on the way to a target has this name; `lac ir --list --target sm_90` names them, for each target.',
+    explain:
+      'No pass on the way to a target has this name; `lac ir --list --target sm_90` names them, for each target.',
   },
 
   // ---- 08xx run-time traps
