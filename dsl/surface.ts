@@ -231,7 +231,8 @@ export function minimum<D = any, S extends Shape = any>(a: Tile<D, S>, b: number
   return compiled('minimum');
 }
 /** Selects, never multiplies: what the other arm holds (Infinity, NaN) cannot reach the result. Both arms are evaluated.
- *  Two literal arms have no dtype, an error: cast(m, f32) gives 1 and 0. */
+ *  In a product the constant zero of a where annihilates: on CUDA x * where(m, y, 0) is 0 where m is false, whatever x is;
+ *  elsewhere it is NaN there if x is NaN or infinite. Two literal arms have no dtype, an error: cast(m, f32) gives 1 and 0. */
 export function where<D = any, S extends Shape = any>(m: Mask, a: Tile<D, S>, b: number): Tile<D, S> {
   return compiled('where');
 }
