@@ -34,12 +34,19 @@ export function reportText(report: Report, readMs: number, colors: Colors, verbo
       report.pipelineMs > 0.05 ? `${compileText}, then ${milliseconds(report.pipelineMs)} in the driver` : compileText,
     ),
     line('run', nothing ? 'nothing to do: an extent is 0' : `${milliseconds(runMs)} (${how})${speed}`),
+    ...(report.host.reference > SLOW_MS ? [line('host', hostText(report))] : []),
     ...report.outputs.map((o) => line('error', outputText(o))),
     ...(verbose ? details(report) : []),
     line('verdict', verdict(report, colors)),
   ];
   return lines.filter((l) => l.trim() !== 'config').join('\n');
 }
+
+/** A reference that took so long is why the command did. */
+const SLOW_MS = 1000;
+
+const hostText = ({ host }: Report): string =>
+  `reference ${milliseconds(host.reference)}, comparison ${milliseconds(host.comparison)}, inputs ${milliseconds(host.inputs)}`;
 
 /** `median of 20, GPU time`. */
 function measuredHow({ samples, how }: Timing): string {

@@ -108,6 +108,7 @@ const request = ({ shape, dtype, set, config, seed, check }: RunOptions) => ({
   options: Object.fromEntries(Object.entries(set ?? {}).map(([name, value]) => [name, optionValue(value)])),
   seed,
   check: check !== false,
+  values: false,
   time: true,
 });
 

@@ -39,9 +39,11 @@ const same = (got: number, want: number, extreme: number): boolean =>
 function rms(x: Float64Array): number {
   let sum = 0;
   let count = 0;
-  for (const a of x) {
-    if (!Number.isFinite(a)) continue;
-    sum += a * a;
+  for (let i = 0; i < x.length; i++) {
+    const value = x[i] as number;
+    const square = value * value;
+    if (!(square < Infinity)) continue;
+    sum += square;
     count++;
   }
   return count === 0 ? 0 : Math.sqrt(sum / count);
@@ -76,16 +78,22 @@ export function compare(
   let maxElement = -1;
   let worstAt = -1;
   let nonFinite = 0;
+  // Written out: a checked run may have a billion elements.
   for (let i = 0; i < want.length; i++) {
-    const [g, w] = [got[i] ?? Number.NaN, want[i] as number];
-    const equal = same(g, w, extreme);
-    const finite = Number.isFinite(g) && Number.isFinite(w);
-    if (!equal && !finite) nonFinite++;
-    const difference = equal ? 0 : finite ? Math.abs(g - w) : Number.POSITIVE_INFINITY;
-    const relative = difference === 0 ? 0 : difference / (Math.abs(Number.isFinite(w) ? w : 0) + scale);
+    const w = want[i] as number;
+    const g = i < got.length ? (got[i] as number) : Number.NaN;
+    let difference = Math.abs(g - w);
+    if (!(difference < Infinity)) {
+      difference = same(g, w, extreme) ? 0 : Infinity;
+      if (difference > 0) nonFinite++;
+    }
     squares += difference * difference;
-    maxAbs = Math.max(maxAbs, difference);
-    if (relative > maxElement) [maxElement, worstAt] = [relative, i];
+    if (difference > maxAbs) maxAbs = difference;
+    const relative = difference === 0 ? 0 : difference / ((Number.isFinite(w) ? Math.abs(w) : 0) + scale);
+    if (relative > maxElement) {
+      maxElement = relative;
+      worstAt = i;
+    }
   }
   const root = Math.sqrt(squares / Math.max(1, want.length));
   const rmse = root === 0 ? 0 : root / scale;

@@ -6,7 +6,9 @@ import {
   bindLaunch,
   type Device,
   factsOf,
+  KnownLaunches,
   type LaunchArgs,
+  type LaunchPlan,
   openDevice,
   readArguments,
   type TensorDType,
@@ -40,7 +42,6 @@ const notBuilt = (): LacError =>
     }),
   );
 
-/** Sizes, dtypes and alignment come from the tensors; the rest is as in `lac run`. */
 async function launch(
   handle: KernelHandle,
   device: Device,
@@ -48,6 +49,16 @@ async function launch(
   config: Readonly<Record<string, number>>,
 ): Promise<void> {
   const decl = declarationOf(handle);
+  await device.launch(launchesOf(decl, config).plan(device, args, () => bindFirst(decl, device, args, config)));
+}
+
+/** Sizes, dtypes and alignment come from the tensors; the rest is as in `lac run`. */
+function bindFirst(
+  decl: KernelDecl,
+  device: Device,
+  args: LaunchArgs,
+  config: Readonly<Record<string, number>>,
+): LaunchPlan {
   const spec = launchSpec(decl);
   const { dims, dtypes, tensors } = readArguments(spec, args, device);
   const facts = Object.fromEntries(
@@ -58,7 +69,19 @@ async function launch(
   );
   const { variant } = compileKernel(decl, { dims, dtypes, config, facts, target: targetOf(device) });
   const touched = decl.args.map(({ name }) => [name, variant.unused.includes(name) ? null : args[name]]);
-  await device.launch(bindLaunch(device, spec, variant, Object.fromEntries(touched)));
+  return bindLaunch(device, spec, variant, Object.fromEntries(touched));
+}
+
+/** By declaration, then by the knobs that a call gives. */
+const launches = new WeakMap<KernelDecl, Map<string, KnownLaunches>>();
+
+function launchesOf(decl: KernelDecl, config: Readonly<Record<string, number>>): KnownLaunches {
+  const known = launches.get(decl) ?? new Map<string, KnownLaunches>();
+  launches.set(decl, known);
+  const key = JSON.stringify(config);
+  const found = known.get(key) ?? new KnownLaunches(launchSpec(decl));
+  known.set(key, found);
+  return found;
 }
 
 const project = new SourceProject();

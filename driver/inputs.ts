@@ -2,6 +2,7 @@ import type { ArgSpec } from '../compiler/artifact.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { type DType, isFloat, sizeOf } from '../compiler/ir/types.js';
 import { roundTo } from '../compiler/ops/round.js';
+import { decode, encode, type TensorDType } from '../runtime/codec.js';
 import { messageOf } from '../runtime/errors.js';
 import { randomStream } from './random.js';
 import type { Dims, InputContext, Reference } from './reference.js';
@@ -26,29 +27,63 @@ const missingDim = (name: string, arg: string) =>
     help: [`give it one: --shape ${name}=64, or \`shape\` in the reference`],
   });
 
+/**
+ * Values that are drawn for a tensor at most; larger ones repeat them. A prime, so that no row, block or page of a tensor
+ * begins where another one does: an access at a wrong place still meets other values.
+ */
+const PERIOD = 2 ** 20 + 7;
+
 /** Values of an argument that its reference does not generate: standard normal; whole numbers 0..15 for integers. */
 function defaultValues(dtype: DType, { shape, random, uniform }: InputContext): Float64Array {
   const draw = isFloat(dtype) ? random : () => Math.floor(uniform() * 16);
-  return Float64Array.from({ length: sizeOf(shape) }, draw);
+  const values = new Float64Array(Math.min(sizeOf(shape), PERIOD));
+  for (let i = 0; i < values.length; i++) values[i] = draw();
+  return values;
 }
 
-/** Values for every tensor that the kernel reads (`in` and `inout`), rounded to the argument's dtype. */
-export function makeInputs(
+type Inputs = Record<string, Float64Array>;
+
+/**
+ * Values for every tensor that the kernel reads (`in` and `inout`), rounded to the argument's dtype; in row-major order,
+ * from the beginning again where a tensor has more elements.
+ */
+export function drawInputs(
   args: readonly ArgSpec[],
   dtypes: Readonly<Record<string, DType>>,
   dims: Dims,
   reference: Pick<Reference, 'inputs'>,
   seed: number,
-): Record<string, Float64Array> {
-  const made: Record<string, Float64Array> = {};
+): Inputs {
+  const made: Inputs = {};
   for (const arg of args) {
     if (!isTensorArg(arg) || arg.dir === 'out') continue;
-    made[arg.name] = makeInput(arg, dtypeOf(arg, dtypes), dims, reference, seed);
+    made[arg.name] = drawInput(arg, dtypeOf(arg, dtypes), dims, reference, seed);
   }
   return made;
 }
 
-function makeInput(
+/** As `drawInputs`, with a value for every element. */
+export function makeInputs(...of: Parameters<typeof drawInputs>): Inputs {
+  const [args, , dims] = of;
+  return wholeInputs(args, dims, drawInputs(...of));
+}
+
+/** A value for every element, of values that may repeat. */
+export function wholeInputs(args: readonly ArgSpec[], dims: Dims, drawn: Readonly<Inputs>): Inputs {
+  const tensors = args.filter(isTensorArg).filter(({ name }) => name in drawn);
+  return Object.fromEntries(
+    tensors.map((arg) => [arg.name, repeated(drawn[arg.name] as Float64Array, sizeOf(shapeOf(arg, dims)))]),
+  );
+}
+
+function repeated(values: Float64Array, length: number): Float64Array {
+  if (values.length === length) return values;
+  const all = new Float64Array(length);
+  for (let at = 0; at < length; at += values.length) all.set(values.subarray(0, length - at), at);
+  return all;
+}
+
+function drawInput(
   arg: TensorArg,
   dtype: DType,
   dims: Dims,
@@ -60,11 +95,13 @@ function makeInput(
   const context: InputContext = { dims, shape, random: stream.normal, uniform: stream.uniform };
   const generate = reference.inputs?.[arg.name];
   const values = generate ? generated(arg.name, generate, context) : defaultValues(dtype, context);
-  if (values.length !== sizeOf(shape)) {
+  if (generate && values.length !== sizeOf(shape)) {
     const what = `the reference generates ${values.length} values for ${arg.name}, which has ${extentText(shape)}`;
     throw new LacError(diagnostic('LAC0911', what));
   }
-  return Float64Array.from(values, (x) => roundTo(dtype, x));
+  return isFloat(dtype)
+    ? decode(dtype as TensorDType, encode(dtype as TensorDType, values))
+    : Float64Array.from(values);
 }
 
 type Generator = (context: InputContext) => Float64Array;

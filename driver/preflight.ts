@@ -18,6 +18,13 @@ export interface Settled {
   readonly scalars: Readonly<Record<string, number>>;
 }
 
+export const isChecked = ({ reference, check }: Pick<RunRequest, 'reference' | 'check'>): boolean =>
+  reference !== null && check !== false;
+
+/** Whether outputs are read back, and inputs kept for a reference. */
+export const wantsValues = (request: Pick<RunRequest, 'reference' | 'check' | 'values'>): boolean =>
+  isChecked(request) || request.values !== false;
+
 /**
  * Everything about a run that can be refused before a device is opened: unknown names, dimensions without a size or with
  * one that this machine cannot hold, scalars without a value.
@@ -30,7 +37,7 @@ export function settle(request: Omit<RunRequest, 'device'>): Settled {
   const dtypes = chooseDtypes(decl, request.dtypes, reference?.dtypes);
   checkConfig(decl, request.config ?? {});
   const scalars = scalarValues(decl.args, dims, { scalars: { ...reference?.scalars, ...request.scalars } });
-  checkHostMemory(decl.args, dims);
+  checkHostMemory(tensorsOf(decl.args, dims, dtypes), wantsValues(request), null);
   return { decl, dims, dtypes, scalars };
 }
 
@@ -51,39 +58,82 @@ function checkedSize(name: string, size: number): number {
   throw new LacError(diagnostic('LAC0910', `the size of ${name} is ${shown}; sizes are whole numbers, 0 or more`));
 }
 
-/** An element on the host: an input as made and as stored, an output as read and as the reference has it; f64 each. */
-const HOST_BYTES = 2 * 8;
+/** Elements of a typed array: what every version of Node allows. */
+const MAX_HOST_ELEMENTS = 2 ** 32 - 1;
+/** Bytes of an element that the interpreter keeps: its value, and whether it was ever written. */
+const INTERPRETED_BYTES = 9;
 
-/** Counted in numbers that do not overflow, before anything is made: a machine that swaps looks like one that hangs. */
-function checkHostMemory(args: readonly ArgSpec[], dims: Dims): void {
-  const tensors = args.filter(isTensorArg).map((arg) => {
+interface Sized {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly elements: number;
+  /** Values of the reference: one array for an input, two for an output, the kernel's among them. */
+  readonly arrays: number;
+  readonly dtype: DType;
+}
+
+const tensorsOf = (args: readonly ArgSpec[], dims: Dims, dtypes: Readonly<Record<string, DType>>): readonly Sized[] =>
+  args.filter(isTensorArg).map((arg) => {
     const shape = shapeOf(arg, dims);
-    return { arg, shape, elements: shape.reduce((n, extent) => n * extent, 1) };
+    const elements = shape.reduce((n, extent) => n * extent, 1);
+    const arrays = (arg.dir === 'out' ? 0 : 1) + (arg.dir === 'in' ? 0 : 2);
+    return { name: arg.name, shape, elements, arrays, dtype: dtypeOf(arg, dtypes) };
   });
-  const need = tensors.reduce((sum, t) => sum + t.elements * HOST_BYTES, 0);
-  if (need <= totalmem()) return;
-  const largest = tensors.reduce((a, b) => (b.elements > a.elements ? b : a));
-  const message = `inputs and outputs need ${gibibytes(need)} of memory, and this machine has ${gibibytes(totalmem())}`;
-  const help = [`the largest is ${largest.arg.name}: ${extentText(largest.shape)} elements; give smaller sizes`];
+
+/**
+ * What the host keeps: the values of a run that is read back, as f64, and the memory of devices that are no GPU. Counted in
+ * numbers that do not overflow, before anything is made: a machine that swaps looks like one that hangs.
+ */
+function checkHostMemory(tensors: readonly Sized[], values: boolean, device: Device | null): void {
+  const largest = tensors.reduce<Sized | null>((a, b) => (a === null || b.elements > a.elements ? b : a), null);
+  if (largest === null) return;
+  const need = tensors.reduce((sum, t) => {
+    const kept = values ? t.arrays * Float64Array.BYTES_PER_ELEMENT : 0;
+    return sum + t.elements * (kept + (device === null ? 0 : bytesOnHost(device, t.dtype)));
+  }, 0);
+  const [have, most] = [memoryBytes(), values ? MAX_HOST_ELEMENTS : Number.POSITIVE_INFINITY];
+  if (need <= have && largest.elements <= most) return;
+  const message =
+    need > have
+      ? `inputs and outputs need ${gibibytes(need)} of memory, and this machine has ${gibibytes(have)}`
+      : `${largest.name} has more elements than an array of the host`;
+  const without = values ? ['--no-check needs no values on the host'] : [];
+  const help = [
+    `the largest is ${largest.name}: ${extentText(largest.shape)} elements; give smaller sizes`,
+    ...without,
+  ];
   throw new LacError(diagnostic('LAC0913', message, null, { help }));
 }
 
-/** What the device refuses to hold, before values for it are made. */
+/** Bytes of an element that a device keeps in the memory of the host. */
+function bytesOnHost({ backend, info }: Device, dtype: DType): number {
+  if (backend === 'interpret') return INTERPRETED_BYTES;
+  return info.kind === 'gpu' ? 0 : bytesOf(dtype);
+}
+
+/** Of the machine, or what a container may take of it. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory?.() ?? 0;
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+/** What the device, or the host for it, cannot hold, before values for it are made. */
 export function checkDeviceMemory(
   device: Device,
   args: readonly ArgSpec[],
   dims: Dims,
   dtypes: Readonly<Record<string, DType>>,
+  values: boolean,
 ): void {
+  const tensors = tensorsOf(args, dims, dtypes);
   const most = Math.min(device.limits.maxBufferBytes, device.limits.maxBindingBytes);
-  for (const arg of args) {
-    if (!isTensorArg(arg)) continue;
-    const shape = shapeOf(arg, dims);
-    const bytes = shape.reduce((n, extent) => n * extent, bytesOf(dtypeOf(arg, dtypes)));
+  for (const { name, shape, elements, dtype } of tensors) {
+    const bytes = elements * bytesOf(dtype);
     if (bytes <= most) continue;
-    const message = `${arg.name} has ${extentText(shape)} elements in ${gibibytes(bytes)}; a tensor on ${device.name} has at most ${gibibytes(most)}`;
+    const message = `${name} has ${extentText(shape)} elements in ${gibibytes(bytes)}; a tensor on ${device.name} has at most ${gibibytes(most)}`;
     throw new LacError(diagnostic('LAC0614', message, null, { help: ['give smaller sizes'] }));
   }
+  checkHostMemory(tensors, values, device);
 }
 
 function gibibytes(bytes: number): string {

@@ -8,10 +8,10 @@ import type { GuardDamage } from '../runtime/tensor.js';
 import type { Comparison } from './compare.js';
 import { type Compiled, type CompileTimings, compileKernel, inputDtypes } from './compile.js';
 import type { Config } from './configurations.js';
-import { isTensorArg, makeInputs } from './inputs.js';
-import { compareOutputs } from './outputs.js';
-import { checkDeviceMemory, settle } from './preflight.js';
-import type { Dims, OptionValue, Reference } from './reference.js';
+import { drawInputs, isTensorArg, wholeInputs } from './inputs.js';
+import { compareOutputs, runReference } from './outputs.js';
+import { checkDeviceMemory, isChecked, settle, wantsValues } from './preflight.js';
+import type { Dims, OptionValue, Reference, ReferenceContext } from './reference.js';
 import { type KernelDecl, optionValues } from './source.js';
 import { targetOf } from './target.js';
 import { type PlacedTensors, type Placement, placeTensors } from './tensors.js';
@@ -35,6 +35,8 @@ export interface RunRequest extends Placement {
   readonly scalars?: Readonly<Record<string, number>>;
   /** Compare with the reference; default true. */
   readonly check?: boolean;
+  /** Read the outputs of a run that is not checked; default true. A run that is checked reads them anyway. */
+  readonly values?: boolean;
   /** Measure after the first launch; default false. */
   readonly time?: boolean;
   /** Interpreter only: run the passes before it. */
@@ -63,7 +65,9 @@ export interface Report {
   readonly outputs: readonly Comparison[];
   /** Outputs whose neighbourhood was written to. */
   readonly damaged: readonly { readonly output: string; readonly damage: GuardDamage }[];
-  /** Values of the outputs, row-major. */
+  /** Milliseconds on the host for drawing inputs, the reference, and the comparison with it. */
+  readonly host: { readonly inputs: number; readonly reference: number; readonly comparison: number };
+  /** Values of the outputs, row-major; none where nobody asked for them. */
   readonly values: Readonly<Record<string, Float64Array>>;
   readonly checked: boolean;
   readonly ok: boolean;
@@ -81,43 +85,41 @@ export interface Report {
 export async function runKernel(request: RunRequest): Promise<Report> {
   const { device, reference } = request;
   const { decl, dims, dtypes, scalars } = settle(request);
-  checkDeviceMemory(device, decl.args, dims, dtypes);
-  const seed = request.seed ?? 0;
+  checkDeviceMemory(device, decl.args, dims, dtypes, wantsValues(request));
+  const begin = performance.now();
   request.onProgress?.('making inputs');
-  const inputs = { ...makeInputs(decl.args, dtypes, dims, { ...reference, ...given(request) }, seed) };
-  const placed = placeTensors(device, decl.args, dtypes, dims, inputs, request);
+  const drawn = drawInputs(decl.args, dtypes, dims, { ...reference, ...given(request) }, request.seed ?? 0);
+  const placed = placeTensors(device, decl.args, dtypes, dims, drawn, request);
+  const inputsMs = performance.now() - begin;
   try {
     const facts = Object.fromEntries(Object.entries(placed.tensors).map(([name, tensor]) => [name, factsOf(tensor)]));
     request.onProgress?.(`compiling ${decl.name}`);
     const compiled = compileKernel(decl, { ...choice(request), dtypes, dims, facts, target: targetOf(device) });
     const plan = bindLaunch(device, launchSpec(decl), compiled.variant, argumentsOf(compiled, placed, scalars));
     const measured = await launch(plan, request);
-    const { unused } = compiled.variant;
-    const read = await readOutputs(decl, placed, unused);
-    const options = optionValues(decl);
-    const context = { inputs, dims, scalars, options };
-    const checked = reference !== null && request.check !== false;
-    if (checked) request.onProgress?.('comparing with the reference');
-    const outputs = checked
-      ? compareOutputs(decl, reference, context, dtypes, inputDtypes(decl, dtypes), read.values, device.backend)
-      : [];
+    const read = await readOutputs(decl, placed, compiled.variant.unused, wantsValues(request));
+    const checked = isChecked(request);
+    const context = { dims, scalars, options: optionValues(decl) };
+    const inputs = (): Record<string, Float64Array> => wholeInputs(decl.args, dims, drawn);
+    const check = checked ? compareAll(request, decl, dtypes, { ...context, inputs }, read.values) : UNCHECKED;
     const timing = request.time === true ? await measure(plan, measured.firstRunMs, request) : null;
     return {
       kernel: decl.name,
       device: device.name,
       dims,
       dtypes,
-      options,
+      options: context.options,
       config: compiled.config,
       facts,
       compile: compiled.timings,
       ...measured,
       timing,
       tokens: reference?.tokens?.(dims) ?? null,
-      outputs,
+      outputs: check.outputs,
       ...read,
+      host: { inputs: inputsMs, reference: check.referenceMs, comparison: check.comparisonMs },
       checked,
-      ok: read.damaged.length === 0 && outputs.every((o) => o.ok),
+      ok: read.damaged.length === 0 && check.outputs.every((o) => o.ok),
       warnings: compiled.diagnostics,
       chosen: compiled.chosen,
       refused: compiled.refused,
@@ -126,6 +128,33 @@ export async function runKernel(request: RunRequest): Promise<Report> {
   } finally {
     placed.free();
   }
+}
+
+interface Check {
+  readonly outputs: readonly Comparison[];
+  readonly referenceMs: number;
+  readonly comparisonMs: number;
+}
+
+const UNCHECKED: Check = { outputs: [], referenceMs: 0, comparisonMs: 0 };
+
+/** `inputs` are made when the reference needs them, so that only one copy is there for long. */
+function compareAll(
+  { reference, device, onProgress }: RunRequest,
+  decl: KernelDecl,
+  dtypes: Readonly<Record<string, DType>>,
+  { inputs, ...context }: Omit<ReferenceContext, 'inputs'> & { inputs: () => Record<string, Float64Array> },
+  values: Report['values'],
+): Check {
+  if (reference === null) return UNCHECKED;
+  const begin = performance.now();
+  onProgress?.('computing the reference, in f64 on this CPU (--no-check leaves it out)');
+  const expected = runReference(decl, reference, { ...context, inputs: inputs() });
+  const referenceMs = performance.now() - begin;
+  onProgress?.('comparing with the reference');
+  const says = { ...reference, expected };
+  const outputs = compareOutputs(decl, says, context.dims, dtypes, inputDtypes(decl, dtypes), values, device.backend);
+  return { outputs, referenceMs, comparisonMs: performance.now() - begin - referenceMs };
 }
 
 const choice = ({ config, passes, verify }: RunRequest) => ({
@@ -187,13 +216,13 @@ async function measure(plan: LaunchPlan, firstRunMs: number, { onProgress }: Run
   return plan.device.time(plan, { warmup: quick ? 3 : 1, warmupMs: quick ? 500 : 0, repeat });
 }
 
-async function readOutputs(decl: KernelDecl, { tensors }: PlacedTensors, unused: readonly string[]) {
+async function readOutputs(decl: KernelDecl, { tensors }: PlacedTensors, unused: readonly string[], wanted: boolean) {
   const values: Record<string, Float64Array> = {};
   const damaged: { output: string; damage: GuardDamage }[] = [];
   for (const arg of decl.args) {
     const tensor = tensors[arg.name];
     if (!isTensorArg(arg) || arg.dir === 'in' || tensor === undefined || unused.includes(arg.name)) continue;
-    values[arg.name] = await tensor.read();
+    if (wanted) values[arg.name] = await tensor.read();
     const damage = await tensor.checkGuards();
     if (damage !== null) damaged.push({ output: arg.name, damage });
   }

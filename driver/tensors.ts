@@ -1,7 +1,8 @@
 import type { ArgSpec } from '../compiler/artifact.js';
 import { type DType, isFloat, sizeOf } from '../compiler/ir/types.js';
+import { encode, type Raw, rawOf } from '../runtime/codec.js';
 import type { Device } from '../runtime/device.js';
-import { addressesOf, denseStrides, extentOf } from '../runtime/strides.js';
+import { addressesOf, denseStrides, extentOf, isDense } from '../runtime/strides.js';
 import type { Tensor } from '../runtime/tensor.js';
 import { dtypeOf, isTensorArg, shapeOf, type TensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
@@ -25,10 +26,15 @@ export interface PlacedTensors {
 /** Elements of NaN on either side of an input; a multiple of every alignment that facts speak of. */
 const MARGIN = 64;
 const GUARD_BYTES = 1024;
+/** Elements that are written at once: what is staged on the host stays small. Even, so that words stay whole. */
+const CHUNK = 2 ** 22;
 /** What stands for NaN among integers. */
 const JUNK = 0x5a5a5a5a;
 
-/** A tensor for every tensor argument: inputs with their values among NaN, outputs filled with NaN between guard bands. */
+/**
+ * A tensor for every tensor argument: inputs with their values among NaN, outputs filled with NaN between guard bands.
+ * `inputs` are in row-major order of the shape, from the beginning again where a tensor has more elements.
+ */
 export function placeTensors(
   device: Device,
   args: readonly ArgSpec[],
@@ -79,13 +85,43 @@ function among(
   strides: number[],
   values: Float64Array,
 ): Tensor {
-  const around = device.empty(dtype, [extentOf(shape, strides) + 2 * MARGIN]);
-  const stored = new Float64Array(around.size).fill(isFloat(dtype) ? Number.NaN : JUNK);
+  const extent = extentOf(shape, strides);
+  const around = device.empty(dtype, [extent + 2 * MARGIN]);
+  const nothing = encode(dtype, [isFloat(dtype) ? Number.NaN : JUNK])[0] as number;
+  const stored = isDense(shape, strides) ? encode(dtype, values) : scattered(dtype, shape, strides, values, nothing);
+  // From end to end: a row of 16-bit elements may begin inside a word.
+  for (let begin = 0; begin < around.size; begin += CHUNK) {
+    const raw = rawOf(dtype, Math.min(CHUNK, around.size - begin)).fill(nothing);
+    copyRepeated(stored, begin - MARGIN, extent, raw);
+    around.view([raw.length], [1], begin).write(raw);
+  }
+  return around.view(shape, strides, MARGIN);
+}
+
+/** Elements `first` and on of `from`, said again and again up to `end`; the others stay as they are. */
+function copyRepeated(from: Raw, first: number, end: number, to: Raw): void {
+  for (let at = Math.max(0, -first); at < to.length && first + at < end; ) {
+    const begin = (first + at) % from.length;
+    const count = Math.min(from.length - begin, to.length - at, end - first - at);
+    to.set(from.subarray(begin, begin + count), at);
+    at += count;
+  }
+}
+
+/** Elements at their addresses, `between` in the gaps. */
+function scattered(
+  dtype: Tensor['dtype'],
+  shape: readonly number[],
+  strides: readonly number[],
+  values: Float64Array,
+  between: number,
+): Raw {
+  const stored = rawOf(dtype, extentOf(shape, strides)).fill(between);
+  const raw = encode(dtype, values);
   addressesOf(shape, strides).forEach((address, i) => {
-    stored[MARGIN + address] = values[i] as number;
+    stored[address] = raw[i % raw.length] as number;
   });
-  // Written whole: a row of 16-bit elements may begin inside a word.
-  return around.write(stored).view(shape, strides, MARGIN);
+  return stored;
 }
 
 function guarded(
@@ -96,6 +132,9 @@ function guarded(
   values?: Float64Array,
 ): Tensor {
   const tensor: Tensor = device.empty(dtype, shape, { strides, guardBytes: GUARD_BYTES }).poison();
-  if (values !== undefined && sizeOf(shape) > 0) tensor.write(values);
-  return tensor;
+  const size = sizeOf(shape);
+  if (values === undefined || size === 0) return tensor;
+  const raw = rawOf(dtype, size);
+  copyRepeated(encode(dtype, values), 0, size, raw);
+  return tensor.write(raw);
 }

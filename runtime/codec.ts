@@ -60,7 +60,7 @@ function encode16(dtype: 'f16' | 'bf16', values: ArrayLike<number>, raw: Raw): v
 }
 
 export function decode(dtype: TensorDType, raw: Raw): Float64Array {
-  if (!is16Bit(dtype)) return Float64Array.from(raw);
+  if (!is16Bit(dtype)) return new Float64Array(raw);
   const table = tableOf(dtype);
   const out = new Float64Array(raw.length);
   for (let i = 0; i < out.length; i++) out[i] = table[raw[i] as number] as number;

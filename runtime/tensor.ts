@@ -16,6 +16,9 @@ export interface AllocationOptions {
   readonly guardBytes?: number;
 }
 
+/** Elements that are moved at once, so that a large tensor takes no second copy of the host. Even: words stay whole. */
+const CHUNK = 2 ** 22;
+
 /** Guard bands are multiples of this, so that element 0 stays aligned for wide accesses. */
 const GUARD_UNIT_BYTES = 256;
 
@@ -102,15 +105,20 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
 
   /** Every element of the view set to one value (NaN included; integers take 0xA5A5A5A5 for NaN). */
   fill(value: number): this {
-    const float = isFloat(this.dtype);
-    return this.write(new Float64Array(this.size).fill(Number.isNaN(value) && !float ? 0xa5a5a5a5 : value));
+    const stored = Number.isNaN(value) && !isFloat(this.dtype) ? 0xa5a5a5a5 : value;
+    if (!isDense(this.shape, this.strides)) return this.write(new Float64Array(this.size).fill(stored));
+    this.#live();
+    const element = encode(this.dtype, [stored])[0] as number;
+    for (const [at, count] of chunks(this.size))
+      this.#writeChunk(this.offset + at, rawOf(this.dtype, count).fill(element));
+    return this;
   }
 
   /** The whole allocation of this tensor becomes "never written": NaN on devices; `interpret` traps on reading it. */
   poison(): this {
     this.#live();
     const { storage, begin, end } = this.#allocation;
-    storage.poison(begin, end - begin);
+    for (const [at, count] of chunks(end - begin)) storage.poison(begin + at, count);
     this.#allocation.poisoned = true;
     return this;
   }
@@ -119,8 +127,10 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
   async read(): Promise<Float64Array> {
     this.#live();
     if (this.size === 0) return new Float64Array(0);
-    const values = await this.storage.readValues(this.offset, this.extent);
-    return this.#gather(values, new Float64Array(this.size));
+    const values = new Float64Array(this.extent);
+    for (const [at, count] of chunks(this.extent))
+      values.set(await this.storage.readValues(this.offset + at, count), at);
+    return isDense(this.shape, this.strides) ? values : this.#gather(values, new Float64Array(this.size));
   }
 
   /** As `read`, as the device stores the elements: bits of f16 and bf16 in a Uint16Array. */
@@ -237,7 +247,11 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
   }
 
   #writeRun(at: number, values: Float64Array | Raw): void {
-    const begin = this.offset + at;
+    for (const [from, count] of chunks(values.length))
+      this.#writeChunk(this.offset + at + from, values.subarray(from, from + count));
+  }
+
+  #writeChunk(begin: number, values: Float64Array | Raw): void {
     if (values instanceof Float64Array && this.device.backend === 'interpret') {
       const rounded = values.map((x) => roundValue(this.dtype, x));
       this.storage.writeValues(begin, rounded);
@@ -260,6 +274,11 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
     even.set(raw);
     return even;
   }
+}
+
+/** Positions and counts that make up `length` elements. */
+function* chunks(length: number): Generator<readonly [at: number, count: number]> {
+  for (let at = 0; at < length; at += CHUNK) yield [at, Math.min(CHUNK, length - at)];
 }
 
 const roundToWord = (dtype: TensorDType, elements: number): number =>

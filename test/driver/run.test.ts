@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { makeInputs } from '../../driver/inputs.js';
+import { drawInputs, makeInputs, wholeInputs } from '../../driver/inputs.js';
+import { settle } from '../../driver/preflight.js';
 import { randomStream } from '../../driver/random.js';
 import type { Reference } from '../../driver/reference.js';
 import { runKernel } from '../../driver/run.js';
@@ -61,6 +62,24 @@ describe('a checked run', () => {
     expect(second.ok).toBe(true);
   });
 
+  test('unchecked and not asked for, outputs stay on the device; what stands around them is looked at', async () => {
+    const report = await runKernel({ decl, reference, device, check: false, values: false });
+    expect(report).toMatchObject({ checked: false, values: {}, outputs: [], damaged: [], ok: true });
+    expect((await runKernel({ decl, reference, device, check: false })).values.y?.length).toBe(100);
+  });
+
+  test('LAC0913: values that the host cannot hold are refused, and only where it has to hold them', () => {
+    const large = { decl, reference, dims: { N: 2 ** 40 } };
+    expect(() => settle(large)).toThrow(/LAC0913: inputs and outputs need 22 TiB|LAC0913.*24,576 GiB/);
+    expect(() => settle({ ...large, check: false })).toThrow(/LAC0913/);
+    expect(settle({ ...large, check: false, values: false }).dims).toEqual({ N: 2 ** 40 });
+  });
+
+  test('LAC0913: a device that is no GPU keeps its tensors on the host', async () => {
+    const request = { decl, reference, device: interpreter, dims: { N: 2 ** 36 }, check: false, values: false };
+    await expect(runKernel(request)).rejects.toThrow(/LAC0913/);
+  });
+
   test('nothing stays allocated after a refusal', async () => {
     await expect(runKernel({ decl, reference, device, config: { C: 63 } })).rejects.toThrow(/LAC0907/);
     expect((await runKernel({ decl, reference, device })).ok).toBe(true);
@@ -88,6 +107,48 @@ describe('tensors of a run', () => {
         placed.free();
       }),
     );
+  });
+});
+
+describe('inputs of large tensors', () => {
+  const args = [{ name: 'x', dir: 'in', dtype: 'T', dims: ['M', 'N'] }] as const;
+  const dims = { M: 3, N: 700_001 };
+  const drawn = drawInputs(args, { T: 'bf16' }, dims, {}, 5);
+  const x = wholeInputs(args, dims, drawn).x ?? new Float64Array(0);
+
+  test('repeat a prime number of values', () => {
+    const period = drawn.x?.length ?? 0;
+    expect(period).toBeLessThan(x.length);
+    expect([2, 3, 5, 7, 11, 13, 64].every((n) => period % n !== 0)).toBe(true);
+    expect(x.length).toBe(2_100_003);
+    expect(x[period]).toBe(x[0]);
+    expect(x[2 * period + 1]).toBe(x[1]);
+    expect(x.every((v, i) => v === drawn.x?.[i % period])).toBe(true);
+    expect(makeInputs(args, { T: 'bf16' }, dims, {}, 5).x?.every((v, i) => v === x[i])).toBe(true);
+  });
+
+  test.each([
+    ['row-major', {}],
+    ['transposed', { layout: [1, 0] }],
+    ['with gaps', { rowPadding: 1 }],
+  ])('%s they lie as said, among NaN', async (_what, placement) => {
+    const placed = placeTensors(interpreter, args, { T: 'bf16' }, dims, drawn, placement);
+    const tensor = placed.tensors.x;
+    const same = ((await tensor?.read()) ?? []).every((v, i) => v === x[i]);
+    expect(same).toBe(true);
+    const before = tensor?.view([1], [1], -1);
+    expect(await before?.read()).toEqual(Float64Array.of(Number.NaN));
+    const after = tensor?.view([1], [1], tensor.extent);
+    expect(await after?.read()).toEqual(Float64Array.of(Number.NaN));
+    placed.free();
+  });
+
+  test('an inout tensor too', async () => {
+    const inout = [{ ...args[0], dir: 'inout' }] as const;
+    const placed = placeTensors(interpreter, inout, { T: 'bf16' }, dims, drawn, {});
+    expect(((await placed.tensors.x?.read()) ?? []).every((v, i) => v === x[i])).toBe(true);
+    expect(await placed.tensors.x?.checkGuards()).toBe(null);
+    placed.free();
   });
 });
 
