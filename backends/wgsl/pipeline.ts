@@ -25,7 +25,7 @@ export const tooLarge = (message: string): LacError =>
 
 /** From the IR that every backend takes to the IR that `emitWgsl` prints, in order. */
 export const WGSL_PIPELINE: readonly Pass[] = [
-  prefetchLoads,
+  prefetchLoads(),
   raiseOperands,
   inferLayouts((kernel) => {
     const threads = invocationsOf(kernel);

@@ -1,7 +1,7 @@
 /**
  * Enters: loops with loads whose addresses follow the induction variable. Leaves, in loops of two stages or more: the
  * tile of the next trip is loaded at the place of the old load and carried over the back edge, so that memory latency
- * overlaps with the arithmetic of this trip. The first tile is loaded before the loop.
+ * overlaps with the arithmetic of this trip. The first tile is loaded before the loop. Layouts, where there are any, stay.
  *
  * Sound: only loads from inputs move, which no store of the launch may change. A load that runs for a trip that never
  * comes must not touch memory outside: its checks along axes that follow the induction variable are restored, also where
@@ -14,31 +14,38 @@ import { type Block, type Kernel, newValue, type Op, type Value } from '../ir/mo
 import { runsAnywhere, yieldOf } from '../ir/rewrite.js';
 import type { Pass } from './pass.js';
 
-export const prefetchLoads: Pass = {
+export interface PrefetchOptions {
+  /** Whether a tile is worth the registers that carry it; all are, by default. */
+  readonly takes?: (load: Op<'load'>) => boolean;
+}
+
+export const prefetchLoads = ({ takes = () => true }: PrefetchOptions = {}): Pass => ({
   name: 'prefetch-loads',
   summary: 'Loads the tiles of the next trip of a loop during this one.',
   requires: [],
   run(kernel) {
-    prefetchBlock(kernel.body, kernel);
+    prefetchBlock(kernel.body, kernel, takes);
   },
-};
+});
 
-function prefetchBlock(block: Block, kernel: Kernel): void {
+type Takes = (load: Op<'load'>) => boolean;
+
+function prefetchBlock(block: Block, kernel: Kernel, takes: Takes): void {
   block.ops = block.ops.flatMap((op) => {
-    for (const region of op.regions) prefetchBlock(region, kernel);
-    return op.name === 'for' ? [...prefetchLoop(op as Op<'for'>, kernel), op] : [op];
+    for (const region of op.regions) prefetchBlock(region, kernel, takes);
+    return op.name === 'for' ? [...prefetchLoop(op as Op<'for'>, kernel, takes), op] : [op];
   });
 }
 
 /** Rewrites one loop in place and gives the ops that must stand before it. */
-function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
+function prefetchLoop(loop: Op<'for'>, kernel: Kernel, takes: Takes): Op[] {
   const stages = loop.attrs.stages ?? kernel.config.stages ?? 1;
   if (stages < 2 || loop.attrs.reverse) return [];
   const body = loop.regions[0] as Block;
   const iv = body.args[0] as Value;
   const slices = new Map<Op<'load'>, Op[]>();
   for (const op of body.ops as Op<'load'>[]) {
-    const slice = op.name === 'load' ? addressSlice(op, body, iv) : null;
+    const slice = op.name === 'load' && takes(op) ? addressSlice(op, body, iv) : null;
     if (slice !== null) slices.set(op, slice);
   }
   if (slices.size === 0) return [];
@@ -48,7 +55,7 @@ function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
   const scratch: Block = { kind: 'block', args: [], ops: [] };
   const next = new Builder(scratch, loop.loc).value('add', [iv, step], {});
   const end = yieldOf(body) as Op;
-  const out: Op[] = [...scratch.ops];
+  const out: Op[] = [];
   for (const op of body.ops as Op<'load'>[]) {
     const slice = slices.get(op);
     if (slice === undefined) {
@@ -58,12 +65,14 @@ function prefetchLoop(loop: Op<'for'>, kernel: Kernel): Op[] {
     const first = copyLoad(op, slice, new Map([[iv, begin]]), false);
     const later = copyLoad(op, slice, new Map([[iv, next]]), true);
     before.push(...first);
-    out.push(...later);
+    out.push(...scratch.ops.splice(0), ...later);
     const tile = op.results[0] as Value;
     const arg = newValue(tile.type, body, tile.hint);
+    const last = newValue(tile.type, loop);
+    if (tile.layout !== undefined) for (const v of [arg, last]) v.layout = tile.layout;
     body.args.push(arg);
     loop.operands.push(resultOf(first));
-    loop.results.push(newValue(tile.type, loop));
+    loop.results.push(last);
     end.operands.push(resultOf(later));
     replaceIn(body, tile, arg);
   }

@@ -9,12 +9,32 @@ import { raiseOperands } from '../../compiler/passes/raise-operands.js';
 import { ANY_WEBGPU, passesOf } from '../../driver/target.js';
 import { modules } from '../ir/generate.js';
 import { launch } from '../ir/launch.js';
-import { CONTEXT, textCases } from './text-cases.js';
+import { CONTEXT, textCases, transform } from './text-cases.js';
 
 const inferLayouts = passNamed('infer-layouts', WGSL_PIPELINE);
-textCases(prefetchLoads);
+const prefetch = prefetchLoads();
+textCases(prefetch);
 textCases(raiseOperands);
 textCases(inferLayouts);
+
+it('prefetch-loads takes what it is told to, and lays the carried tile out like the load', () => {
+  const text = `kernel k(%g: view<in ?xf32> [N], %x: view<in ?x8xf32> [N, D], %y: view<out ?x8xf32> [N, D], %n: i32) axes [] {
+  %zero = const {value = 0} : i32
+  %four = const {value = 4} : i32
+  for %zero, %n, %four {stages = 2} (%i: i32) {
+    %u = load %g, %i {pad = 0} : tile<4xf32> @ reg[c1] lane[c2 0 0 0 0] warp[]
+    %t = load %x, %i, %zero {pad = 0} : tile<4x8xf32> @ reg[c1] lane[c2 c4 r1 r2 0] warp[]
+    store %y, %t, %i, %zero
+    yield
+  }
+}
+`;
+  const vectors = prefetchLoads({ takes: (load) => load.operands.length === 2 });
+  expect(transform(vectors, text)).toContain(
+    '  %0 = for %zero, %n, %four, %u {stages = 2} : tile<4xf32> @ reg[c1] lane[c2 0 0 0 0] warp[] (%i: i32, %u_1: tile<4xf32> @ reg[c1] lane[c2 0 0 0 0] warp[])',
+  );
+  expect(transform(prefetchLoads({ takes: () => false }), text)).toBe(text);
+});
 
 it('all passes on the way to WebGPU have distinct names, and what each requires stands before it', () => {
   const passes = passesOf(ANY_WEBGPU);
@@ -39,7 +59,7 @@ function expectUnchanged(module: Module, run: (m: Module) => void): void {
 }
 
 describe('what a kernel computes is left as it was by', () => {
-  it.each([prefetchLoads, raiseOperands])('$name', (pass) => {
+  it.each([prefetch, raiseOperands])('$name', (pass) => {
     fc.assert(
       fc.property(modules(), (m) => {
         expectUnchanged(m, () => runPipeline(m, CONTEXT, { passes: [pass], verify: true }));

@@ -30,16 +30,17 @@ export interface WarpAnchors {
 
 /**
  * `strong`: dot accumulators, reductions, loop-carried tiles: their layout is decided by the hardware. `weak`: loads of
- * rank 2 and more, which prefer the coalesced layout but can be read in another. `free`: constants, iotas, broadcasts and
- * rank-1 loads, and arithmetic on them only: made anew wherever they are wanted.
+ * rank 2 and more, which prefer the coalesced layout but can be read in another. `computed`: scans, which are made in one
+ * layout only. `free`: constants, iotas, broadcasts and rank-1 loads, and arithmetic on them only: made anew wherever they
+ * are wanted.
  */
 export interface Opinion {
-  readonly strength: 'strong' | 'weak' | 'free';
+  readonly strength: 'strong' | 'weak' | 'computed' | 'free';
   readonly layout: Layout | null;
 }
 
 const FREE: Opinion = { strength: 'free', layout: null };
-const RANK = { strong: 2, weak: 1, free: 0 } as const;
+const RANK = { strong: 3, weak: 2, computed: 1, free: 0 } as const;
 /** Loads of rank 1 up to here are repeated in as many layouts as are wanted. */
 const FREE_LOAD_ELEMENTS = 4096;
 /** The second walk lets inner loops see what outer ones decided; each is linear in the size of the kernel. */
@@ -108,7 +109,7 @@ export class Opinions {
       case 'reduce':
         return [{ strength: 'strong', layout: dropDuplicateRegisters(project(this.folded(op), op.attrs.axis)) }];
       case 'scan':
-        return [{ strength: 'weak', layout: this.folded(op) }];
+        return [{ strength: 'computed', layout: this.folded(op) }];
       case 'convert':
         return [{ strength: 'weak', layout: this.settled(x) }];
       case 'trans':

@@ -139,8 +139,10 @@ export class Placement {
     const { strength, layout } = this.#opinions.of(result);
     if (layout === null) return this.#placeCopies(op, result);
     if (strength === 'weak' && op.name === 'load') return this.#placeIn(op, result, this.#loadedIn(result, layout));
-    if (strength === 'weak' && this.#opinions.warps !== undefined && isPushed(op))
-      return this.#placeWeak(op, result, layout);
+    if (this.#opinions.warps !== undefined && isPushed(op)) {
+      if (strength === 'weak') return this.#placeWeak(op, result, layout);
+      if (strength === 'computed') return this.#placeComputed(op, result, layout);
+    }
     return this.#placeIn(op, result, layout);
   }
 
@@ -182,6 +184,16 @@ export class Placement {
     const stays = wanted.length === 0 || wanted.some((w) => layoutKey(w.layout) === own || held(w));
     if (stays || (wanted.length > 1 && !wanted.every((w) => w.fragment))) return this.#placeIn(op, result, layout);
     return this.#placeCopies(op, result);
+  }
+
+  /**
+   * Arithmetic on what a scan made is placed like that on loads, but where every warp has all of the scan: there it runs
+   * before a convert, if threads would have more to do behind it.
+   */
+  #placeComputed(op: AnyOp, result: Value, layout: Layout): Op[] {
+    const inEveryWarp = (layout.ins.warp ?? []).every((basis) => basis === 0);
+    const grows = this.#wanted(result).some((w) => registerCount(w.layout) > registerCount(layout));
+    return inEveryWarp && grows ? this.#placeIn(op, result, layout) : this.#placeWeak(op, result, layout);
   }
 
   /** Distinct layouts in which uses of `v` want it. */
