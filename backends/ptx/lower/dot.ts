@@ -6,6 +6,7 @@ import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { f32, imm, type Reg } from '../isa/operand.js';
 import { dtypeOf, type Emitter, layoutOf } from './emitter.js';
 import { inRegister } from './halves.js';
+import { rescale, rescalingOf } from './rescale.js';
 import { type BlockAt, skipUnits, type Unit } from './skip-zeros.js';
 import { makeTile, type Tile } from './tile.js';
 
@@ -67,13 +68,15 @@ export class Product {
       Product['atB'],
       Product['atD'],
     ];
-    const start = acc === undefined ? null : e.tile(acc);
+    const scaled = acc === undefined ? null : rescalingOf(acc);
+    const start = acc === undefined ? null : e.tile(scaled?.from ?? acc);
     for (let r = 0; r < registerCount(this.layout); r++) {
       const copied = this.d[this.#firstHolder(r)];
       const d = copied ?? e.b.reg('b32');
       if (copied === undefined) e.b.into('mov.b32', d, start === null ? f32(0) : start.lane(r));
       this.d.push(d);
     }
+    if (scaled !== null) rescale(e, this.d, e.tile(scaled.factor));
   }
 
   /** Rows outside, columns inside: where each register's element lies relative to the thread's own, each once. */
@@ -102,12 +105,12 @@ export function emitDot(e: Emitter, op: Op<'dot'>): void {
   for (const unit of units)
     unit.guard(() => {
       for (let k = unit.kFrom; k < unit.kTo; k += shape.k) {
-        if (MID && unit.always && e.deferred.size > 0) {
-          for (const at of unit.blocks) touch(product, at, k);
+        if (unit.always && e.deferred.size > 0) {
+          // Behind the fragments of this step: those of the next one may then move up beside its products.
+          for (const at of unit.blocks) readFragments(product, at, k);
           e.deferred.issue(beside);
         }
         for (const at of unit.blocks) step(at, k);
-        if (unit.always) e.deferred.issue(beside);
       }
     });
   const v = op.results[0] as Value;
@@ -135,11 +138,10 @@ function shapeOf(op: Op<'dot'>): Shape {
 const tilesOf = ({ elements }: Product, { m, n }: Shape): BlockAt[] =>
   elements.filter((at) => at.row % m === 0 && at.column % n === 0);
 
-const MID = process.env.LAC_MID === '1';
-/** Reads the fragments of a step before they are needed. */
-function touch(p: Product, at: BlockAt, k: number): void {
+/** Reads what a step multiplies. */
+function readFragments(p: Product, at: BlockAt, k: number): void {
   if (p.op.attrs.instr !== 'm16n8k16') return;
-  for (const [r, c] of [[0, 0], [8, 0], [0, 8], [8, 8]] as const) {
+  for (const [r, c] of OPERAND_A16) {
     const register = p.atA(at.row + r, k + c);
     if (register !== null) p.a.pair(register >> 1);
   }
@@ -176,13 +178,20 @@ function withZeros(p: Product, d: readonly Reg[], at: BlockAt): Reg[] {
   });
 }
 
+/** Rows and columns of the register pairs of A of m16n8k16. */
+const OPERAND_A16 = [
+  [0, 0],
+  [8, 0],
+  [0, 8],
+  [8, 8],
+] as const;
+
 function mma16(p: Product, at: BlockAt, k: number): void {
-  const pairA = (r: number, c: number): Reg => {
+  const a = OPERAND_A16.map(([r, c]) => {
     const register = p.atA(at.row + r, k + c);
     return register === null ? zero(p) : p.a.pair(register >> 1);
-  };
+  });
   const pairB = (c: number): Reg => p.b.pair((p.atB(k + c, at.column) ?? none()) >> 1);
-  const a = [pairA(0, 0), pairA(8, 0), pairA(0, 8), pairA(8, 8)];
   const d = accumulators(p, at);
   const name =
     p.a.dtype === 'f16'
