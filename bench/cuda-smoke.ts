@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CudaVariant } from '../compiler/artifact.js';
-import { bindLaunch, type CudaDevice, type LaunchSpec, openDevice } from '../runtime/index.js';
+import { bindLaunch, type CudaDevice, KnownLaunches, type LaunchSpec, openDevice } from '../runtime/index.js';
 
 const which = process.argv[2] ?? 'cuda:0';
 const MIB = 2 ** 20;
@@ -201,6 +201,10 @@ async function overheads(device: CudaDevice): Promise<void> {
   const launch = await micros(() => device.launch(plan));
   const bound = await micros(() => device.launch(bindLaunch(device, ADD, variant, args)));
   report('launch, and with bindLaunch', launch < 10, `${launch.toFixed(2)} us, ${bound.toFixed(2)} us`);
+  const known = new KnownLaunches(ADD);
+  const bind = () => bindLaunch(device, ADD, variant, args);
+  const again = await micros(() => device.launch(known.plan(device, args, bind)));
+  report('launch of arguments met before', again < 10, `${again.toFixed(2)} us`);
   const one = await device.time(plan, { warmupMs: 300, repeat: 200 });
   report('shortest kernel by events', one.medianMs < 0.02, `${(one.medianMs * 1000).toFixed(2)} us`);
   const round = await milliseconds(() => device.launch(plan).then(() => device.synchronize()));

@@ -26,9 +26,11 @@ export function installHost(): void {
   setHost(HOST);
 }
 
+const NO_KNOBS: Readonly<Record<string, number>> = {};
+
 const HOST: HostHook = {
   async launch(kernel, device, args, opts) {
-    await launch(kernel, device as Device, args as LaunchArgs, opts?.config ?? {});
+    await launch(kernel, device as Device, args as LaunchArgs, opts?.config ?? NO_KNOBS);
   },
   tune: () => Promise.reject(notBuilt()),
   openDevice: (which) => openDevice(which),
@@ -78,7 +80,7 @@ const launches = new WeakMap<KernelDecl, Map<string, KnownLaunches>>();
 function launchesOf(decl: KernelDecl, config: Readonly<Record<string, number>>): KnownLaunches {
   const known = launches.get(decl) ?? new Map<string, KnownLaunches>();
   launches.set(decl, known);
-  const key = JSON.stringify(config);
+  const key = config === NO_KNOBS ? '' : JSON.stringify(config);
   const found = known.get(key) ?? new KnownLaunches(launchSpec(decl));
   known.set(key, found);
   return found;

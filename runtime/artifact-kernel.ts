@@ -4,6 +4,7 @@ import { LacError } from '../compiler/diag/diagnostic.js';
 import { type LaunchArgs, readArguments } from './arguments.js';
 import { type Device, variantTarget } from './device.js';
 import { runtimeError } from './errors.js';
+import { KnownLaunches } from './known-launches.js';
 import { bindLaunch, type LaunchPlan } from './launch.js';
 import { readManifest } from './manifest.js';
 
@@ -24,14 +25,16 @@ export const loadManifest = (path: string): ArtifactKernel => new ArtifactKernel
 
 export class ArtifactKernel {
   readonly manifest: Manifest;
+  readonly #known: KnownLaunches;
 
   constructor(manifest: Manifest) {
     this.manifest = manifest;
+    this.#known = new KnownLaunches(manifest);
   }
 
   /** Checks the arguments, and launches the program that was compiled for them. Errors as `bind`. */
   async launch(device: Device, args: LaunchArgs): Promise<void> {
-    await device.launch(this.bind(device, args));
+    await device.launch(this.#known.plan(device, args, () => this.bind(device, args)));
   }
 
   /**

@@ -13,6 +13,7 @@ export { factsHold, factsOf } from './facts.js';
 export type { GuardDamage } from './guards.js';
 export type { InterpretVariant } from './interpret/variant.js';
 export { type DeviceEntry, type DeviceList, type DoctorFact, doctorFacts, listDevices } from './inventory.js';
+export { KnownLaunches } from './known-launches.js';
 export { bindLaunch, GRID_WIDTH, type LaunchPlan } from './launch.js';
 export { type OpenOptions, openDevice } from './open.js';
 export type { AllocationOptions, HostData } from './tensor.js';

@@ -11,7 +11,7 @@ import { launchSpec } from '../../driver/run.js';
 import { SourceProject } from '../../driver/source.js';
 import { targetOf } from '../../driver/target.js';
 import { placeTensors } from '../../driver/tensors.js';
-import { bindLaunch, factsOf, openDevice } from '../../runtime/index.js';
+import { bindLaunch, type Device, factsOf, type LaunchArgs, openDevice } from '../../runtime/index.js';
 import { digits, median, table } from '../table.js';
 
 /**
@@ -44,6 +44,8 @@ interface Stages {
   readonly launchUs: number;
   /** The same with the arguments checked and bound each time. */
   readonly bindUs: number;
+  /** The same as a program writes it: await lightningFwd(device, args). */
+  readonly callUs: number;
 }
 
 const sinceStart = (): number => process.uptime() * 1000;
@@ -81,12 +83,25 @@ async function firstResult(): Promise<Stages> {
   const caughtUp = () => device.synchronize();
   const launchUs = await microseconds(() => device.launch(plan), caughtUp);
   const bindUs = await microseconds(() => device.launch(bind()), caughtUp);
+  const call = await kernelFunction();
+  const callUs = await microseconds(() => call(device, args), caughtUp);
   device.destroy();
   const generated = made - read + (ready - opened);
   return {
     ...{ start: begin, read: read - begin, open: opened - made, compile: compiled - ready },
-    ...{ prepare: prepared - compiled, run: end - prepared, total: end - generated, launchUs, bindUs },
+    ...{ prepare: prepared - compiled, run: end - prepared, total: end - generated, launchUs, bindUs, callUs },
   };
+}
+
+type Call = (device: Device, args: LaunchArgs) => Promise<void>;
+
+/** The kernel as its module exports it, in the compiled program that this one is part of. */
+async function kernelFunction(): Promise<Call> {
+  const compiled = new URL(`../../${options.file.replace(/\.ts$/, '.js')}`, import.meta.url);
+  const module = (await import(compiled.href)) as Readonly<Record<string, Call>>;
+  const found = module[options.kernel];
+  if (found === undefined) throw new Error(`${compiled.pathname} exports no ${options.kernel}`);
+  return found;
 }
 
 /** Fewer than a driver's queue takes before a launch waits for the GPU. */
@@ -147,7 +162,7 @@ function compareColdAndCached(): void {
   }
 }
 
-const KEYS = ['start', 'read', 'open', 'compile', 'prepare', 'run', 'total', 'launchUs', 'bindUs'] as const;
+const KEYS = ['start', 'read', 'open', 'compile', 'prepare', 'run', 'total', 'launchUs', 'bindUs', 'callUs'] as const;
 
 if (options.child) console.log(JSON.stringify(await firstResult()));
 else compareColdAndCached();
