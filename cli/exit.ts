@@ -7,8 +7,16 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Findings about the command line itself, not about a file. */
 const USAGE: ReadonlySet<Code> = new Set(['LAC0901', 'LAC0904', 'LAC0907', 'LAC0909', 'LAC0910', 'LAC0914', 'LAC0410']);
-/** No device of the kind asked for could be opened. */
-const NO_DEVICE: ReadonlySet<Code> = new Set(['LAC0701', 'LAC0702', 'LAC0703', 'LAC0704', 'LAC0710', 'LAC0711']);
+/** No device of the kind asked for could be opened, or it is none that lac compiles for. */
+const NO_DEVICE: ReadonlySet<Code> = new Set([
+  'LAC0520',
+  'LAC0701',
+  'LAC0702',
+  'LAC0703',
+  'LAC0704',
+  'LAC0710',
+  'LAC0711',
+]);
 
 export function exitCodeOf(diagnostics: readonly Diagnostic[]): ExitCode {
   const errors = diagnostics.filter((d) => d.severity === 'error');

@@ -1,15 +1,15 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { printKernel } from '../compiler/ir/print.js';
 import type { Pass } from '../compiler/passes/pass.js';
-import { passNamed } from '../compiler/passes/pipeline.js';
+import { programFor } from '../driver/artifacts.js';
 import { chooseDtypes, comptimeOf } from '../driver/choices.js';
-import { passContext } from '../driver/compile.js';
-import { candidates } from '../driver/configurations.js';
+import { firstChoice, passContext } from '../driver/compile.js';
 import { type KernelDecl, lowerDecl, SourceProject } from '../driver/source.js';
-import { maxInvocations, type Target } from '../driver/target.js';
+import type { Target } from '../driver/target.js';
 import type { Context, Verb } from './context.js';
 import { EXIT } from './exit.js';
-import { listPasses, namedTarget, passesFor, runPasses, showKernel } from './passes.js';
+import { pairs } from './figures.js';
+import { listPasses, namedTarget, passesFor, passesThrough, runPasses, showKernel } from './passes.js';
 import { writePictures } from './pictures.js';
 import { type Settings, specialised } from './settings.js';
 import { readKernels } from './sources.js';
@@ -19,6 +19,7 @@ interface IrOptions extends Settings {
   readonly diff?: boolean;
   readonly locations?: boolean;
   readonly list?: boolean;
+  readonly emit?: boolean;
   readonly kernel?: string;
   readonly target: string;
   readonly layoutSvg?: string;
@@ -28,7 +29,10 @@ interface IrOptions extends Settings {
 /** The state before the first pass. */
 const LOWER = 'lower';
 
-/** `lac ir FILE --after PASS`: the tile IR of a kernel in its default configuration, or what the pass changed. */
+/**
+ * `lac ir FILE --after PASS`: the tile IR of a kernel in its default configuration, or what the pass changed; with --emit
+ * the program that comes of it.
+ */
 export const ir: Verb<string | undefined, IrOptions> = async (file, options, context) => {
   if (options.list === true) {
     listPasses(context, namedTarget(options.target));
@@ -38,21 +42,32 @@ export const ir: Verb<string | undefined, IrOptions> = async (file, options, con
   const target = namedTarget(options.target);
   passesUpTo(options.after, passesFor(target));
   const kernels = readKernels(new SourceProject(), file, options.kernel, context.output);
-  for (const kernel of kernels) show(kernel, target, options, context);
+  for (const kernel of kernels) (options.emit === true ? emit : show)(kernel, target, options, context);
   return EXIT.ok;
 };
 
+/** The program for tensors of even sizes without gaps, in the first configuration that fits. */
+function emit(kernel: KernelDecl, target: Target, options: IrOptions, { output }: Context): void {
+  const { decl, dims } = specialised(kernel, options, output);
+  const dtypes = chooseDtypes(decl, options.dtype);
+  const { variant, config, diagnostics } = programFor(decl, { dims, config: options.config ?? {}, dtypes }, target);
+  output.diagnostics(diagnostics);
+  output.result(variant.text.trimEnd(), { kernel: decl.name, target: variant.target, config, text: variant.text });
+}
+
 function passesUpTo(after: string | undefined, passes: readonly Pass[]): readonly Pass[] {
   if (after === undefined) return passes;
-  return after === LOWER ? [] : passes.slice(0, passes.indexOf(passNamed(after, passes)) + 1);
+  return after === LOWER ? [] : passesThrough(after, passes);
 }
 
 function show(kernel: KernelDecl, target: Target, options: IrOptions, { output }: Context): void {
   const { decl, dims } = specialised(kernel, options, output);
-  const [config] = candidates(decl, dims, options.config ?? {}, maxInvocations(target));
-  if (config === undefined)
-    throw new LacError(diagnostic('LAC0906', `prune of ${decl.name} rejects every configuration`, decl.span));
   const dtypes = chooseDtypes(decl, options.dtype);
+  const choice = firstChoice(decl, { dims, config: options.config ?? {}, dtypes, target });
+  if (choice === null)
+    throw new LacError(diagnostic('LAC0906', `prune of ${decl.name} rejects every configuration`, decl.span));
+  const { config } = choice;
+  output.detail(`${decl.name}: ${pairs(config)}, ${choice.why}`);
   const lowered = lowerDecl(decl, { dtypes, comptime: comptimeOf(decl, dims), config });
   output.diagnostics(lowered.diagnostics);
   const print = (k: typeof lowered.kernel): string => printKernel(k, { locs: options.locations === true });

@@ -10,13 +10,23 @@ import type { Context } from './context.js';
 
 /** `inline,simplify` as passes, in that order. */
 export const passList = (names: string, target: Target): Pass[] =>
-  names.split(',').map((name) => passNamed(name.trim(), passesFor(target)));
+  names.split(',').map((name) => namedPass(name.trim(), passesFor(target)));
 
 /** The passes on the way to a target, for tensors of even sizes without gaps. */
 export const passesFor = (target: Target, args: readonly string[] = []): readonly Pass[] =>
   passesOf(target, Object.fromEntries(args.map((name) => [name, alignedFacts(target)])));
 
-/** The target of this name. Throws LacError LAC0901. */
+/** Passes by what people look for: names that are accepted beside their own. */
+const ALIASES: Readonly<Record<string, string>> = { layouts: 'infer-layouts' };
+
+/** Throws LacError LAC0410. */
+const namedPass = (name: string, passes: readonly Pass[]): Pass => passNamed(ALIASES[name] ?? name, passes);
+
+/** The passes up to and with one of them, by name or alias. Throws LacError LAC0410. */
+export const passesThrough = (name: string, passes: readonly Pass[]): readonly Pass[] =>
+  passes.slice(0, passes.indexOf(namedPass(name, passes)) + 1);
+
+/** The target of this name. Throws LacError LAC0901; LAC0520 for GPUs that are too old. */
 export function namedTarget(name: string): Target {
   const target = targetNamed(name);
   if (target !== null) return target;

@@ -12,8 +12,9 @@ const EXAMPLES = `
 Examples:
   lac run kernels/lightning/forward.ts --shape B=1,H=2,N=500 --dtype bf16
   lac check kernels --watch
-  lac compile kernels/lightning/forward.ts -o artifacts --set D=64,E=64
-  lac ir kernels/lightning/forward.ts --after hoist-invariants --diff
+  lac compile kernels/lightning/forward.ts -o artifacts --set D=64,E=64 --target sm_90,webgpu
+  lac ir kernels/lightning/forward.ts --target sm_90 --dtype bf16 --after layouts
+  lac ir kernels/lightning/forward.ts --target sm_90 --dtype bf16 --emit
   lac explain LAC0202
 
 Exit codes: 0 ok, 1 errors or a wrong result, 2 usage, 3 no suitable device, 4 a bug in lac, 130 interrupted.`;
@@ -131,10 +132,11 @@ function irVerbs(program: Command, run: Runner): void {
   const ir = program
     .command('ir [file]')
     .description('tile IR after a pass')
-    .option('--after <pass>', 'last pass to run; `lower` is before the first; default: all')
+    .option('--after <pass>', 'last pass to run (layouts: infer-layouts); `lower` is before the first; default: all')
     .option('--diff', 'what that pass changed')
     .option('--locations', 'print source locations')
-    .option('--list', 'list the passes')
+    .option('--list', 'list the passes on the way to the target')
+    .option('--emit', 'print the program that comes of it, WGSL or PTX')
     .option('--layout-svg <value>', 'draw which thread holds what of a value, %p or all')
     .option('-o, --output <dir>', 'folder for the drawings', 'layouts')
     .addOption(targetOption())

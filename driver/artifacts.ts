@@ -54,10 +54,20 @@ function variantsFor(
   dtypes: Readonly<Record<string, DType>>,
 ): Compiled[] {
   const request = { dims, config, target, dtypes };
-  const aligned = compileKernel(decl, { ...request, facts: factsForAll(decl, alignedFacts(target)) });
+  const aligned = programFor(decl, request, target);
   const generic = compileLike(aligned, decl, { ...request, facts: factsForAll(decl, GENERIC) });
   // Assumptions that change nothing are not worth a variant.
   return textOf(aligned) === textOf(generic) ? [generic] : [aligned, generic];
+}
+
+/** A program that assumes what is usually true of tensors. Throws as `compileKernel` does. */
+export function programFor(
+  decl: KernelDecl,
+  request: Omit<CompileRequest, 'facts' | 'target'>,
+  target: Target,
+): Compiled & { readonly variant: Program } {
+  const compiled = compileKernel(decl, { ...request, target, facts: factsForAll(decl, alignedFacts(target)) });
+  return { ...compiled, variant: programOf(compiled) };
 }
 
 function compileLike(first: Compiled, decl: KernelDecl, request: CompileRequest): Compiled {

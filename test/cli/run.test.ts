@@ -120,8 +120,24 @@ describe('lac run', () => {
   });
 
   test('devices that do not exist are exit code 3', async () => {
-    expect((await run('--device', 'cuda:0')).code).toBe(3);
     expect((await run('--device', 'toaster')).code).toBe(3);
+    const env = { LAC_LIBCUDA: folder.path('libcuda.so.1') };
+    for (const device of ['cuda', 'cuda:0', 'cuda:7']) {
+      const outcome = await lac.run(['run', folder.path('scale.ts'), '--device', device], { env });
+      expect(outcome).toMatchObject({ code: 3, stdout: '' });
+      expect(outcome.stderr).toMatch(/^error\[LAC0702\]: [^\n]+\n {2}= help: [^\n]+\n\n1 error; /);
+    }
+  });
+
+  test('with -v: why this configuration', async () => {
+    const { stdout } = await lac.run(['run', folder.path('scale.ts'), '--device', 'interpret', '-v']);
+    expect(stdout).toMatch(/^chosen +the first of its declaration that fits$/m);
+  });
+
+  test('PTX on the CPU', async () => {
+    const { code, report } = await result('--device', 'emulate', '--shape', 'N=100');
+    expect(code).toBe(0);
+    expect(report).toMatchObject({ ok: true, checked: true, config: { C: 64, warps: 1 } });
   });
 
   test('a driver that cannot be used is exit code 3', async () => {

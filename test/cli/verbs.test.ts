@@ -197,12 +197,68 @@ describe('lac compile', () => {
     expect(existsSync(out) ? readdirSync(out) : []).toEqual([]);
   });
 
-  test('targets that are not built, and that do not exist', async () => {
+  test('several targets in one manifest, each once', async () => {
+    const out = folder.path('targets');
+    const args = ['compile', folder.path('scale.ts'), '--target', 'sm_90,webgpu,sm_80,sm_95', '-o', out, '-v'];
+    const outcome = await lac.run(args);
+    expect(outcome.code).toBe(0);
+    expect(outcome.stderr).toMatch(/^ {2}sm_90: C=64 warps=1, the first of its declaration that fits; /m);
+    expect(outcome.stderr).toMatch(/^ {2}webgpu: C=64 warps=1, /m);
+    const manifest = JSON.parse(readFileSync(`${out}/scale.json`, 'utf8'));
+    const targets = manifest.variants.map((v: { target: string; sm?: number }) => v.sm ?? v.target);
+    expect([...new Set(targets)]).toEqual([90, 'webgpu', 80]);
+    expect(new Set(manifest.variants.map((v: { file: string }) => v.file)).size).toBe(targets.length);
+    for (const { file, sm } of manifest.variants)
+      if (sm !== undefined) expect(readFileSync(`${out}/${file}`, 'utf8')).toContain(`.target sm_${sm}`);
+  });
+
+  test('rows without gaps at no multiple have a program of their own name', async () => {
+    const args = ['kernels/lightning/forward.ts', '--kernel', 'lightningFwd', '--set', 'D=9,E=9', '--dtype', 'bf16'];
+    const outcome = await lac.run(['compile', ...args, '--target', 'sm_80', '-o', folder.path('odd')]);
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    const files = readdirSync(folder.path('odd'));
+    expect(outcome.stdout.trim().split('\n').length).toBe(files.length);
+  });
+
+  test('targets that are too old, and that do not exist', async () => {
     const target = (name: string) =>
       lac.run(['compile', folder.path('scale.ts'), '--target', name, '-o', folder.path('t')]);
-    expect((await target('sm_90')).stderr).toContain('not built yet');
-    expect((await target('sm_90')).code).toBe(2);
-    expect((await target('abacus')).code).toBe(2);
+    expect(await target('sm_70')).toMatchObject({ code: 3, stdout: '' });
+    expect((await target('sm_70')).stderr).toContain('error[LAC0520]');
+    for (const name of ['abacus', 'sm_9', 'webgpu,cuda']) expect((await target(name)).code).toBe(2);
+  });
+
+  test('more shared memory than there is: need and limit', async () => {
+    const config = 'BM=128,BN=256,BK=64,warps=8,stages=4';
+    const args = ['compile', 'kernels/gemm/gemm.ts', '--dtype', 'bf16', '--config', config, '-o', folder.path('t')];
+    const outcome = await lac.run([...args, '--target', 'sm_80']);
+    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(outcome.stderr).toContain(
+      'error[LAC0501]: gemm needs 196608 bytes of shared memory, a block has at most 166912',
+    );
+  });
+
+  test('LAC0916, LAC0917: the tuned configurations beside the source', async () => {
+    const own = scratch({ 'scale.ts': SCALE });
+    const rows = (...configs: object[]) =>
+      writeFileSync(
+        own.path('scale.tune.json'),
+        JSON.stringify({
+          lac: 1,
+          configurations: configs.map((config) => ({ kernel: 'scale', target: 'webgpu', config })),
+        }),
+      );
+    const compile = () => lac.run(['compile', own.path('scale.ts'), '-o', own.path('out'), '-v']);
+    rows({ C: 256, warps: 1 }, { C: 128, warps: 1 });
+    const tuned = await compile();
+    expect(tuned.code).toBe(0);
+    expect(tuned.stderr).toContain('C=128 warps=1, tuned (scale.tune.json, row 2)');
+    expect(tuned.stderr.match(/warning\[LAC0917\]/g)).toHaveLength(1);
+    writeFileSync(own.path('scale.tune.json'), '[');
+    const broken = await compile();
+    own.remove();
+    expect(broken).toMatchObject({ code: 1, stdout: '' });
+    expect(broken.stderr).toContain('error[LAC0916]');
   });
 });
 
@@ -221,6 +277,20 @@ describe('lac ir and lac opt', () => {
     expect(stdout).toContain('inline');
     expect(stdout.split('\n').length).toBeGreaterThan(8);
     expect(stdout).toContain('infer-layouts');
+    const cuda = (await lac.run(['ir', '--list', '--target', 'sm_90'])).stdout;
+    for (const pass of ['pipeline-loads', 'plan-shared', 'place-barriers']) expect(cuda).toContain(pass);
+  });
+
+  test('on the way to PTX: layouts by the name that people look for, and the program', async () => {
+    const on = ['ir', folder.path('scale.ts'), '--target', 'sm_90'];
+    const layouts = await lac.run([...on, '--after', 'layouts']);
+    expect(layouts).toMatchObject({ code: 0, stderr: '' });
+    expect(layouts.stdout).toContain('@ reg');
+    expect(layouts.stdout).toBe((await lac.run([...on, '--after', 'infer-layouts'])).stdout);
+    const ptx = await lac.run([...on, '--emit']);
+    expect(ptx).toMatchObject({ code: 0, stderr: '' });
+    expect(ptx.stdout).toMatch(/^\.version \d\.\d\n\.target sm_90/);
+    expect((await lac.run(['ir', folder.path('scale.ts'), '--emit'])).stdout).toContain('@compute');
   });
 
   test('pictures of layouts, of one value or of all', async () => {
