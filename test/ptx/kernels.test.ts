@@ -1,0 +1,130 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { CudaVariant } from '../../compiler/artifact.js';
+import { LacError } from '../../compiler/diag/diagnostic.js';
+import type { DType } from '../../compiler/ir/types.js';
+import { compileKernel } from '../../driver/compile.js';
+import type { Config } from '../../driver/configurations.js';
+import { isTensorArg } from '../../driver/inputs.js';
+import type { Dims } from '../../driver/reference.js';
+import { type KernelDecl, SourceProject } from '../../driver/source.js';
+import { alignedFacts, GENERIC, targetNamed } from '../../driver/target.js';
+import { readTunedRows } from '../../driver/tuned-file.js';
+import { representatives } from '../../dsl/source.js';
+import { assemble, PTXAS, WITH_PTXAS } from './isa/ptxas.js';
+
+/**
+ * What ptxas says of every kernel of the suite. A sample by default: every kernel in every dtype for one generation;
+ * LAC_PTXAS=all takes every generation, with and without facts about the arguments.
+ */
+const ALL = process.env.LAC_PTXAS === 'all';
+const ROOT = resolve(import.meta.dirname, '../..');
+const ARCHES = ['sm_80', 'sm_90a', 'sm_100a', 'sm_120a'] as const;
+type Arch = (typeof ARCHES)[number];
+
+const OURS = [
+  'kernels/lightning/forward.ts',
+  'kernels/lightning/segments.ts',
+  'kernels/gla/simple.ts',
+  'kernels/flash/forward.ts',
+  'kernels/gemm/gemm.ts',
+  'kernels/norm/add-rms-norm.ts',
+];
+const SMALL = ['attention', 'control', 'elementwise', 'folds', 'matmul', 'rows'].map(
+  (f) => `test/kernels/cases/${f}.ts`,
+);
+const UNSEEN = ['attention', 'control', 'recurrences', 'rows'].map((f) => `test/kernels/unseen/${f}.ts`);
+
+const project = new SourceProject();
+const kernelsOf = (file: string): readonly KernelDecl[] => project.read(resolve(ROOT, file)).kernels;
+
+interface Program {
+  readonly decl: KernelDecl;
+  readonly dtypes: Readonly<Record<string, DType>>;
+  readonly arch: Arch;
+  readonly dims: Dims;
+  /** Default: the first that fits. */
+  readonly config?: Config;
+  /** Whether rows are aligned and without gaps. */
+  readonly aligned: boolean;
+}
+
+/** What ptxas says, or null where no block of the target has so much shared memory. */
+function assembled({ decl, dtypes, arch, dims, config, aligned }: Program) {
+  const target = targetNamed(arch);
+  if (target === null) throw new Error(arch);
+  const fact = aligned ? alignedFacts(target) : GENERIC;
+  const facts = Object.fromEntries(decl.args.filter(isTensorArg).map((a) => [a.name, fact]));
+  try {
+    const { variant } = compileKernel(decl, { dtypes, dims, facts, target, ...(config && { config }) });
+    const { text } = variant as CudaVariant;
+    const { ok, log } = assemble(text, arch);
+    return { ok, log: ok ? '' : `${log}\n${text}`, spills: spillsIn(log) };
+  } catch (error) {
+    if (error instanceof LacError && error.diagnostics.every((d) => d.code === 'LAC0501')) return null;
+    throw error;
+  }
+}
+
+const spillsIn = (log: string): number =>
+  [...log.matchAll(/(\d+) bytes spill (stores|loads)/g)].reduce((n, [, bytes]) => n + Number(bytes), 0);
+
+const choicesOf = (decl: KernelDecl): readonly DType[] => [...new Set(Object.values(decl.dtypes).flat())];
+const inDType = (decl: KernelDecl, T: DType): Record<string, DType> =>
+  Object.fromEntries(
+    Object.entries(decl.dtypes).map(([name, choices]) => [name, choices.includes(T) ? T : (choices[0] ?? T)]),
+  );
+
+/** Every kernel in every dtype; of generations and facts one pair each, in turn, or all of them. */
+function everyKernel(): Program[] {
+  let turn = 0;
+  return [...OURS, ...SMALL, ...UNSEEN].flatMap(kernelsOf).flatMap((decl) => {
+    const dims = representatives(decl).base.comptime;
+    const dtypes = choicesOf(decl).length === 0 ? [{}] : choicesOf(decl).map((T) => inDType(decl, T));
+    return dtypes.flatMap((chosen) => {
+      const all = [true, false].flatMap((aligned) =>
+        ARCHES.map((arch) => ({ decl, dtypes: chosen, arch, dims, aligned })),
+      );
+      return ALL ? all : all.slice(turn++ % all.length).slice(0, 1);
+    });
+  });
+}
+
+/** The configurations beside the sources, for the generation they are for; G deals out work and is no other program. */
+function tunedPrograms(): Program[] {
+  const programs = OURS.flatMap((file) => {
+    const decls = kernelsOf(file);
+    return readTunedRows(resolve(ROOT, file)).flatMap((row): Program[] => {
+      const decl = decls.find((d) => d.name === row.kernel);
+      if (decl === undefined || row.target !== 'cuda') return [];
+      const arch = row.sm >= 90 ? 'sm_90a' : 'sm_80';
+      const dims = Object.fromEntries(decl.comptime.map((name) => [name, row.when.dims[name]?.most ?? 64]));
+      const config = { ...row.config, ...('G' in row.config ? { G: 1 } : {}) };
+      return [{ decl, dtypes: inDType(decl, 'bf16'), arch, dims, config, aligned: true }];
+    });
+  });
+  return [...new Map(programs.map((p) => [storyOf(p), p])).values()];
+}
+
+/**
+ * Bytes that a variant may spill in a configuration that was chosen for the kernel without options: products of 16-bit
+ * inputs in tf32 hold twice the registers; a state before and after, the addresses of two more tensors.
+ */
+const SPILLS: Readonly<Record<string, number>> = { lightningPrecise: 448, simpleGlaSegment: 16 };
+
+const storyOf = ({ decl, dtypes, arch, dims, config, aligned }: Program): string =>
+  [decl.name, arch, aligned ? '' : 'generic', ...[dtypes, dims, config ?? {}].map((x) => JSON.stringify(x))].join(' ');
+const named = (p: Program) => ({ story: storyOf(p), program: p });
+
+describe.skipIf(PTXAS === null)(`kernels, ${WITH_PTXAS}`, () => {
+  it.each(everyKernel().map(named))('assembles $story', ({ program }) => {
+    const found = assembled(program);
+    if (found !== null) expect(found.log).toBe('');
+  });
+
+  it.each(tunedPrograms().map(named))('fits and spills nothing in $story', ({ program }) => {
+    const found = assembled(program);
+    expect(found).toMatchObject({ ok: true, log: '' });
+    expect(found?.spills).toBeLessThanOrEqual(SPILLS[program.decl.name] ?? 0);
+  });
+});
