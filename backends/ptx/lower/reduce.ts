@@ -8,6 +8,7 @@ import { type Emitter, layoutOf, rankOf } from './emitter.js';
 import { Exchange, publish } from './exchange.js';
 import { type Fold, foldAll, foldOf, type Partial } from './fold.js';
 import { add32, xor32 } from './integers.js';
+import { scannedTotal } from './scan.js';
 import { butterfly, convertedTile } from './shuffle.js';
 import { makeTile, type Tile } from './tile.js';
 
@@ -18,6 +19,11 @@ const MOST_WORDS = 2048;
 export function emitReduce(e: Emitter, op: Op<'reduce'>): void {
   const result = op.results[0] as Value;
   const tile = e.tile(op.operands[0] as Value);
+  const total = op.attrs.op === 'sum' ? scannedTotal(tile) : null;
+  if (total !== null) {
+    e.setScalar(result, e.roundedScalar(total, result.type.dtype));
+    return;
+  }
   const plan = planReduction(tile.layout, op.attrs.axis);
   const fold = foldOf(op.attrs.op, tile.dtype);
   const own = foldLanes(e, plan, fold, foldRegisters(e, tile, op.attrs.axis, plan, fold));

@@ -44,6 +44,18 @@ function ownersOf(l: Layout, axis: number): Owner[] | null {
   return owners;
 }
 
+const totals = new WeakMap<Tile, Operand>();
+
+/** The sum of a whole tile, which every thread has after a scan of it. */
+function rememberTotal(e: Emitter, tile: Tile, total: Operand | undefined): void {
+  if (total === undefined || tile.layout.shape.length !== 1) return;
+  totals.set(tile, total);
+  e.onLeave(() => totals.delete(tile));
+}
+
+/** The sum of a vector that has been scanned before; null of others. */
+export const scannedTotal = (tile: Tile): Operand | null => totals.get(tile) ?? null;
+
 const sumOf =
   (e: Emitter, d: DType) =>
   (x: Operand, y: Operand): Operand =>
@@ -70,6 +82,7 @@ function scanned(e: Emitter, tile: Tile, owners: readonly Owner[], reverse: bool
     else joinWarps(e, groups, bit, reverse, add);
   }
   for (const g of groups) flush(g, null);
+  if (groups.length === 1) rememberTotal(e, tile, groups[0]?.total);
   return makeTile(e, tile.dtype, tile.layout, { lane: (r) => sums[r] as Operand });
 }
 

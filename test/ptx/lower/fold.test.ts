@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PtxProgram } from '../../../backends/ptx/emit.js';
 import type { DType } from '../../../compiler/ir/types.js';
-import type { Layout } from '../../../compiler/layout/layout.js';
+import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { planReduction } from '../../../compiler/layout/reduce.js';
 import { refusedByPtxas, runLaidOut } from './laid-out.js';
 import { shapesOf, straight, threadLayouts, tileText, viewText } from './tiles.js';
@@ -156,4 +156,40 @@ test('scans of tiles in any layout, in both directions', () => {
     { numRuns: 60 },
   );
   expect(refusedByPtxas(programs)).toEqual([]);
+});
+
+/** What comes behind each place of a vector: its sum without its scan. */
+const rest = (dtype: DType, layout: string, reverse = false): string => {
+  const tile = `tile<${layout.split(' @ ')[0]}x${dtype}> @ ${layout.split(' @ ')[1]}`;
+  return `kernel t(%x: ${viewText('in', dtype, ['A'])}, %y: ${viewText('out', dtype, ['A'])}) {
+  %zero = const {value = 0} : i32
+  %t = load %x, %zero {pad = 0} : ${tile}
+  %to = scan %t {op = "sum", axis = 0${reverse ? ', reverse = true' : ''}} : ${tile}
+  %all = reduce %t {op = "sum", axis = 0} : ${dtype}
+  %alls = splat %all : ${tile}
+  %r = sub %alls, %to : ${tile}
+  store %y, %r, %zero
+}
+`;
+};
+
+test('sums of vectors that have been scanned, in any layout', () => {
+  const vectors = cases(6).filter(({ layout }) => layout.shape.length === 1 && registerCount(layout) <= 64);
+  fc.assert(
+    fc.property(vectors, fc.boolean(), ({ dtype, layout, warps }, reverse) => {
+      const place = tileText('f32', layout).replace(/^tile<(.*)xf32>/, '$1');
+      const tensors = { x: { shape: layout.shape, value: (i: number) => (i * 5) % 4 }, y: { shape: layout.shape } };
+      const { got, want } = runLaidOut({ text: rest(dtype, place, reverse), warps, tensors });
+      expect(got).toEqual(want);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('the total of a scan is its sum: no shuffle more', () => {
+  const tensors = { x: { shape: [64], value: (i: number) => i % 7 }, y: { shape: [64] } };
+  const text = rest('f32', '64 @ reg[c1 c2] lane[c4 c8 c16 c32 0] warp[0]');
+  const { got, want, program } = runLaidOut({ text, warps: 2, tensors });
+  expect(got).toEqual(want);
+  expect(program.text.split('shfl.sync.bfly').length - 1).toBe(4);
 });
