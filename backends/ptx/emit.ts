@@ -9,6 +9,7 @@ import { Emitter, type PtxContext } from './lower/emitter.js';
 import { emitBlock } from './lower/lower.js';
 import { bindParam } from './lower/views.js';
 import { ptxPipeline, warpsOf } from './pipeline.js';
+import { checkRegisters } from './registers.js';
 import { WARP } from './target.js';
 
 /** What a launch must know of a compiled kernel. */
@@ -45,6 +46,7 @@ export function emitPtx(kernel: Kernel, options: EmitOptions): PtxProgram {
 
 /** The same from the IR that the passes of this target leave. */
 export function lowerPtx(kernel: Kernel, options: EmitOptions): PtxProgram {
+  checkRegisters(kernel);
   const e = new Emitter(kernel, options, warpsOf(kernel), sharedBytesOf(kernel));
   const used = usedParams(kernel);
   const unused: string[] = [];

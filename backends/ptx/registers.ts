@@ -1,0 +1,105 @@
+import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import { type Block, type Kernel, type Op, type Value, walk } from '../../compiler/ir/module.js';
+import { yielded } from '../../compiler/ir/rewrite.js';
+import { is16Bit } from '../../compiler/ir/types.js';
+import { registerCount } from '../../compiler/layout/layout.js';
+import { isElementwise } from '../../compiler/ops/table.js';
+import { isLazy } from './lower/lazy.js';
+import { REGISTERS_PER_THREAD } from './target.js';
+
+/** What addresses, counters and scalars take in most kernels: ptxas finds them in the gaps, but not in none. */
+const OTHERS = 16;
+
+/**
+ * Refuses a kernel whose tiles alone need more registers than a thread has (LAC0503): the driver would keep them in
+ * memory, many times slower than a smaller block. Counted are tiles that are computed where they stand (loads, sums,
+ * carried values), from there to the last op that reads them, directly or through what is computed on demand.
+ */
+export function checkRegisters(kernel: Kernel): void {
+  const { need, op } = predictRegisters(kernel);
+  if (need + OTHERS <= REGISTERS_PER_THREAD) return;
+  throw new LacError(
+    diagnostic(
+      'LAC0503',
+      `${kernel.name} holds tiles of ${need} registers a thread at one time, a thread has ${REGISTERS_PER_THREAD}`,
+      op?.loc?.span ?? null,
+      { help: ['use a smaller block, or more warps'], exceeds: { need: need + OTHERS, limit: REGISTERS_PER_THREAD } },
+    ),
+  );
+}
+
+export const predictRegisters = (kernel: Kernel): Peak => mostRegisters(kernel.body, 0);
+
+export interface Peak {
+  readonly need: number;
+  readonly op: Op | null;
+}
+
+/** The most that is live at one op of the block or of the regions below, on top of `outside`. */
+function mostRegisters(block: Block, outside: number): Peak {
+  const last = lastDemands(block);
+  const ends = new Map<number, number>();
+  const counted = new Set<Value>();
+  let live = outside;
+  let peak: Peak = { need: outside, op: null };
+  const begin = (v: Value, at: number): void => {
+    const words = wordsOf(v);
+    const end = last.get(v) ?? -1;
+    if (words === 0 || end <= at) return;
+    live += words;
+    counted.add(v);
+    ends.set(end, (ends.get(end) ?? 0) + words);
+  };
+  for (const v of block.args) begin(v, -1);
+  block.ops.forEach((op, i) => {
+    const made = isHeld(op) ? op.results.reduce((n, v) => n + wordsOf(v), 0) : 0;
+    const again = Math.min(
+      ends.get(i) ?? 0,
+      reused(op).reduce((n, v) => (last.get(v) === i && (counted.has(v) || isComputed(v)) ? n + wordsOf(v) : n), 0),
+    );
+    const inside = op.regions.map((region) => mostRegisters(region, op.name === 'for' ? live - again : live));
+    for (const p of [{ need: live + made - again, op }, ...inside]) if (p.need > peak.need) peak = p;
+    live -= ends.get(i) ?? 0;
+    if (isHeld(op)) for (const v of op.results) begin(v, i);
+  });
+  return peak;
+}
+
+/**
+ * Operands whose registers results take over, if nobody reads them afterwards: a product adds to its accumulator where
+ * that lies, a loop carries its initial values on, a branch passes values through.
+ */
+function reused(op: Op): readonly Value[] {
+  if (op.name === 'dot') return op.operands.slice(2);
+  const passed = op.name === 'for' ? op.operands.slice(3) : op.regions.flatMap((region) => yielded(region));
+  const readInside = op.name === 'for' ? new Set([...walk(op.regions[0] ?? empty)].flatMap((x) => x.operands)) : null;
+  return [...new Set(passed)].filter((v) => readInside?.has(v) !== true);
+}
+
+/** Made on demand from something that is held: lane by lane, in the place of that. */
+const isComputed = (v: Value): boolean => v.def.kind === 'op' && isElementwise(v.def.name);
+
+const empty: Block = { kind: 'block', args: [], ops: [] };
+
+const isHeld = (op: Op): boolean => !isLazy(op) || (op.attrs as { now?: boolean }).now === true;
+
+function wordsOf(v: Value): number {
+  if (v.layout === undefined || v.type.dtype === 'i1') return 0;
+  return registerCount(v.layout) / (is16Bit(v.type.dtype) ? 2 : 1);
+}
+
+/** Position in the block of the last op that makes somebody ask for a value, through ops that compute on demand. */
+function lastDemands(block: Block): ReadonlyMap<Value, number> {
+  const last = new Map<Value, number>();
+  for (let i = block.ops.length - 1; i >= 0; i--) {
+    const op = block.ops[i] as Op;
+    const at = isLazy(op) ? Math.max(-1, ...op.results.map((v) => last.get(v) ?? -1)) : i;
+    for (const v of readBy(op)) last.set(v, Math.max(last.get(v) ?? -1, at));
+  }
+  return last;
+}
+
+function* readBy(op: Op): Generator<Value> {
+  yield* op.operands;
+  for (const region of op.regions) for (const inner of walk(region)) yield* inner.operands;
+}
