@@ -5,6 +5,7 @@ import type { Kernel, Op, Value } from '../../compiler/ir/module.js';
 import { bytesOf } from '../../compiler/ir/types.js';
 import { registerCount } from '../../compiler/layout/layout.js';
 import { arrangeWarps } from '../../compiler/passes/arrange-warps.js';
+import { branchFullMasks } from '../../compiler/passes/branch-full-masks.js';
 import { cse } from '../../compiler/passes/cse.js';
 import { dce } from '../../compiler/passes/dce.js';
 import { expBase } from '../../compiler/passes/exp-base.js';
@@ -58,8 +59,12 @@ export function ptxPipeline({ target, facts }: PtxOptions): readonly Pass[] {
     rotateRoundTrips({}),
     planShared({ limitBytes: target.sharedBytesPerBlock, residentBlocks: residentBlocks(target) }),
     placeBarriers,
+    branchFullMasks({ leastElements: (kernel) => warpsOf(kernel) * WARP * MASKED_REGISTERS }),
   ];
 }
+
+/** Registers of a masked tile from which on a branch costs less than their comparisons and selects. */
+const MASKED_REGISTERS = 8;
 
 /** A later turn of a pass of the common pipeline, under a name of its own. */
 const late = (pass: Pass): Pass => ({ ...pass, name: `${pass.name}-late` });

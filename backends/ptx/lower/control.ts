@@ -6,6 +6,7 @@ import { registerCount } from '../../../compiler/layout/layout.js';
 import type { Operand, Reg } from '../isa/operand.js';
 import { emitCopy } from './copy.js';
 import { dtypeOf, type Emitter, isTileValue, layoutOf, rankOf } from './emitter.js';
+import { takenOver } from './in-place.js';
 import { isLazy } from './lazy.js';
 import { makeTile, wordsOf } from './tile.js';
 
@@ -169,8 +170,10 @@ export function emitIf(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): void {
   if (emitGuardedCopies(e, op, emitBlock)) return;
   const condition = e.scalar(op.operands[0] ?? noRegion());
   if (condition.kind !== 'reg') throw new Bug('a constant condition: simplify resolves them');
-  const slots = op.results.map((v) => slotsFor(e, v));
+  const taken = op.results.map((_, i) => takenOver(e, op, i));
+  const slots = op.results.map((v, i) => taken[i]?.registers ?? slotsFor(e, v));
   const [yes, no] = op.regions as [Block, Block];
+  const isIdle = (region: Block): boolean => region.ops.length === 1 && taken.every((t) => t?.idle === region);
   const side = (region: Block): void =>
     e.scope(() => {
       emitBlock(e, region);
@@ -181,10 +184,12 @@ export function emitIf(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): void {
       );
     });
   const [other, end] = [e.b.newLabel('else'), e.b.newLabel('end')];
-  const plain = no.ops.length === 1 && slots.length === 0;
-  e.b.branch(plain ? end : other, condition, true);
-  side(yes);
-  if (!plain) {
+  if (isIdle(yes) || isIdle(no)) {
+    e.b.branch(end, condition, isIdle(no));
+    side(isIdle(no) ? yes : no);
+  } else {
+    e.b.branch(other, condition, true);
+    side(yes);
     e.b.branch(end);
     e.b.place(other);
     side(no);
