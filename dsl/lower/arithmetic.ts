@@ -73,8 +73,9 @@ const FOLD: Readonly<Record<string, (a: number, b: number) => number | boolean>>
 /** `a op b`, for every operator with two operands but && and ||. */
 export function binary(ev: Evaluator, node: TS.Node, op: string, a: Operand, b: Operand): Val {
   if (a.val.kind === 'poison' || b.val.kind === 'poison') return POISON;
-  const texts = compareStrings(op, a.val, b.val) ?? compareUndefined(op, a.val, b.val);
-  if (texts !== null) return texts;
+  const known =
+    compareStrings(op, a.val, b.val) ?? compareUndefined(op, a.val, b.val) ?? compareFunctions(op, a.val, b.val);
+  if (known !== null) return known;
   if (isSymbolic(a.val) && isSymbolic(b.val) && (a.val.kind === 'sym' || b.val.kind === 'sym'))
     return symbolic(ev, node, op, a.val, b.val);
   for (const o of [a, b]) if (!isNumeric(o.val)) return notNumber(ev, node, op, o, a, b);
@@ -95,6 +96,12 @@ function compareStrings(op: string, a: Val, b: Val): Val | null {
 function compareUndefined(op: string, a: Val, b: Val): Val | null {
   if ((a.kind !== 'none' && b.kind !== 'none') || (op !== '===' && op !== '!==')) return null;
   return bool((a.kind === b.kind) === (op === '==='));
+}
+
+/** `f === g`, of a function that is an option: whether it is this one. Known at compile time. */
+function compareFunctions(op: string, a: Val, b: Val): Val | null {
+  if (a.kind !== 'fn' || b.kind !== 'fn' || (op !== '===' && op !== '!==')) return null;
+  return bool((a.node === b.node && a.scope === b.scope) === (op === '==='));
 }
 
 function notNumber(ev: Evaluator, node: TS.Node, op: string, bad: Operand, a: Operand, b: Operand): Val {

@@ -1,4 +1,5 @@
 import {
+  abs,
   bf16,
   cast,
   cdiv,
@@ -14,7 +15,6 @@ import {
   kernel,
   log2,
   max,
-  maximum,
   minimum,
   output,
   range,
@@ -71,8 +71,13 @@ export const flashFwd = kernel(
     const end = causal ? minimum(N, m0 + BM) : N;
     const K = k.at(b, h).slice(0, end); // keys from `end` on read 0, whatever memory holds
     const V = v.at(b, h).slice(0, end);
-    const qi = q.at(b, h).load([m0, 0], [BM, D]);
     const i = col(m0 + iota(BM));
+    const qi = q.at(b, h).load([m0, 0], [BM, D]);
+    const size = abs(scale);
+
+    // Scores over ln 2, what exp2 takes, are s * unit. As unit >= 0, the largest s is that of the largest score.
+    const plain = scoreMod === identity;
+    const unit = plain ? size * LOG2E : 1;
 
     let mi = full([BM], -Infinity, f32);
     let li = zeros([BM], f32);
@@ -83,13 +88,17 @@ export const flashFwd = kernel(
       const vj = V.load([n, 0], [BN, D]);
       const j = row(n + iota(BN));
 
-      const s = scoreMod(dot(qi, trans(kj)) * scale, h, i, j);
-      const seen = where(j < N && (!causal || i >= j), s, -Infinity);
+      let x = dot(qi, trans(kj));
+      if (scale < 0) x = -x;
+      let s: Scores = plain ? x : scoreMod(x * size, h, i, j) * LOG2E;
+      s = where(j < N && (!causal || i >= j), s, -Infinity);
 
-      // The maximum and all that follows are in units of ln 2, so that the argument of exp2 is one multiply-add.
-      const mNew = maximum(mi, max(seen, 1) * LOG2E);
+      // What is subtracted need not be the maximum: it stays until scores are 2^8 times above it, so that the sums are
+      // hardly ever scaled anew.
+      const top = max(s, 1) * unit;
+      const mNew = where(top - mi > 8, top, mi);
       const shift = where(mNew === -Infinity, 0, mNew); // a row that has seen no score yet
-      const p = exp2(seen * LOG2E - col(shift));
+      const p = exp2(s * unit - col(shift));
       const alpha = exp2(mi - shift);
       li = li * alpha + sum(p, 1);
       acc = dot(cast(p, T), vj, acc * col(alpha));

@@ -76,6 +76,13 @@ test('each silent mistake of mistakes.ts is one report', () => {
 });
 
 describe('what source becomes', () => {
+  test('a function is compared with another at compile time: an option tells whether it is the default', () => {
+    const module = 'const same = (v) => v; const twice = (v) => v + v;';
+    const used = (test: string): string => body(`y.store([m, 0], ${test} ? t * 3 : t);`, 'const f = same;', module);
+    for (const test of ['f === same', 'f !== twice']) expect(used(test)).toContain('mul');
+    for (const test of ['f !== same', 'f === twice']) expect(used(test)).not.toContain('mul');
+    expect(used('f < same')).toContain('LAC0203');
+  });
   test('acc + dot stays two ops; dot(a, b, acc) is one', () => {
     expect(body('acc = acc + dot(t, t);', 'let acc = t;')).toMatch(/%\d+ = dot %t, %t : .*\n.*add %t, %\d+/);
     expect(body('acc = dot(t, t, acc);', 'let acc = t;')).toMatch(/dot %t, %t, %t/);
