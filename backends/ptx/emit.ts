@@ -41,12 +41,12 @@ const PASS_CONTEXT = { target: 'cuda', maxStorageElements: Number.MAX_SAFE_INTEG
 export function emitPtx(kernel: Kernel, options: EmitOptions): PtxProgram {
   const laidOut = cloneKernel(kernel);
   for (const pass of ptxPipeline(options)) pass.run(laidOut, PASS_CONTEXT);
+  checkRegisters(laidOut);
   return lowerPtx(laidOut, options);
 }
 
 /** The same from the IR that the passes of this target leave. */
 export function lowerPtx(kernel: Kernel, options: EmitOptions): PtxProgram {
-  checkRegisters(kernel);
   const e = new Emitter(kernel, options, warpsOf(kernel), sharedBytesOf(kernel));
   const used = usedParams(kernel);
   const unused: string[] = [];

@@ -92,6 +92,9 @@ export class Product {
   }
 }
 
+/** Groups of copies beside one product: ptxas puts three reads of shared memory before each, to keep their order. */
+const COPY_GROUPS = 3;
+
 export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const product = new Product(e, op);
   const shape = shapeOf(op);
@@ -101,7 +104,7 @@ export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const units = skipUnits(product, blocks, shape.k, inner);
   const stepsOf = (u: Unit): number => (u.kTo - u.kFrom) / shape.k;
   const always = units.reduce((n, u) => (u.always ? n + stepsOf(u) : n), 0);
-  const beside = Math.ceil(e.deferred.size / Math.max(1, always));
+  const beside = Math.ceil(e.deferred.size / Math.max(1, Math.min(always, COPY_GROUPS)));
   for (const unit of units)
     unit.guard(() => {
       for (let k = unit.kFrom; k < unit.kTo; k += shape.k) {
