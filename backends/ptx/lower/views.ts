@@ -145,10 +145,14 @@ export function emitViewSlice(e: Emitter, op: Op<'view_slice'>): void {
   const [first, ...rest] = from.axes;
   if (first === undefined) throw new Bug('slice of a view of rank 0');
   const x = e.scalar(begin);
-  const hi = sub32(e.b, min32(e.b, e.scalar(end), first.hi()), x);
+  const lo = max32(e.b, sub32(e.b, first.lo ?? imm(0), x), imm(0));
+  const last = sub32(e.b, min32(e.b, e.scalar(end), first.hi()), x);
+  // Indices from 0 on take one comparison, if the end is not before them.
+  const fromZero = known(lo) === 0;
+  const hi = fromZero ? max32(e.b, last, imm(0)) : last;
   const cut: ViewAxis = {
     stride: first.stride,
-    lo: max32(e.b, sub32(e.b, first.lo ?? imm(0), x), imm(0)),
+    lo: fromZero ? null : lo,
     hi: () => hi,
     bounds: [e.multiple(begin), e.multiple(end)].reduce(gcd, first.bounds),
   };
