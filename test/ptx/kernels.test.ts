@@ -49,7 +49,7 @@ interface Program {
   readonly aligned: boolean;
 }
 
-/** What ptxas says, or null where no block of the target has so much shared memory. */
+/** What ptxas says, or null where no block of the target has so much shared memory, or so many registers. */
 function assembled({ decl, dtypes, arch, dims, config, aligned }: Program) {
   const target = targetNamed(arch);
   if (target === null) throw new Error(arch);
@@ -61,7 +61,8 @@ function assembled({ decl, dtypes, arch, dims, config, aligned }: Program) {
     const { ok, log } = assemble(text, arch);
     return { ok, log: ok ? '' : `${log}\n${text}`, spills: spillsIn(log) };
   } catch (error) {
-    if (error instanceof LacError && error.diagnostics.every((d) => d.code === 'LAC0501')) return null;
+    if (error instanceof LacError && error.diagnostics.every((d) => d.code === 'LAC0501' || d.code === 'LAC0503'))
+      return null;
     throw error;
   }
 }
