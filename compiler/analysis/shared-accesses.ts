@@ -117,13 +117,43 @@ function allocOf(buffer: Value): Op<'smem_alloc'> {
 }
 
 export function bytesOfSlot(buffer: Value, slot: number): Bytes {
-  if (buffer.type.kind !== 'buffer') throw new Bug('a buffer was expected');
+  const { space, base, slotBytes, ownBytes } = placeOf(buffer);
+  const start = base + slot * slotBytes;
+  return { space, start, end: start + ownBytes };
+}
+
+/** Where the slots of a buffer lie. */
+interface Place {
+  readonly type: Value['type'];
+  readonly swizzle: readonly number[] | undefined;
+  readonly offset: number | undefined;
+  readonly space: Value | null;
+  readonly base: number;
+  /** From slot to slot. */
+  readonly slotBytes: number;
+  readonly ownBytes: number;
+  /** End of the last slot. */
+  readonly end: number;
+}
+
+/** Asked for again and again; where a pass has changed the buffer since, it is worked out anew. */
+const places = new WeakMap<Value, Place>();
+
+function placeOf(buffer: Value): Place {
+  const { type } = buffer;
   const { swizzle, offset } = allocOf(buffer).attrs;
-  const { shape, dtype } = buffer.type;
+  const known = places.get(buffer);
+  if (known?.type === type && known.swizzle === swizzle && known.offset === offset) return known;
+  if (type.kind !== 'buffer') throw new Bug('a buffer was expected');
+  const { shape, dtype, slots } = type;
   const storage = storageOfSwizzle(swizzle);
-  const start = (offset ?? 0) + slot * bufferSlotBytes(shape, bytesOf(dtype), storage);
-  const end = start + storageBytes(shape, bytesOf(dtype), storage);
-  return { space: offset === undefined ? buffer : null, start, end };
+  const slotBytes = bufferSlotBytes(shape, bytesOf(dtype), storage);
+  const ownBytes = storageBytes(shape, bytesOf(dtype), storage);
+  const base = offset ?? 0;
+  const space = offset === undefined ? buffer : null;
+  const place = { type, swizzle, offset, space, base, slotBytes, ownBytes, end: base + slots * slotBytes };
+  places.set(buffer, place);
+  return place;
 }
 
 const overlaps = (a: Bytes, b: Bytes): boolean => a.space === b.space && a.start < b.end && b.start < a.end;
@@ -131,8 +161,15 @@ const overlaps = (a: Bytes, b: Bytes): boolean => a.space === b.space && a.start
 export const slotsOverlap = (a: Value, slotA: number, b: Value, slotB: number): boolean =>
   overlaps(bytesOfSlot(a, slotA), bytesOfSlot(b, slotB));
 
+/** Whether any slots of the two buffers have a byte in common. */
+export function buffersMeet(a: Value, b: Value): boolean {
+  const [x, y] = [placeOf(a), placeOf(b)];
+  return x.space === y.space && x.base < y.end && y.base < x.end;
+}
+
 /** Who has to be ordered where `a` and `b` touch common bytes at this distance; null: they never do. */
 export function conflictOf(a: Access, b: Access, distance: Distance): Meeting | null {
+  if (!buffersMeet(a.buffer, b.buffer)) return null;
   const common = slotPairs(a.slots, b.slots, distance)
     .map(([x, y]) => [bytesOfSlot(a.buffer, x), bytesOfSlot(b.buffer, y)] as const)
     .filter(([x, y]) => overlaps(x, y));

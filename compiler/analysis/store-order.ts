@@ -15,7 +15,7 @@ export function outputsInOrder(kernel: Kernel): Set<Value> {
   for (const [root, list] of stores) {
     const [first] = list;
     const together = list.every((s) => first !== undefined && sameWriters(first, s));
-    if (!together || list.some((s) => !s.loops.every((loop) => standsOrMovesOn(s, loop)))) found.add(root);
+    if (!together || !list.every(isApart)) found.add(root);
   }
   return found;
 }
@@ -61,10 +61,15 @@ interface Reach {
   readonly extent: number;
 }
 
-/** All trips store at one place, or each trip behind the one before, along an axis that only this loop moves. */
-function standsOrMovesOn(s: Placed, loop: Op<'for'>): boolean {
-  if (isScalar(s)) return true;
+/** Whether each loop around a store leaves every element to one invocation. */
+function isApart(s: Placed): boolean {
+  if (isScalar(s) || s.loops.length === 0) return true;
   const reaches = reachesOf(s);
+  return s.loops.every((loop) => standsOrMovesOn(reaches, loop));
+}
+
+/** All trips store at one place, or each trip behind the one before, along an axis that only this loop moves. */
+function standsOrMovesOn(reaches: readonly Reach[], loop: Op<'for'>): boolean {
   const index = loop.regions[0]?.args[0] as Value;
   const stands = reaches.every(({ begin }) => begin?.size === 0);
   const step = constantOf(loop.operands[2] as Value) ?? 1;

@@ -1,6 +1,13 @@
 import { swizzles } from './choose-storage.js';
 import type { Layout } from './layout.js';
-import { type AccessFeatures, accessPatterns, patternCost, planAccess, type SharedAccess } from './shared-access.js';
+import {
+  type AccessFeatures,
+  accessCost,
+  accessPatterns,
+  patternCost,
+  planAccess,
+  type SharedAccess,
+} from './shared-access.js';
 import { offsetBases, rowCount, rowExtent, type Storage } from './storage.js';
 
 /** One way in which a tile in shared memory is read or written as a whole. */
@@ -20,32 +27,44 @@ export interface SwizzleRequest {
   readonly wholeChunks: boolean;
 }
 
-export interface SwizzleChoice {
+export interface CheapestStorage {
   readonly storage: Storage;
-  /** For each use. */
-  readonly accesses: readonly SharedAccess[];
   /** SM cycles of one warp: sum over the uses of cost times executions. */
   readonly cost: number;
+}
+
+export interface SwizzleChoice extends CheapestStorage {
+  /** For each use. */
+  readonly accesses: readonly SharedAccess[];
+}
+
+/** The cheapest storage, and how each use then reaches it. */
+export function chooseSwizzle(request: SwizzleRequest): SwizzleChoice {
+  const { shape, elementBytes, uses, features } = request;
+  const { storage, cost } = cheapestStorage(request);
+  const accesses = uses.map((u) => planAccess(u.layout, shape, elementBytes, storage, u.direction, features));
+  return { storage, accesses, cost };
 }
 
 /**
  * The cheapest storage without unused bytes for all uses together; of equals the first of the candidates. For rows of
  * 2^n 16-byte chunks it mostly is a = max(0, 3 - n), m = min(7, 2^n - 1), s = 0 (ptx-lowering.md, section 1).
  */
-export function chooseSwizzle(request: SwizzleRequest): SwizzleChoice {
+export function cheapestStorage(request: SwizzleRequest): CheapestStorage {
   const { shape, elementBytes, uses, features } = request;
   const storage = cheapest(request);
-  const accesses = uses.map((u) => planAccess(u.layout, shape, elementBytes, storage, u.direction, features));
-  const cost = accesses.reduce((sum, a, i) => sum + a.cost * (uses[i]?.executions ?? 1), 0);
-  return { storage, accesses, cost };
+  const costOf = ({ layout, direction, executions = 1 }: SharedUse): number =>
+    accessCost(layout, shape, elementBytes, storage, direction, features) * executions;
+  return { storage, cost: uses.reduce((sum, use) => sum + costOf(use), 0) };
 }
 
 function cheapest(request: SwizzleRequest): Storage {
   const { shape, elementBytes, uses, features } = request;
   const rowBytes = rowExtent(shape) * elementBytes;
   let best: { storage: Storage; cost: number } = { storage: { kind: 'plain' }, cost: Number.POSITIVE_INFINITY };
+  const patternsOf = uses.map((u) => accessPatterns(u.layout, shape, elementBytes, u.direction, features));
   for (const chunkBytes of request.wholeChunks ? [16] : [16, 8, 4]) {
-    const patterns = uses.map((u) => accessPatterns(u.layout, shape, elementBytes, u.direction, features, chunkBytes));
+    const patterns = patternsOf.map((patterns) => patterns(chunkBytes));
     const priceOf = (tileOffsets?: readonly number[]): number =>
       patterns.reduce((sum, forms, i) => {
         const cost = Math.min(...forms.map((f) => patternCost(f, tileOffsets)));

@@ -1,4 +1,4 @@
-import { chooseSwizzle } from './choose-swizzle.js';
+import { cheapestStorage } from './choose-swizzle.js';
 import { type Conversion, planDirect } from './convert.js';
 import type { Layout } from './layout.js';
 import type { AccessFeatures } from './shared-access.js';
@@ -56,7 +56,7 @@ export function planRoutes(request: RouteRequest): Routes {
 function sharedCost(r: RouteRequest, indices: readonly number[]): { storage: Storage | null; cost: number } {
   if (indices.length === 0) return { storage: null, cost: 0 };
   const readers = r.destinations.filter((_, i) => indices.includes(i));
-  const { storage, cost } = chooseSwizzle({
+  const { storage, cost } = cheapestStorage({
     shape: r.from.shape,
     elementBytes: r.elementBytes,
     uses: [

@@ -58,9 +58,24 @@ export function planAccess(
   direction: 'read' | 'write',
   features: AccessFeatures,
 ): SharedAccess {
-  const forms = formsOf(storedView(layout, bufferShape, elementBytes, storage, direction), direction, features);
-  return forms.reduce((best, f) => (better(f, best) ? f : best));
+  const view = storedView(layout, bufferShape, elementBytes, storage, direction);
+  return access(view, bestOf(view, features));
 }
+
+/** `cost` of the same, without the instructions. */
+export function accessCost(
+  layout: Layout,
+  bufferShape: readonly number[],
+  elementBytes: 2 | 4,
+  storage: Storage,
+  direction: 'read' | 'write',
+  features: AccessFeatures,
+): number {
+  return costOf(bestOf(storedView(layout, bufferShape, elementBytes, storage, direction), features));
+}
+
+const bestOf = (view: StoredView, features: AccessFeatures): Form =>
+  formsOf(view, features).reduce((best, f) => (better(f, best) ? f : best));
 
 /** What the price of an access depends on, for every storage in which chunks of some size stay whole. */
 export interface AccessPattern {
@@ -73,7 +88,7 @@ export interface AccessPattern {
 }
 
 /**
- * The forms that an access can have wherever chunks of `chunkBytes` stay whole, as row-major order shows them: an
+ * The forms that an access can have wherever chunks of so many bytes stay whole, as row-major order shows them: an
  * instruction's division looks at the bits of a byte offset below 16 only, those of vectors below their width.
  */
 export function accessPatterns(
@@ -82,18 +97,18 @@ export function accessPatterns(
   elementBytes: 2 | 4,
   direction: 'read' | 'write',
   features: AccessFeatures,
-  chunkBytes: number,
-): AccessPattern[] {
-  const view = storedView(layout, bufferShape, elementBytes, { kind: 'plain' }, direction);
-  return formsOf(view, direction, features)
-    .filter((f) => f.form === 'vector' || chunkBytes === 16)
-    .map((f) => {
-      const whole = f.form === 'vector' ? f.width * elementBytes : 16;
-      const bytesPerLane = Math.min(whole, chunkBytes);
-      const phases = f.form === 'vector' ? vectorPhases(bytesPerLane) : f.wavefronts / (f.steps.length * f.ways);
-      const phase = f.laneBases.slice(0, phaseBits(bytesPerLane)).map((b) => b / elementBytes);
-      return { phase, bytesPerLane, instructions: (f.steps.length * whole) / bytesPerLane, phases };
-    });
+): (chunkBytes: number) => AccessPattern[] {
+  const forms = formsOf(storedView(layout, bufferShape, elementBytes, { kind: 'plain' }, direction), features);
+  return (chunkBytes) =>
+    forms
+      .filter((f) => f.form === 'vector' || chunkBytes === 16)
+      .map((f) => {
+        const whole = f.form === 'vector' ? 2 ** f.run.length * elementBytes : 16;
+        const bytesPerLane = Math.min(whole, chunkBytes);
+        const phases = f.form === 'vector' ? vectorPhases(bytesPerLane) : f.phases;
+        const phase = f.laneBases.slice(0, phaseBits(bytesPerLane)).map((b) => b / elementBytes);
+        return { phase, bytesPerLane, instructions: (f.instructions * whole) / bytesPerLane, phases };
+      });
 }
 
 /** SM cycles of one warp; `tileOffsets`: byte offset of each bit of the tile index. Without: free of conflicts. */
@@ -102,26 +117,42 @@ export function patternCost(p: AccessPattern, tileOffsets?: readonly number[]): 
   return p.instructions * (p.phases * (tileOffsets === undefined ? 1 : ways(lanes, p.bytesPerLane)) + 1 / 4);
 }
 
-function formsOf(view: StoredView, direction: 'read' | 'write', features: AccessFeatures): SharedAccess[] {
+/** One way to do an access, before each instruction of it is worked out. */
+interface Form {
+  readonly form: AccessForm;
+  /** In register bits of the view. */
+  readonly run: readonly number[];
+  readonly laneBases: readonly number[];
+  readonly instructions: number;
+  /** Of one instruction. */
+  readonly phases: number;
+  readonly ways: number;
+}
+
+function formsOf(view: StoredView, features: AccessFeatures): Form[] {
   const vector = vectorForm(view);
-  const name = direction === 'read' ? 'ldmatrix' : 'stmatrix';
+  const name = view.direction === 'read' ? 'ldmatrix' : 'stmatrix';
   // Lanes that repeat each other cannot stay out of an instruction of the whole warp.
-  if (direction === 'write' && (!features.stmatrix || view.idle.lane !== 0)) return [vector];
+  if (view.direction === 'write' && (!features.stmatrix || view.idle.lane !== 0)) return [vector];
   const matrix = [matrixForm(view, 'plain', name), matrixForm(view, 'trans', name)];
   return [vector, ...matrix.filter((f) => f !== null)];
 }
 
-const better = (a: SharedAccess, b: SharedAccess): boolean =>
-  a.cost < b.cost || (a.cost === b.cost && a.steps.length < b.steps.length);
+const wavefrontsOf = ({ instructions, phases, ways: n }: Form): number => instructions * phases * n;
+const costOf = (f: Form): number => wavefrontsOf(f) + f.instructions / 4;
+
+const better = (a: Form, b: Form): boolean =>
+  costOf(a) < costOf(b) || (costOf(a) === costOf(b) && a.instructions < b.instructions);
 
 /** The layout as registers that are really moved, and byte offsets. */
 interface StoredView {
+  readonly layout: Layout;
+  readonly direction: 'read' | 'write';
   readonly elementBytes: 2 | 4;
   /** Registers (those of `bits`), lanes and warps to byte offsets. */
   readonly offsets: Layout;
   /** Register bits of the layout that register bits 0, 1, ... of `offsets` are. */
   readonly bits: readonly number[];
-  readonly source: readonly number[];
   readonly idle: { readonly lane: number; readonly warp: number };
 }
 
@@ -145,23 +176,26 @@ function storedView(
     warp,
   });
   return {
+    layout,
+    direction,
     elementBytes,
     offsets: compose(tileOffsets, kept, tileBits(shape) + log2(elementBytes)),
     bits,
-    source: direction === 'read' ? sourcesOf(register, bits) : [...Array(registerCount(layout)).keys()],
     idle: direction === 'read' ? { lane: 0, warp: 0 } : { lane: free.lane, warp: free.warp },
   };
 }
 
-/** For each register the one with only `bits` set that holds the same element. */
-function sourcesOf(register: readonly number[], bits: readonly number[]): number[] {
+/** Reads: for each register the one with only `bits` set that holds the same element. */
+function sourcesOf({ layout, direction, bits }: StoredView): number[] {
+  if (direction === 'write') return [...Array(registerCount(layout)).keys()];
+  const { register = [] } = layout.ins;
   const find = solver(bits.map((b) => register[b] ?? 0));
   const spread = bits.map((b) => 2 ** b);
   return spanInOrder(register).map((element) => combine(spread, find(element) ?? 0));
 }
 
 /** Vectors are register bits that are the lowest bits of the address, which nothing else touches. */
-function vectorForm(v: StoredView): SharedAccess {
+function vectorForm(v: StoredView): Form {
   const register = v.offsets.ins.register ?? [];
   const run: number[] = [];
   const tile: InBit[] = [];
@@ -174,46 +208,45 @@ function vectorForm(v: StoredView): SharedAccess {
   }
   const laneBases = v.offsets.ins.lane ?? [];
   const bytes = v.elementBytes * 2 ** run.length;
-  return access(v, 'vector', run, laneBases, vectorPhases(bytes), ways(laneBases, bytes));
+  const instructions = 2 ** (register.length - run.length);
+  return { form: 'vector', run, laneBases, instructions, phases: vectorPhases(bytes), ways: ways(laneBases, bytes) };
 }
 
 const vectorPhases = (bytesPerLane: number): number => Math.max(1, (32 * bytesPerLane) / WAVEFRONT_BYTES);
 
-function matrixForm(v: StoredView, form: MatrixAccess['form'], name: 'ldmatrix' | 'stmatrix'): SharedAccess | null {
+function matrixForm(v: StoredView, form: MatrixAccess['form'], name: 'ldmatrix' | 'stmatrix'): Form | null {
   const matrix = divideByMatrix(v.offsets, v.elementBytes, form);
   // The two elements of a 32-bit register are registers 2i and 2i + 1 of the tile.
   if (matrix === null || (v.elementBytes === 2 && v.bits[0] !== 0)) return null;
   const run = [...(v.elementBytes === 2 ? [0] : []), ...matrix.matrixBits];
   const laneBases = Array.from({ length: 5 }, (_, i) => matrix.addressBases[i] ?? 0);
-  const phases = 2 ** matrix.matrixBits.length;
-  return access(v, form === 'trans' ? `${name}.trans` : name, run, laneBases, phases, ways(laneBases.slice(0, 3), 16));
+  const instructions = 2 ** ((v.offsets.ins.register ?? []).length - run.length);
+  return {
+    form: form === 'trans' ? `${name}.trans` : name,
+    run,
+    laneBases,
+    instructions,
+    phases: 2 ** matrix.matrixBits.length,
+    ways: ways(laneBases.slice(0, 3), 16),
+  };
 }
 
-/** `run` in bits of the view; `phases` of one instruction. */
-function access(
-  v: StoredView,
-  form: AccessForm,
-  run: readonly number[],
-  laneBases: readonly number[],
-  phases: number,
-  waysOfPhase: number,
-): SharedAccess {
+function access(v: StoredView, f: Form): SharedAccess {
   const register = v.offsets.ins.register ?? [];
-  const repeat = [...register.keys()].filter((b) => !run.includes(b));
+  const repeat = [...register.keys()].filter((b) => !f.run.includes(b));
   const offsets = spanInOrder(repeat.map((b) => register[b] ?? 0));
   const registers = spanInOrder(repeat.map((b) => 2 ** (v.bits[b] ?? 0)));
-  const wavefronts = registers.length * phases * waysOfPhase;
   return {
-    form,
-    width: 2 ** run.length,
-    run: run.map((b) => v.bits[b] ?? 0),
+    form: f.form,
+    width: 2 ** f.run.length,
+    run: f.run.map((b) => v.bits[b] ?? 0),
     steps: registers.map((r, i) => ({ register: r, offset: offsets[i] ?? 0 })),
-    laneBases,
+    laneBases: f.laneBases,
     warpBases: v.offsets.ins.warp ?? [],
-    source: v.source,
+    source: sourcesOf(v),
     idle: v.idle,
-    ways: waysOfPhase,
-    wavefronts,
-    cost: wavefronts + registers.length / 4,
+    ways: f.ways,
+    wavefronts: wavefrontsOf(f),
+    cost: costOf(f),
   };
 }

@@ -4,7 +4,7 @@
  * a barrier on every such way orders them.
  */
 import { commonBlocks, type Path } from '../../analysis/program-paths.js';
-import { type Access, conflictOf, type Meeting } from '../../analysis/shared-accesses.js';
+import { type Access, buffersMeet, conflictOf, type Meeting } from '../../analysis/shared-accesses.js';
 import type { Distance } from '../../analysis/slot-values.js';
 import { Bug } from '../../diag/diagnostic.js';
 import { type Block, type Op, walk } from '../../ir/module.js';
@@ -30,7 +30,10 @@ export function requirementsOf(accesses: readonly Access[]): Requirement[] {
   const sources = accesses.filter((a) => a.kind !== 'copy');
   const targets = accesses.filter((a) => a.kind !== 'arrival');
   return sources.flatMap((a) =>
-    targets.flatMap((b) => (a.kind === 'read' && b.kind === 'read' ? [] : waysBetween(a, b))),
+    targets.flatMap((b) => {
+      const ordered = (a.kind === 'read' && b.kind === 'read') || !buffersMeet(a.buffer, b.buffer);
+      return ordered ? [] : waysBetween(a, b);
+    }),
   );
 }
 
