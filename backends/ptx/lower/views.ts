@@ -91,7 +91,12 @@ export function offsetAlong(
   if (axis.stride === 1) return scale64(e.b, index, elementBytes(view));
   const number = axis.stride.axis;
   const constant = known(index);
-  if (constant !== null) return multiple64(e.b, byteStride(e, view, number), constant);
+  if (constant === 0) return imm(0);
+  if (constant !== null) {
+    // Computed once: ptxas keeps it in a uniform register, which additions take as it is, and shifts only after a copy.
+    const one = byteStride(e, view, number);
+    return e.hoisted(`bytes of ${view.arg} ${number} x ${constant}`, () => multiple64(e.b, one, constant) as Reg);
+  }
   if (bits === 64) return product64(e.b, index, byteStride(e, view, number));
   const slot = strideSlot(view, number);
   const narrow = e.hoisted(`narrow ${view.arg} ${number}`, () => e.b.op('cvt.u32.u64', e.param(slot)));
