@@ -78,6 +78,12 @@ describe.each(GPUS)('flash attention on $key', ({ key, runs, most }) => {
     });
   });
 
+  it('finds the largest score under a negative scale too', async () => {
+    const request = { device: on[key], dims: { B: 1, H: 1, M: 70, N: 75, D: 24 }, scalars: { scale: -0.7 } };
+    const config = { BM: 16, BN: 32 };
+    for (const kind of [plain, causal, alibi]) await expectRight({ ...kind, ...request, config });
+  });
+
   it('lets a NaN in a later key or value reach no earlier block of queries', async () => {
     const dims = { B: 1, H: 1, M: 40, N: 40, D: 40 };
     const request = { ...causal, device: on[key], dims, config: { BM: 16, BN: 32 }, check: false };
