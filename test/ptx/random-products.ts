@@ -24,6 +24,8 @@ export interface ProductsSpec {
   readonly E: number;
   /** Of the body of the loop. */
   readonly steps: readonly Step[];
+  /** Tokens by which k is ahead of the others: its blocks may begin anywhere. */
+  readonly ahead: number;
   /** Of each tile that is carried, what picks its shape and its value at the end of a trip. */
   readonly carried: readonly Step[];
   /** Store in every trip; what is carried is stored at the end in any case. */
@@ -41,6 +43,7 @@ export const productsSpecs: fc.Arbitrary<ProductsSpec> = fc.record({
   D: extent,
   E: extent,
   steps: fc.array(step, { minLength: 2, maxLength: 12, size: 'max' }),
+  ahead: fc.constantFrom(0, 0, 1, 8),
   carried: fc.array(step, { maxLength: 2 }),
   stores: fc.array(step, { minLength: 1, maxLength: 2 }),
 });
@@ -53,7 +56,7 @@ export function productsKernel(spec: ProductsSpec): Kernel {
   const io = (last: string) => ['in', spec.dtype, 'H', 'N', last] as const;
   const shapes = spec.carried.map((s) => shapeOf(spec, s));
   const outputs = Object.fromEntries([
-    ...spec.stores.map((_, i) => [`o${i}`, ['out', 'f32', 'H', `R${i}`, `W${i}`] as const]),
+    ...spec.stores.map((s, i) => [`o${i}`, ['out', storedType(spec, s), 'H', `R${i}`, `W${i}`] as const]),
     ...spec.carried.map((_, i) => [`s${i}`, ['out', 'f32', 'H', `A${i}`, `B${i}`] as const]),
   ]);
   return makeKernel({ q: io('D'), k: io('D'), v: io('E'), ...outputs }, ['h'], (b, args) => {
@@ -62,15 +65,18 @@ export function productsKernel(spec: ProductsSpec): Kernel {
     const zero = b.constant(0, 'i32');
     const inits = shapes.map((shape) => b.value('const', [], { value: 0 }, tile('f32', ...shape)));
     const [Q, K, V] = [head('q'), head('k'), head('v')];
+    const ahead = b.constant(spec.ahead, 'i32');
     const outs = spec.stores.map((_, i) => head(`o${i}`));
     const ends = spec.carried.map((_, i) => head(`s${i}`));
     const body = region([tile('i32'), ...shapes.map((s) => tile('f32', ...s))], (r, [n, ...carried]) => {
-      const load = (view: Value, width: number): Value =>
-        r.value('load', [view, n as Value, zero], { pad: 0 }, tile(spec.dtype, spec.C, width));
-      const grower = new Grower(r, [load(Q, spec.D), load(K, spec.D), load(V, spec.E), ...carried]);
+      const load = (view: Value, at: Value, width: number): Value =>
+        r.value('load', [view, at, zero], { pad: 0 }, tile(spec.dtype, spec.C, width));
+      const later = r.value('add', [n as Value, ahead], {});
+      const loads = [load(Q, n as Value, spec.D), load(K, later, spec.D), load(V, n as Value, spec.E)];
+      const grower = new Grower(r, [...loads, ...carried]);
       for (const s of spec.steps) grower.step(s);
       spec.stores.forEach((s, i) => {
-        r.op('store', [outs[i] as Value, grower.stored(s, spec.C), n as Value, zero], {});
+        r.op('store', [outs[i] as Value, grower.stored(s, spec.C, storedType(spec, s)), n as Value, zero], {});
       });
       return carried.map((v, i) => grower.next(v, spec.carried[i] as Step));
     });
@@ -82,8 +88,10 @@ export function productsKernel(spec: ProductsSpec): Kernel {
   });
 }
 
+const storedType = ({ dtype }: ProductsSpec, { b }: Step): DType => (b % 2 === 0 ? dtype : 'f32');
+
 /** Of what shape a tile is carried. */
-export function shapeOf({ C, D, E }: ProductsSpec, { a, b }: Step): readonly [number, number] {
+function shapeOf({ C, D, E }: ProductsSpec, { a, b }: Step): readonly [number, number] {
   const at = (i: number): number => [C, D, E][i % 3] ?? C;
   return [at(a), at(b)];
 }
@@ -212,9 +220,10 @@ class Grower {
     return this.#b.value('sub', [small, wide], {});
   }
 
-  /** What a trip stores: C rows. */
-  stored({ a }: Step, rows: number): Value {
+  /** What a trip stores: C rows, as they are in f32, or small and in the dtype of the inputs. */
+  stored({ a }: Step, rows: number, dtype: DType): Value {
     const x = this.#pick(a, (v) => extentOf(v, 0) === rows) as Value;
+    if (dtype !== 'f32') return this.#b.value('cast', [this.#clamped(x)], { to: dtype });
     return x.type.dtype === 'f32' ? x : this.#b.value('cast', [x], { to: 'f32' });
   }
 
