@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ts } from 'ts-morph';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { ts } from '../dsl/read/typescript.js';
 
 export interface TranspiledModule {
   readonly code: string;

@@ -2,7 +2,8 @@ import { createRequire } from 'node:module';
 import type { ts as TS } from 'ts-morph';
 
 /**
- * The TypeScript that ts-morph bundles, for parsing only. Loaded with `require`: an import of CommonJS first searches all
- * 12 MB for the names of exports, which is 0.35 s of the 0.9 s of start-up.
+ * The TypeScript that ts-morph bundles, for parsing only, without ts-morph: its own 4 MB take a quarter of the time. Loaded
+ * with `require`: an import of CommonJS first searches all 9 MB for the names of exports.
  */
-export const { ts } = createRequire(import.meta.url)('ts-morph') as { readonly ts: typeof TS };
+const morph = createRequire(import.meta.url).resolve('ts-morph');
+export const ts = createRequire(morph)('@ts-morph/common/dist/typescript.js') as typeof TS;
