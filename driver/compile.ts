@@ -79,8 +79,8 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
   const { choices, asked, stale } = choicesFor(decl, request);
   const refused: Refusal[] = [];
   const skipped: TunedChoice[] = [];
-  const accept = (choice: TunedChoice): Compiled | null => {
-    const result = attempt(decl, request, choice.config);
+  const accept = (choice: TunedChoice, spills = asked): Compiled | null => {
+    const result = attempt(decl, request, choice.config, spills);
     if (!('variant' in result)) {
       if (asked) throw new LacError(result);
       refused.push({ config: choice.config, why: result });
@@ -101,6 +101,11 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
   const smallest = skipped.sort((a, b) => volume(a.config) - volume(b.config))[0];
   const last = smallest === undefined ? null : accept(smallest);
   if (last !== null) return last;
+  // Slow is better than not at all: registers that do not suffice spill to memory.
+  const spilling = refused.find((r) => request.target.kind === 'cuda' && r.why.code === 'LAC0503');
+  const slow =
+    spilling && accept({ config: spilling.config, why: 'the first that compiles, though its tiles spill' }, true);
+  if (slow) return slow;
   throw new LacError(nothingFits(decl, request, refused, skipped.length));
 }
 
@@ -141,19 +146,24 @@ function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
 }
 
 /** One configuration: compiled, or the limit that it exceeds. Other errors are the source's, whatever the configuration. */
-function attempt(decl: KernelDecl, request: CompileRequest, config: Config): Exact | Diagnostic {
+function attempt(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Exact | Diagnostic {
   const known = cache.get(decl) ?? new Map<string, Exact | Diagnostic>();
   cache.set(decl, known);
   const { dims, config: _knobs, ...rest } = request;
-  const key = JSON.stringify([rest, comptimeOf(decl, dims), config]);
-  const made = known.get(key) ?? compileOrRefuse(decl, request, config);
+  const key = JSON.stringify([rest, comptimeOf(decl, dims), config, spills]);
+  const made = known.get(key) ?? compileOrRefuse(decl, request, config, spills);
   known.set(key, made);
   return made;
 }
 
-function compileOrRefuse(decl: KernelDecl, request: CompileRequest, config: Config): Exact | Diagnostic {
+function compileOrRefuse(
+  decl: KernelDecl,
+  request: CompileRequest,
+  config: Config,
+  spills: boolean,
+): Exact | Diagnostic {
   try {
-    return compileExactly(decl, request, config);
+    return compileExactly(decl, request, config, spills);
   } catch (error) {
     if (!(error instanceof LacError)) throw error;
     const [first] = error.diagnostics;
@@ -183,8 +193,8 @@ function nothingFits(
   });
 }
 
-/** One configuration, and no other. */
-function compileExactly(decl: KernelDecl, request: CompileRequest, config: Config): Exact {
+/** One configuration, and no other. `spills`: also where its tiles need more registers than a thread has. */
+function compileExactly(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Exact {
   const begin = performance.now();
   const when = {
     dtypes: chooseDtypes(decl, request.dtypes),
@@ -197,7 +207,7 @@ function compileExactly(decl: KernelDecl, request: CompileRequest, config: Confi
   if (target.kind !== 'interpret' || request.passes === true)
     runPipeline({ kernels: [kernel] }, passContext(decl, target), { verify: request.verify ?? false });
   const passed = performance.now();
-  const variant = variantFor(target, kernel, when, config);
+  const variant = variantFor(target, kernel, when, config, spills);
   const end = performance.now();
   const timings = { lower: lowered - begin, passes: passed - lowered, codegen: end - passed, total: end - begin };
   return { decl, kernel, variant, config, timings, diagnostics };
@@ -209,13 +219,26 @@ export const passContext = (decl: KernelDecl, target: Target): PassContext => ({
   grid: Object.fromEntries(decl.grid),
 });
 
-function variantFor(target: Target, kernel: Kernel, when: Variant['when'], config: Config): AnyVariant {
+function variantFor(
+  target: Target,
+  kernel: Kernel,
+  when: Variant['when'],
+  config: Config,
+  spills: boolean,
+): AnyVariant {
   if (target.kind === 'webgpu') return wgslVariant(kernel, when, target.limits, config);
-  return target.kind === 'cuda' ? ptxVariant(kernel, when, target.target, config) : irVariant(kernel, when, config);
+  if (target.kind === 'interpret') return irVariant(kernel, when, config);
+  return ptxVariant(kernel, when, target.target, config, spills);
 }
 
-function ptxVariant(kernel: Kernel, when: Variant['when'], target: PtxTarget, config: Config): CudaVariant {
-  const { facts, ...program } = emitPtx(kernel, { facts: when.facts, target, position: sourcePosition() });
+function ptxVariant(
+  kernel: Kernel,
+  when: Variant['when'],
+  target: PtxTarget,
+  config: Config,
+  spills: boolean,
+): CudaVariant {
+  const { facts, ...program } = emitPtx(kernel, { facts: when.facts, target, spills, position: sourcePosition() });
   return { when: { ...when, facts }, target: 'cuda', sm: target.sm, config, ...program };
 }
 
