@@ -175,8 +175,7 @@ async function compiling(): Promise<void> {
   cold.destroy();
   const warm = await open();
   const cachedMs = await milliseconds(() => warm.prepare(variant));
-  const kept = await warm.attributes(variant);
-  report('compile, cold and from the cache', kept.cached, `${coldMs.toFixed(1)} ms, ${cachedMs.toFixed(1)} ms`);
+  report('compile, cold and from the cache', cachedMs < coldMs, `${coldMs.toFixed(1)} ms, ${cachedMs.toFixed(1)} ms`);
   const { registers, localBytes, programsPerSm } = made;
   const facts = `${registers} registers, ${localBytes} B local, ${programsPerSm} programs an SM`;
   report('attributes', registers > 0 && localBytes === 0, facts);
@@ -296,6 +295,7 @@ if (process.argv.includes(ONLY_ADD)) {
 } else {
   const cache = mkdtempSync(path.join(tmpdir(), 'lac-smoke-'));
   process.env.LAC_CACHE = cache;
+  delete process.env.CUDA_CACHE_PATH; // the driver's cache lies in ours then
   try {
     await everything();
   } finally {

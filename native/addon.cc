@@ -70,6 +70,7 @@ Napi::Value kernelObject(Napi::Env env, const Slot& slot, const Kernel& loaded, 
   number(object, "staticSharedBytes", kernel->facts.staticSharedBytes);
   number(object, "maxThreads", kernel->facts.maxThreads);
   number(object, "programsPerSm", kernel->facts.programsPerSm);
+  object.Set("log", Napi::String::New(env, kernel->log));
   void* block = params.Data();
   const std::size_t bytes = params.ByteLength();
   method(object, "launch", [slot, kernel, block, bytes, alive = keep(params)](const Napi::CallbackInfo& info) {
@@ -143,28 +144,15 @@ void memoryMethods(Napi::Object object, const Slot& slot) {
 }
 
 void programMethods(Napi::Object object, const Slot& slot) {
-  method(object, "link", [slot](const Napi::CallbackInfo& info) {
-    const auto context = contextIn(slot, info.Env());
-    return inBackground(info.Env(), [context, ptx = info[0].As<Napi::String>().Utf8Value()]() -> Finish {
-      const auto linked = std::make_shared<Linked>(context->link(ptx));
-      return [linked](Napi::Env env) {
-        auto result = Napi::Object::New(env);
-        result.Set("cubin", Napi::Buffer<std::uint8_t>::Copy(env, linked->cubin.data(), linked->cubin.size()));
-        result.Set("log", Napi::String::New(env, linked->log));
-        return result;
-      };
-    });
-  });
   method(object, "load", [slot](const Napi::CallbackInfo& info) {
     const auto context = contextIn(slot, info.Env());
-    const auto cubin = bytesOf(info[0]).first;
-    const std::string entry = info[1].As<Napi::String>().Utf8Value();
+    const std::string ptx = info[0].As<Napi::String>().Utf8Value(), entry = info[1].As<Napi::String>().Utf8Value();
     const std::uint32_t threads = wordOf(info[2]), sharedBytes = wordOf(info[3]);
     const auto params = keep(info[4].As<Napi::ArrayBuffer>());
-    const auto alive = keep(info[0].As<Napi::TypedArray>());
+    const bool lineInfo = info[5].ToBoolean().Value();
     return inBackground(info.Env(), [=]() -> Finish {
-      const Kernel kernel = context->load(cubin, entry, threads, sharedBytes);
-      return [slot, kernel, params, alive](Napi::Env env) { return kernelObject(env, slot, kernel, params->Value()); };
+      const Kernel kernel = context->load(ptx, entry, threads, sharedBytes, lineInfo);
+      return [slot, kernel, params](Napi::Env env) { return kernelObject(env, slot, kernel, params->Value()); };
     });
   });
 }

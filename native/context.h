@@ -52,10 +52,7 @@ struct Kernel {
   unsigned threads = 0;
   unsigned sharedBytes = 0;
   KernelFacts facts;
-};
-
-struct Linked {
-  std::vector<std::uint8_t> cubin;
+  /// What the driver's compiler said; empty where the program came from the driver's cache.
   std::string log;
 };
 
@@ -92,9 +89,8 @@ class Context {
   void beginRead();
   void read(std::uint8_t* to, CUdeviceptr from, std::size_t bytes);
 
-  /// PTX to a program for this device. A failure carries the log.
-  Linked link(const std::string& ptx);
-  Kernel load(const std::uint8_t* cubin, const std::string& entry, unsigned threads, unsigned sharedBytes);
+  /// PTX to a program on this device. A failure to compile carries the log.
+  Kernel load(const std::string& ptx, const std::string& entry, unsigned threads, unsigned sharedBytes, bool lineInfo);
   void unload(const Kernel& kernel);
   void launch(const Kernel& kernel, unsigned programs, void* params, std::size_t paramBytes);
 
@@ -110,6 +106,7 @@ class Context {
  private:
   void makeCurrent() const;
   void settleReads();
+  CUmodule compile(const std::string& ptx, bool lineInfo, std::string& log) const;
   KernelFacts factsOf(const Kernel& kernel) const;
 
   std::shared_ptr<const Driver> driver_;

@@ -20,14 +20,12 @@ using CUmodule = struct CUmod_st*;
 using CUfunction = struct CUfunc_st*;
 using CUstream = struct CUstream_st*;
 using CUevent = struct CUevent_st*;
-using CUlinkState = struct CUlinkState_st*;
 using CUhostFn = void (*)(void*);
 
 constexpr CUresult CUDA_SUCCESS = 0;
 constexpr unsigned CU_STREAM_NON_BLOCKING = 1;
 constexpr unsigned CU_EVENT_DEFAULT = 0;
 constexpr unsigned CU_EVENT_DISABLE_TIMING = 2;
-constexpr int CU_JIT_INPUT_PTX = 1;
 
 enum DeviceAttribute {
   MAX_THREADS_PER_BLOCK = 1,
@@ -90,12 +88,8 @@ enum JitOption {
   X(memcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void* to, CUdeviceptr from, std::size_t bytes, CUstream))                \
   X(memsetD16Async, "cuMemsetD16Async", (CUdeviceptr, unsigned short value, std::size_t count, CUstream))              \
   X(memsetD32Async, "cuMemsetD32Async", (CUdeviceptr, unsigned value, std::size_t count, CUstream))                    \
-  X(linkCreate, "cuLinkCreate_v2", (unsigned count, int* options, void** values, CUlinkState*))                        \
-  X(linkAddData, "cuLinkAddData_v2",                                                                                   \
-    (CUlinkState, int type, void* data, std::size_t bytes, const char* name, unsigned, int*, void**))                  \
-  X(linkComplete, "cuLinkComplete", (CUlinkState, void** cubin, std::size_t* bytes))                                   \
-  X(linkDestroy, "cuLinkDestroy", (CUlinkState))                                                                       \
-  X(moduleLoadData, "cuModuleLoadData", (CUmodule*, const void* image))                                                \
+  X(moduleLoadDataEx, "cuModuleLoadDataEx",                                                                            \
+    (CUmodule*, const void* image, unsigned count, int* options, void** values))                                       \
   X(moduleUnload, "cuModuleUnload", (CUmodule))                                                                        \
   X(moduleGetFunction, "cuModuleGetFunction", (CUfunction*, CUmodule, const char* name))                               \
   X(funcGetAttribute, "cuFuncGetAttribute", (int* value, int attribute, CUfunction))                                   \
@@ -112,7 +106,7 @@ struct CudaFailure : std::exception {
   std::string call;
   std::string name;
   std::string text;
-  /// What the driver's compiler said, for errors of a link.
+  /// What the driver's compiler said, for errors of a load.
   std::string log;
   const char* what() const noexcept override { return name.c_str(); }
 };

@@ -17,7 +17,7 @@ import { digits, median, table } from '../table.js';
 /**
  * From a kernel's source to its first result, and what a launch costs afterwards:
  *   node dist/bench/cuda/first-result.js [--device cuda:0] [--file F] [--kernel K] [--dtype bf16] [--runs 3]
- * Cold: a new process with no compiled binary anywhere. Cached: a new process that finds the binary of an earlier one.
+ * Cold: a new process with an empty cache of the driver. Cached: a new process that finds what an earlier one compiled.
  */
 const { values: options } = parseArgs({
   options: {
@@ -120,9 +120,9 @@ async function microseconds(once: () => Promise<void>, synchronize: () => Promis
   return (spent * 1000) / (Math.ceil(launches / BATCH) * Math.min(BATCH, launches));
 }
 
-/** One process, with these folders for compiled binaries: ours, and the driver's own. */
-function measure(cache: string, driverCache: string): Stages {
-  const env = { ...process.env, LAC_CACHE: cache, CUDA_CACHE_PATH: driverCache };
+/** One process, with this folder for what the driver compiles. */
+function measure(cache: string): Stages {
+  const env = { ...process.env, CUDA_CACHE_PATH: cache };
   const args = [fileURLToPath(import.meta.url), ...process.argv.slice(2), '--child'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
   if (status !== 0) throw new Error(stderr);
@@ -135,7 +135,7 @@ function compareColdAndCached(): void {
   try {
     const runs = Array.from({ length: Number(options.runs) }, () => {
       const cache = fresh();
-      return { cold: measure(cache, fresh()), cached: measure(cache, fresh()) };
+      return { cold: measure(cache), cached: measure(cache) };
     });
     const row = (name: string, stages: readonly Stages[]): string[] => {
       const of = (key: keyof Stages): string => digits(median(stages.map((s) => s[key])));
@@ -151,7 +151,7 @@ function compareColdAndCached(): void {
         [
           cold,
           row(
-            'compiled binary cached',
+            'compiled before',
             runs.map((r) => r.cached),
           ),
         ],

@@ -35,9 +35,7 @@ export interface KernelAttributes {
   readonly maxThreads: number;
   /** Programs that a multiprocessor runs at once. */
   readonly programsPerSm: number;
-  /** Whether it was compiled by an earlier process. */
-  readonly cached: boolean;
-  /** The compiler's own words; empty where it did not run. */
+  /** The compiler's own words; empty where the driver had the program in its cache. */
   readonly log: string;
 }
 
@@ -57,12 +55,12 @@ export class CudaDevice implements Device {
   readonly info: DeviceInfo;
   readonly limits: DeviceLimits;
   readonly features: ReadonlySet<string> = new Set();
+  readonly notes: readonly string[] = [];
   readonly ordinal: number;
   readonly properties: NativeDevice;
   readonly #native: NativeContext;
   readonly #pool: MemoryPool;
   readonly #kernels: KernelCache;
-  readonly #notes: string[] = [];
   /** Memory of tensors that nobody can reach any more. */
   readonly #unreachable: FinalizationRegistry<Block>;
   /** Kernels since the device was last known to be well. */
@@ -75,7 +73,7 @@ export class CudaDevice implements Device {
   #lostBecause = '';
 
   constructor(driver: NativeDriver, ordinal: number, properties: NativeDevice, native: NativeContext) {
-    const { sm, memoryBytes } = properties;
+    const { memoryBytes } = properties;
     this.ordinal = ordinal;
     this.properties = properties;
     this.name = properties.name;
@@ -84,13 +82,9 @@ export class CudaDevice implements Device {
     this.#native = native;
     const pool = new MemoryPool(native, memoryBytes * KEPT_SHARE);
     this.#pool = pool;
-    this.#kernels = new KernelCache(native, { sm, driver: driver.version }, (text) => this.#notes.push(text));
+    this.#kernels = new KernelCache(native);
     this.#unreachable = new FinalizationRegistry((block) => giveBack(pool, block));
     abandoned.register(this, native, native);
-  }
-
-  get notes(): readonly string[] {
-    return this.#notes;
   }
 
   get state(): Device['state'] {
@@ -201,10 +195,10 @@ export class CudaDevice implements Device {
   /** Compiles the variant where that is yet to do. */
   async attributes(variant: AnyVariant): Promise<KernelAttributes> {
     const own = cudaVariant(variant);
-    const { kernel, cached, log } = await this.#load(own);
-    const { registers, localBytes, maxThreads, programsPerSm } = kernel;
+    const { kernel } = await this.#load(own);
+    const { registers, localBytes, maxThreads, programsPerSm, log } = kernel;
     const sharedBytes = kernel.staticSharedBytes + own.sharedBytes;
-    return { registers, localBytes, sharedBytes, maxThreads, programsPerSm, cached, log };
+    return { registers, localBytes, sharedBytes, maxThreads, programsPerSm, log };
   }
 
   /** Launches take effect in the order of the calls, also where an earlier one still waits for its program. */

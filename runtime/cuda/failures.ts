@@ -71,15 +71,17 @@ export function cudaError(e: unknown, doing: string): unknown {
 
 /**
  * PTX that the driver refuses is a mistake of lac, unless the driver is too old or lacks its compiler. What ended the
- * context is returned as it is.
+ * context, or came after the compilation, is returned as it is.
  */
-export function linkError(e: unknown, entry: string, text: string): unknown {
-  if (!isCudaFailure(e) || e.cuResult in FATAL) return e;
+export function compileError(e: unknown, entry: string, text: string): unknown {
+  if (!isCudaFailure(e) || e.cuCall !== COMPILE || e.cuResult in FATAL) return e;
   const log = e.log.trim();
   if (e.cuResult in KNOWN) return cudaError(e, `${entry}${log === '' ? '' : `\n${log}\n`}`);
   if (INVALID.has(e.cuResult)) return new Bug(`PTX of ${entry} does not compile (${e.cuName})\n${log}`, text);
   return runtimeError('LAC0709', `${entry}: ${e.cuText} (${e.cuName})\n${log}`, 'try another configuration (--config)');
 }
+
+const COMPILE = 'cuModuleLoadDataEx';
 
 /** CUDA_ERROR_INVALID_IMAGE, _INVALID_PTX, _INVALID_SOURCE. */
 const INVALID: ReadonlySet<number> = new Set([200, 218, 300]);

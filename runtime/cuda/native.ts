@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, runtimeError } from '../errors.js';
+import { placeComputeCache } from './compute-cache.js';
 import { openingError } from './failures.js';
 
 /** Properties of one GPU. */
@@ -42,15 +43,17 @@ export interface NativeContext {
   fill(address: number, bits: number, width: 2 | 4, count: number): void;
   /** Work submitted before the call is seen, later work waits. `into` must not be touched meanwhile. */
   read(address: number, into: Uint8Array): Promise<void>;
-  /** Compiles PTX for this GPU. */
-  link(ptx: string): Promise<{ readonly cubin: Uint8Array; readonly log: string }>;
-  /** `params` is read by every launch of the kernel. */
+  /**
+   * Compiles PTX for this GPU, as a whole program. `params` is read by every launch of the kernel. `lineInfo`: with the
+   * table that profilers show source lines by.
+   */
   load(
-    cubin: Uint8Array,
+    ptx: string,
     entry: string,
     threads: number,
     sharedBytes: number,
     params: ArrayBuffer,
+    lineInfo: boolean,
   ): Promise<NativeKernel>;
   synchronize(): Promise<void>;
   events(count: number): NativeEvents;
@@ -67,6 +70,8 @@ export interface NativeKernel {
   readonly staticSharedBytes: number;
   readonly maxThreads: number;
   readonly programsPerSm: number;
+  /** What the driver's compiler said; empty where it did not run. */
+  readonly log: string;
   launch(programs: number): void;
 }
 
@@ -121,11 +126,12 @@ export function loadAddon(root = packageRoot()): Addon {
 
 const opened = new Map<string, NativeDriver>();
 
-/** The driver, loaded once. LAC_LIBCUDA names another library than libcuda.so.1. Throws LAC0702. */
+/** The driver, loaded once, its cache of compiled programs in ours. LAC_LIBCUDA names another library than libcuda.so.1. Throws LAC0702. */
 export function openDriver(library = process.env.LAC_LIBCUDA || 'libcuda.so.1'): NativeDriver {
   const known = opened.get(library);
   if (known !== undefined) return known;
   const addon = loadAddon();
+  placeComputeCache();
   try {
     const driver = addon.openDriver(library);
     opened.set(library, driver);

@@ -1,10 +1,10 @@
-/** What is said where CUDA cannot work, and what goes on without its cache. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+/** What is said where CUDA cannot work, and where its cache lies. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CubinCache, cubinKey } from '../../../runtime/cuda/cubin-cache.js';
-import { cudaError, linkError, openingError } from '../../../runtime/cuda/failures.js';
+import { placeComputeCache } from '../../../runtime/cuda/compute-cache.js';
+import { compileError, cudaError, openingError } from '../../../runtime/cuda/failures.js';
 import { loadAddon, openDriver } from '../../../runtime/cuda/native.js';
 import { MemoryPool, sizeClass } from '../../../runtime/cuda/pool.js';
 import { buildFake } from './fake.js';
@@ -60,19 +60,23 @@ describe('LAC0702 says what is missing', () => {
 });
 
 describe('results of the driver', () => {
-  const failure = (cuResult: number, log = ''): Error =>
-    Object.assign(new Error('failed'), { cuResult, cuName: 'CUDA_ERROR_X', cuCall: 'cuCall', cuText: 'text', log });
+  const failure = (cuResult: number, cuCall = 'cuCall'): Error =>
+    Object.assign(new Error('failed'), { cuResult, cuName: 'CUDA_ERROR_X', cuCall, cuText: 'text', log: '' });
+  const refused = (cuResult: number): string =>
+    String(compileError(failure(cuResult, 'cuModuleLoadDataEx'), 'main', ''));
 
   test('each has a code, and what is no result stays what it is', () => {
     expect(String(cudaError(failure(2), 'allocate'))).toContain('LAC0706: allocate: text (CUDA_ERROR_X of cuCall)');
     expect(String(cudaError(failure(1), 'launch'))).toContain('LAC0708: launch');
     expect(String(cudaError(failure(701), 'launch'))).toContain('choose another configuration');
-    expect(String(linkError(failure(209, 'for sm_90a'), 'main', ''))).toContain('LAC0709');
-    expect(String(linkError(failure(300), 'main', ''))).toContain('does not compile');
-    expect(String(linkError(failure(304), 'main', ''))).toContain('LAC0709: main: text');
+    expect(refused(209)).toContain('LAC0709');
+    expect(refused(300)).toContain('does not compile');
+    expect(refused(304)).toContain('LAC0709: main: text');
     expect(String(openingError(failure(803)))).toContain('reboot');
     const other = new TypeError('another');
-    expect([cudaError(other, ''), linkError(other, '', '')]).toEqual([other, other]);
+    const later = failure(300);
+    const kept = [cudaError(other, ''), compileError(other, '', ''), compileError(later, '', '')];
+    expect(kept).toEqual([other, other, later]);
   });
 });
 
@@ -110,47 +114,55 @@ describe('the pool', () => {
   });
 });
 
-describe('the cache of compiled programs', () => {
-  const cubin = Uint8Array.of(1, 2, 3, 4);
-  const key = cubinKey('.version 7.0', 90, 12040);
+describe("the driver's cache of compiled programs", () => {
+  const cache = path.join(folder, 'cache');
+  const ours = path.join(cache, 'cuda');
 
-  test('another text, GPU or driver is another program', () => {
-    const keys = [key, cubinKey('.version 7.1', 90, 12040), cubinKey('.version 7.0', 80, 12040)];
-    expect(new Set([...keys, cubinKey('.version 7.0', 90, 12050)]).size).toBe(4);
+  test('lies in a private folder of ours', () => {
+    const env: NodeJS.ProcessEnv = { LAC_CACHE: cache };
+    placeComputeCache(env);
+    expect(env).toEqual({ LAC_CACHE: cache, CUDA_CACHE_PATH: ours, CUDA_CACHE_MAXSIZE: String(2 ** 30) });
+    expect([cache, ours].map((name) => statSync(name).mode & 0o777)).toEqual([0o700, 0o700]);
   });
 
-  test('gives back what was stored, to other processes too, from a private folder', async () => {
-    const notes: string[] = [];
-    const parent = path.join(folder, 'cache');
-    const cache = (): CubinCache => new CubinCache((text) => notes.push(text), [parent]);
-    expect(await cache().load(key)).toBeNull();
-    await cache().store(key, cubin);
-    expect([...((await cache().load(key)) ?? [])]).toEqual([1, 2, 3, 4]);
-    expect(readdirSync(path.join(parent, 'cubin'))).toEqual([key]);
-    expect(notes).toEqual([]);
+  test('stays where the user has it', () => {
+    const env = { LAC_CACHE: path.join(folder, 'unused'), CUDA_CACHE_PATH: '/elsewhere', CUDA_CACHE_MAXSIZE: '1' };
+    const before = { ...env };
+    placeComputeCache(env);
+    expect(env).toEqual(before);
+    expect(existsSync(env.LAC_CACHE)).toBe(false);
   });
 
-  test('a folder that others may write to, or that cannot be made, is a note, once', async () => {
+  test('a folder that others may write to, or that cannot be made, is left out', () => {
     const open = path.join(folder, 'open');
     mkdirSync(open);
     chmodSync(open, 0o777);
-    const notes: string[] = [];
-    const cache = new CubinCache((text) => notes.push(text), [open, '/proc/nowhere']);
-    await cache.store(key, cubin);
-    await cache.store(key, cubin);
-    expect(await cache.load(key)).toBeNull();
-    expect(notes).toHaveLength(1);
-    expect(notes[0]).toMatch(/^compiled programs are not kept, each process compiles anew: /);
+    for (const unusable of [open, '/proc/nowhere']) {
+      const env: NodeJS.ProcessEnv = { LAC_CACHE: unusable };
+      placeComputeCache(env, [unusable]);
+      expect(env.CUDA_CACHE_PATH).toBeUndefined();
+    }
   });
 
-  test('a file that cannot be written is a note', async () => {
-    const parent = path.join(folder, 'full');
-    const notes: string[] = [];
-    const cache = new CubinCache((text) => notes.push(text), [parent]);
-    expect(await cache.load(key)).toBeNull();
-    mkdirSync(path.join(parent, 'cubin', key)); // a folder in the place of the file: the rename fails
-    await cache.store(key, cubin);
-    expect(notes).toHaveLength(1);
-    expect(readdirSync(path.join(parent, 'cubin'))).toEqual([key]);
+  test.skipIf(fake === null).each([
+    ['ours', undefined, ours],
+    ['that of the user', '/elsewhere', '/elsewhere'],
+  ])('the driver starts with %s', (_, set, seen) => {
+    const started = path.join(folder, 'started');
+    const names = ['CUDA_CACHE_PATH', 'CUDA_CACHE_MAXSIZE', 'LAC_CACHE', 'FAKE_CUDA_STARTED', 'FAKE_CUDA_NO_DEVICE'];
+    const before = names.map((name) => process.env[name]);
+    const setAll = (values: readonly (string | undefined)[]): void =>
+      names.forEach((name, i) => {
+        const value = values[i];
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      });
+    setAll([set, undefined, cache, started, '1']); // without a device, so that each call starts the driver anew
+    try {
+      messageFrom(() => openDriver(fake?.library));
+    } finally {
+      setAll(before);
+    }
+    expect(readFileSync(started, 'utf8').split('\n')).toEqual([seen, String(2 ** 30)]);
   });
 });

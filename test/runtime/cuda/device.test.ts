@@ -1,6 +1,5 @@
 /** The device, the addon and what lies between them, against a driver that needs no GPU. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -185,8 +184,7 @@ describe.skipIf(fake === null)('launches', () => {
       sharedBytes: 100_064,
       maxThreads: 512,
       programsPerSm: 32,
-      cached: false,
-      log: '',
+      log: 'compiled',
     });
   });
 
@@ -205,20 +203,16 @@ describe.skipIf(fake === null)('launches', () => {
 });
 
 describe.skipIf(fake === null)('compiled programs', () => {
-  const folder = (): string => path.join(process.env.LAC_CACHE ?? '', 'cubin');
-
-  test('are kept, and made anew where the file is damaged or no program', async () => {
-    const variant = addVariant({ text: '.entry add // kept' });
-    const cachedBy = async (): Promise<boolean> => (await (await open()).attributes(variant)).cached;
-    const files = new Set(await cachedBy().then(() => readdirSync(folder())));
-    expect(await cachedBy()).toBe(true);
-    const [file] = [...files].filter((name) => readFileSync(path.join(folder(), name), 'latin1').includes('// kept'));
-    const where = path.join(folder(), file ?? '');
-    writeFileSync(where, readFileSync(where, 'latin1').replace('// kept', '// KEPT'), 'latin1');
-    expect(await cachedBy()).toBe(false);
-    expect(await cachedBy()).toBe(true);
-    writeFileSync(where, 'short');
-    expect(await cachedBy()).toBe(false);
+  test('LAC_LINE_INFO=1 asks for the lines of the source', async () => {
+    const device = await open();
+    const logOf = async (text: string) => (await device.attributes(addVariant({ text }))).log;
+    expect(await logOf('.entry add // without')).toBe('compiled');
+    process.env.LAC_LINE_INFO = '1';
+    try {
+      expect(await logOf('.entry add // with')).toBe('compiled with lines');
+    } finally {
+      delete process.env.LAC_LINE_INFO;
+    }
   });
 
   test('PTX that the driver refuses is our mistake, with the log', async () => {
@@ -312,8 +306,7 @@ describe.skipIf(fake === null)('a context that is gone', () => {
     const script = `
       const driver = require(${JSON.stringify(ADDON)}).openDriver(process.env.LAC_LIBCUDA);
       driver.createContext(0).then(async (context) => {
-        const { cubin } = await context.link('.entry endless');
-        const kernel = await context.load(cubin, 'endless', 32, 0, new ArrayBuffer(0));
+        const kernel = await context.load('.entry endless', 'endless', 32, 0, new ArrayBuffer(0), false);
         kernel.launch(1);
         context.synchronize();
         setTimeout(() => process.exit(7), 50);
