@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './compile-cache.js';
 import { type Command, CommanderError } from 'commander';
 import { LacError } from '../compiler/diag/diagnostic.js';
 import { bugText, EXIT, type ExitCode, exitCodeOfError } from './exit.js';

@@ -24,6 +24,21 @@ export function makePrivate(folder: string): void {
   if (process.platform !== 'win32' && (stat.mode & 0o022) !== 0) throw new Error(`${folder} is writable by others`);
 }
 
+/** The best place for a cache of this name, made and closed to others; null where there is none. */
+export function privateFolder(name: string, folders: readonly string[] = cacheFolders()): string | null {
+  for (const parent of folders) {
+    const folder = path.join(parent, name);
+    try {
+      makePrivate(parent);
+      makePrivate(folder);
+      return folder;
+    } catch {
+      // The next one may do.
+    }
+  }
+  return null;
+}
+
 /**
  * Makes `folder` with these files unless it is whole already. They are written beside it and moved in one rename, so that
  * other processes see all of it or nothing; a failure leaves nothing behind.

@@ -1,6 +1,5 @@
 /** Compiled programs between processes: the driver's own cache, placed in the folder of ours. */
-import path from 'node:path';
-import { cacheFolders, makePrivate } from '../cache-folder.js';
+import { cacheFolders, privateFolder } from '../cache-folder.js';
 
 /** Far more than a search over configurations writes; the driver drops the oldest behind it. */
 const MAX_BYTES = 2 ** 30;
@@ -13,18 +12,6 @@ const MAX_BYTES = 2 ** 30;
 export function placeComputeCache(env: NodeJS.ProcessEnv = process.env, folders = cacheFolders(env)): void {
   env.CUDA_CACHE_MAXSIZE ??= String(MAX_BYTES);
   if (env.CUDA_CACHE_PATH !== undefined) return;
-  const folder = folders.find(isUsable);
-  if (folder !== undefined) env.CUDA_CACHE_PATH = inside(folder);
-}
-
-const inside = (folder: string): string => path.join(folder, 'cuda');
-
-function isUsable(folder: string): boolean {
-  try {
-    makePrivate(folder);
-    makePrivate(inside(folder));
-    return true;
-  } catch {
-    return false;
-  }
+  const folder = privateFolder('cuda', folders);
+  if (folder !== null) env.CUDA_CACHE_PATH = folder;
 }
