@@ -62,8 +62,8 @@ export function checkConfig(space: KnobSpace, given: Config): void {
 export function* candidates(space: KnobSpace, dims: Dims, given: Config, maxInvocations: number): Generator<Config> {
   checkConfig(space, given);
   const chosen = Object.keys(space.tune).every((name) => name in given);
-  for (const config of combinations(space.tune)) {
-    if (Object.entries(given).some(([name, value]) => config[name] !== value)) continue;
+  const settled = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, [value]]));
+  for (const config of combinations({ ...space.tune, ...settled })) {
     if (!chosen && (config.warps ?? 0) * WARP > maxInvocations) continue;
     if (chosen || keeps(space, config, dims)) yield config;
   }
