@@ -14,4 +14,6 @@ if command -v nvcc > /dev/null && [ -d "$bound" ]; then
   fi
 fi
 ../shared/gpu-host/pack.sh dist build/Release
+# pack.sh leaves source maps out; a program that calls a kernel by name finds its source by them.
+find dist/kernels -name '*.map' -print0 | tar --null --create --file=.gpu-host/maps.tar --files-from=-
 du -sm .peers | awk '{print ".peers " $1 " MiB"}'

@@ -11,6 +11,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 if ! command -v node > /dev/null && [ -f .gpu-host/setup.sh ]; then . .gpu-host/setup.sh; fi
+if [ -f .gpu-host/maps.tar ]; then tar -xf .gpu-host/maps.tar; fi
 log=${OUT:-$(mktemp -d)}
 configs=${CONFIGS:-bench/cuda/configs.json}
 sections=${SECTIONS:-smoke check peers first bound}
