@@ -1,6 +1,6 @@
 /**
- * Enters: tiles that are loaded only to be written to a buffer of shared memory. Leaves: asynchronous copies there, with
- * no registers in between. In a loop whose index alone says what is loaded, the buffers become rings of `stages` slots,
+ * Enters: tiles that are loaded to be written to a buffer of shared memory. Leaves: asynchronous copies there, with no
+ * registers in between; in loops what else uses such a tile reads it back from the buffer. In a loop whose index alone says what is loaded, the buffers become rings of `stages` slots,
  * filled `stages` - 1 trips ahead: copies of the first trips stand before the loop, each trip waits for its own and then
  * issues those of the trip that will need the slot that the trip before has read. One group a trip, empty or not, so that
  * a wait is a constant. Other loads are copied where they stand, and waited for before the first read.
@@ -60,7 +60,8 @@ class Pipeliner {
   }
 
   block(block: Block): void {
-    const trips = new Map(this.#tripsOf(block).map((t) => [t.write, t]));
+    const sole = this.#tripsOf(block).filter(({ load }) => this.#uses.get(load.results[0] as Value) === 1);
+    const trips = new Map(sole.map((t) => [t.write, t]));
     block.ops = block.ops.flatMap((op) => {
       const ops = op.name === 'for' ? this.#loop(op as Op<'for'>) : [op];
       for (const region of op.regions) this.block(region);
@@ -69,7 +70,7 @@ class Pipeliner {
     copyInPlace(block, trips);
   }
 
-  /** Loads of a block that only feed a buffer of one slot, to which nothing else is written. */
+  /** Loads of a block that feed a buffer of one slot, to which nothing else is written. */
   #tripsOf(block: Block): Trip[] {
     return block.ops.flatMap((write, at): Trip[] => {
       const [buffer, slot, tile] = write.operands;
@@ -77,12 +78,13 @@ class Pipeliner {
       const load = tile.def;
       if (load.kind !== 'op' || load.name !== 'load' || !block.ops.includes(load)) return [];
       const one = buffer.type.kind === 'buffer' && buffer.type.slots === 1 && constantOf(slot) === 0;
-      const sole = this.#uses.get(tile) === 1 && this.#isOnlyWrite(write, buffer);
-      if (!one || !sole || !isCopied(load as Op<'load'>)) return [];
-      const readers = this.#readers(buffer);
-      const behind = new Set([...walk({ kind: 'block', args: [], ops: block.ops.slice(at + 1) })]);
-      const ok = readers.every((r) => behind.has(r)) && this.#options.canCopy(load as Op<'load'>);
-      return ok ? [{ load: load as Op<'load'>, write, buffer }] : [];
+      if (!one || !this.#isOnlyWrite(write, buffer) || !isCopied(load as Op<'load'>)) return [];
+      const behind = [...walk({ kind: 'block', args: [], ops: block.ops.slice(at + 1) })];
+      const others = behind.reduce((n, op) => n + op.operands.filter((v) => v === tile).length, 0);
+      const found = new Set(behind);
+      const ok = this.#uses.get(tile) === 1 + others && this.#readers(buffer).every((r) => found.has(r));
+      if (!ok || !this.#options.canCopy(load as Op<'load'>)) return [];
+      return [{ load: load as Op<'load'>, write, buffer }];
     });
   }
 
@@ -92,6 +94,24 @@ class Pipeliner {
 
   #isOnlyWrite(write: Op, buffer: Value): boolean {
     return (this.#accesses.get(buffer) ?? []).every((op) => op === write || op.name === 'smem_read');
+  }
+
+  /** What uses the tile beside the write finds it in the buffer, where the first of them stands. */
+  #readBack({ load, write, buffer }: Trip, body: Block): void {
+    const tile = load.results[0] as Value;
+    const holds = (op: Op): boolean =>
+      op !== write && [...walk({ kind: 'block', args: [], ops: [op] })].some((x) => x.operands.includes(tile));
+    const users = body.ops.filter(holds);
+    const [first] = users;
+    if (first === undefined) return;
+    const read = newOp('smem_read', [buffer, write.operands[1] as Value], {}, [tile.type], [], load.loc);
+    const copy = read.results[0] as Value;
+    if (tile.layout !== undefined) copy.layout = tile.layout;
+    if (tile.hint !== undefined) copy.hint = tile.hint;
+    for (const op of walk({ kind: 'block', args: [], ops: users }))
+      op.operands = op.operands.map((v) => (v === tile ? copy : v));
+    body.ops.splice(body.ops.indexOf(first), 0, read);
+    this.#accesses.set(buffer, [...(this.#accesses.get(buffer) ?? []), read]);
   }
 
   /** The loop and what stands around it, its loads copied ahead. */
@@ -106,6 +126,7 @@ class Pipeliner {
       return slice !== null;
     });
     if (stages < 2 || rings.length === 0) return [loop];
+    for (const trip of rings) this.#readBack(trip, body);
 
     const around: Block = { kind: 'block', args: [], ops: [] };
     const outside = new Scalars(around, loop.loc);

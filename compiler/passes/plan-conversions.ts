@@ -12,7 +12,7 @@ import { Structure } from '../analysis/structure.js';
 import { Bug } from '../diag/diagnostic.js';
 import { type Block, type Kernel, newOp, type Op, type Value, walk } from '../ir/module.js';
 import { definedBy } from '../ir/rewrite.js';
-import { bufferType, bytesOf, scalarType, type TileType, tileType } from '../ir/types.js';
+import { bufferType, bytesOf, isFloat, scalarType, type TileType, tileType } from '../ir/types.js';
 import type { Layout } from '../layout/layout.js';
 import { planRoutes } from '../layout/routes.js';
 import type { AccessFeatures } from '../layout/shared-access.js';
@@ -40,6 +40,7 @@ class Planner {
   constructor(kernel: Kernel, features: AccessFeatures) {
     this.#kernel = kernel;
     this.#features = features;
+    convertNarrow(kernel.body);
     shortenChains(kernel);
     this.#structure = new Structure(kernel);
   }
@@ -120,6 +121,25 @@ function shortenChains(kernel: Kernel): void {
     const inner = definedBy(sourceOf(op), 'convert');
     if (inner !== null) op.operands = [...inner.operands];
   }
+}
+
+/** A 16-bit tile takes half the way of its f32 copy, and may lie in shared memory already: it is cast behind the convert. */
+function convertNarrow(block: Block): void {
+  block.ops = block.ops.flatMap((op) => {
+    op.regions.forEach(convertNarrow);
+    const cast = isConvert(op) ? definedBy(sourceOf(op), 'cast') : null;
+    const narrow = cast?.operands[0];
+    if (narrow === undefined || !isFloat(tileOf(narrow).dtype) || bytesOf(tileOf(narrow).dtype) !== 2) return [op];
+    const wide = resultOf(op);
+    if (tileOf(wide).dtype !== 'f32') return [op];
+    const convert = newOp('convert', [narrow], {}, [tileOf(narrow)], [], op.loc);
+    const moved = resultOf(convert);
+    if (wide.layout !== undefined) moved.layout = wide.layout;
+    const again = newOp('cast', [moved], { to: 'f32' }, [], [], op.loc);
+    again.results = [wide];
+    wide.def = again;
+    return [convert, again];
+  });
 }
 
 const isConvert = (op: Op): op is Op<'convert'> => op.name === 'convert';
