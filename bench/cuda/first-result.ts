@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compileKernel } from '../../driver/compile.js';
+import { installHost } from '../../driver/host.js';
 import { makeInputs, scalarValues } from '../../driver/inputs.js';
 import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
 import { launchSpec } from '../../driver/run.js';
@@ -97,6 +98,7 @@ type Call = (device: Device, args: LaunchArgs) => Promise<void>;
 
 /** The kernel as its module exports it, in the compiled program that this one is part of. */
 async function kernelFunction(): Promise<Call> {
+  installHost();
   const compiled = new URL(`../../${options.file.replace(/\.ts$/, '.js')}`, import.meta.url);
   const module = (await import(compiled.href)) as Readonly<Record<string, Call>>;
   const found = module[options.kernel];
