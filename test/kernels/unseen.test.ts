@@ -4,8 +4,10 @@ import type { RunRequest } from '../../driver/run.js';
 import { devices, expectRight, kernelOf } from './session.js';
 import * as attention from './unseen/attention.ref.js';
 import * as control from './unseen/control.ref.js';
+import * as products from './unseen/products.ref.js';
 import * as recurrences from './unseen/recurrences.ref.js';
 import * as rows from './unseen/rows.ref.js';
+import * as states from './unseen/states.ref.js';
 
 /** Kernels as researchers write them, that no part of the compiler was written for: odd sizes, every dtype, every device. */
 
@@ -114,6 +116,65 @@ const CASES: readonly Case[] = [
       { dims: { N: 1, P: 1 } },
       { dims: { D: 24 }, scalars: { mode: 2 } },
       { scalars: { mode: 0 }, rowPadding: 1 },
+    ],
+  },
+  {
+    file: 'states',
+    kernel: 'twoStates',
+    reference: states.twoStates,
+    runs: [
+      { dims: { N: 1, D: 1, E: 1 }, rowPadding: 1 },
+      { dims: { D: 64, E: 64 }, dtypes: { T: 'bf16' }, config: { C: 64, BE: 64 } },
+      { dims: { D: 33 }, dtypes: { T: 'f16' }, config: { C: 12, stages: 3 }, layout: [0, 2, 1, 3] },
+    ],
+  },
+  {
+    file: 'states',
+    kernel: 'reverseState',
+    reference: states.reverseState,
+    runs: [
+      { dims: { N: 1, D: 1, E: 1 } },
+      { dims: { D: 64 }, dtypes: { T: 'bf16' }, config: { C: 32, stages: 3 } },
+      { dims: { D: 33 }, dtypes: { T: 'f16' }, config: { C: 24, warps: 1 }, layout: [1, 0, 2] },
+    ],
+  },
+  {
+    file: 'states',
+    kernel: 'settling',
+    reference: states.settling,
+    runs: [
+      { dims: { N: 1, D: 3, E: 1 } },
+      { dims: { D: 64 }, dtypes: { T: 'bf16' }, config: { C: 32, stages: 3 } },
+      { dims: { D: 33 }, dtypes: { T: 'f16' }, config: { C: 12, warps: 2 }, rowPadding: 3 },
+    ],
+  },
+  {
+    file: 'products',
+    kernel: 'epilogue',
+    reference: products.epilogue,
+    runs: [
+      { dims: { M: 1, N: 1, K: 1 } },
+      { dims: { M: 17, K: 100 }, dtypes: { T: 'bf16' }, config: { BM: 48, stages: 4 }, layout: [1, 0] },
+      { dims: { N: 7 }, dtypes: { T: 'f16' }, config: { BN: 8, BK: 24, warps: 8 }, rowPadding: 1 },
+    ],
+  },
+  {
+    file: 'products',
+    kernel: 'fourBits',
+    reference: products.fourBits,
+    runs: [
+      { dims: { M: 1, N: 1, K: 64, Words: 8, Groups: 1 } },
+      { dims: { M: 33, N: 64 }, dtypes: { T: 'bf16' }, config: { BM: 32, BN: 64, stages: 3 } },
+      { dtypes: { T: 'f16' }, config: { warps: 8 }, rowPadding: 1 },
+    ],
+  },
+  {
+    file: 'products',
+    kernel: 'layerNormBwd',
+    reference: products.layerNormBwd,
+    runs: [
+      { dims: { M: 1, N: 1, P: 1 } },
+      { dims: { N: 257 }, dtypes: { T: 'bf16' }, config: { warps: 1 }, rowPadding: 1 },
     ],
   },
 ];

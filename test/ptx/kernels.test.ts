@@ -33,7 +33,9 @@ const OURS = [
 const SMALL = ['attention', 'control', 'elementwise', 'folds', 'matmul', 'rows'].map(
   (f) => `test/kernels/cases/${f}.ts`,
 );
-const UNSEEN = ['attention', 'control', 'recurrences', 'rows'].map((f) => `test/kernels/unseen/${f}.ts`);
+const UNSEEN = ['attention', 'control', 'products', 'recurrences', 'rows', 'states'].map(
+  (f) => `test/kernels/unseen/${f}.ts`,
+);
 
 const project = new SourceProject();
 const kernelsOf = (file: string): readonly KernelDecl[] => project.read(resolve(ROOT, file)).kernels;
