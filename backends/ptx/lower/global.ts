@@ -164,11 +164,15 @@ function moved(
 /** Pointer at register 0: the thread's part is hoisted, since products of 64 bits cost several instructions. */
 function startOf(e: Emitter, view: ViewState, axes: readonly AxisPositions[], bits: OffsetBits): Reg {
   let pointer: Reg = view.base();
-  for (const a of axes) {
-    if (known(a.thread) !== null) continue;
-    const key = `place ${view.arg} ${JSON.stringify(a.axis.stride)} ${elementBytes(view)} ${JSON.stringify(a.bases)}`;
-    const own = e.hoisted(key, () => offsetAlong(e, view, a.axis, a.thread, bits) as Reg);
-    pointer = add64(e.b, pointer, own) as Reg;
+  const own = axes.filter((a) => known(a.thread) === null);
+  if (own.length > 0) {
+    // One sum: a loop holds it over its trips.
+    const keys = own.map((a) => `${JSON.stringify(a.axis.stride)} ${JSON.stringify(a.bases)}`);
+    const place = e.hoisted(`place ${view.arg} ${elementBytes(view)} ${keys.join(' ')}`, () => {
+      const parts = own.map((a) => offsetAlong(e, view, a.axis, a.thread, bits));
+      return parts.reduce((sum, part) => add64(e.b, sum, part)) as Reg;
+    });
+    pointer = add64(e.b, pointer, place) as Reg;
   }
   for (const a of axes) pointer = add64(e.b, pointer, offsetAlong(e, view, a.axis, a.origin, bits)) as Reg;
   return pointer;
