@@ -54,7 +54,7 @@ export function ptxPipeline({ target, facts }: PtxOptions): readonly Pass[] {
     arrangeWarps({ warps: warpsOf, sm: target.sm }),
     inferFragments({ warps: warpsOf, sm: target.sm }),
     planConversions({ stmatrix: target.sm >= 90 }),
-    pipelined(facts),
+    pipelined(facts, target),
     prefetchLoads({ takes: isSmallVector }),
     rotateRoundTrips({}),
     planShared({ limitBytes: target.sharedBytesPerBlock, residentBlocks: residentBlocks(target) }),
@@ -97,9 +97,12 @@ function isSmallVector(load: Op<'load'>): boolean {
 const LEAST_COPY = 4;
 
 /** pipeline-loads, for copies that the facts about the arguments allow. */
-function pipelined(facts: PtxOptions['facts']): Pass {
+function pipelined(facts: PtxOptions['facts'], { sharedBytesPerBlock: limitBytes }: PtxTarget): Pass {
   const pass = pipelineLoads({ canCopy: () => true });
-  return { ...pass, run: (kernel, ctx) => pipelineLoads({ canCopy: canCopy(kernel, facts) }).run(kernel, ctx) };
+  return {
+    ...pass,
+    run: (kernel, ctx) => pipelineLoads({ canCopy: canCopy(kernel, facts), limitBytes }).run(kernel, ctx),
+  };
 }
 
 /** Whether the runs of a box are long and aligned enough for asynchronous copies, by what is assumed of its argument. */

@@ -13,7 +13,8 @@
 import { cloneOp, type ValueMap } from '../ir/clone.js';
 import { type Block, type Kernel, newOp, type Op, type Value, walk } from '../ir/module.js';
 import { constantOf, runsAnywhere, useCounts } from '../ir/rewrite.js';
-import { bufferType } from '../ir/types.js';
+import { bufferType, bytesOf } from '../ir/types.js';
+import { bufferSlotBytes, storageOfSwizzle } from '../layout/storage.js';
 import { carrySlot } from './carry-slots.js';
 import type { Pass } from './pass.js';
 import { Scalars } from './pipeline-loads/scalars.js';
@@ -21,6 +22,8 @@ import { Scalars } from './pipeline-loads/scalars.js';
 export interface PipelineLoadsOptions {
   /** The rows of the load consist of aligned runs that an asynchronous copy can take: what the launch promises decides. */
   canCopy(load: Op<'load'>): boolean;
+  /** Shared memory of a block. Tiles that are used elsewhere too become rings only where two of every buffer fit in. */
+  readonly limitBytes?: number;
 }
 
 export const pipelineLoads = (options: PipelineLoadsOptions): Pass => ({
@@ -60,7 +63,7 @@ class Pipeliner {
   }
 
   block(block: Block): void {
-    const sole = this.#tripsOf(block).filter(({ load }) => this.#uses.get(load.results[0] as Value) === 1);
+    const sole = this.#tripsOf(block).filter((t) => this.#isSole(t));
     const trips = new Map(sole.map((t) => [t.write, t]));
     block.ops = block.ops.flatMap((op) => {
       const ops = op.name === 'for' ? this.#loop(op as Op<'for'>) : [op];
@@ -96,6 +99,19 @@ class Pipeliner {
     return (this.#accesses.get(buffer) ?? []).every((op) => op === write || op.name === 'smem_read');
   }
 
+  #isSole({ load }: Trip): boolean {
+    return this.#uses.get(load.results[0] as Value) === 1;
+  }
+
+  /** Whether rings of `stages` slots, and two slots of every other buffer (later passes may add one), lie side by side. */
+  #fits(rings: readonly Trip[], stages: number): boolean {
+    const ringed = new Set(rings.map(({ buffer }) => buffer));
+    const bytes = [...this.#accesses.keys()].map(
+      (b) => slotBytesOf(b) * (ringed.has(b) ? stages : Math.max(2, slotsOf(b))),
+    );
+    return bytes.reduce((sum, n) => sum + n, 0) <= (this.#options.limitBytes ?? Number.POSITIVE_INFINITY);
+  }
+
   /** What uses the tile beside the write finds it in the buffer, where the first of them stands. */
   #readBack({ load, write, buffer }: Trip, body: Block): void {
     const tile = load.results[0] as Value;
@@ -120,11 +136,12 @@ class Pipeliner {
     const body = loop.regions[0] as Block;
     const iv = body.args[0] as Value;
     const slices = new Set<Op>();
-    const rings = this.#tripsOf(body).filter(({ load }) => {
+    const found = this.#tripsOf(body).filter(({ load }) => {
       const slice = addressSlice(load, body, iv);
       for (const op of slice ?? []) slices.add(op);
       return slice !== null;
     });
+    const rings = this.#fits(found, stages) ? found : found.filter((t) => this.#isSole(t));
     if (stages < 2 || rings.length === 0) return [loop];
     for (const trip of rings) this.#readBack(trip, body);
 
@@ -188,6 +205,14 @@ function copyOf(load: Op<'load'>, buffer: Value, slot: Value, map: ValueMap): Op
   const { pad: _, cache: __, masked: ___, ...attrs } = load.attrs;
   const [view, ...origins] = load.operands.map((v) => map.get(v) ?? v) as [Value, ...Value[]];
   return newOp('smem_copy', [view, buffer, slot, ...origins], attrs, [], [], load.loc);
+}
+
+const slotsOf = ({ type }: Value): number => (type.kind === 'buffer' ? type.slots : 1);
+
+function slotBytesOf({ type, def }: Value): number {
+  if (type.kind !== 'buffer') return 0;
+  const swizzle = def.kind === 'op' ? (def as Op<'smem_alloc'>).attrs.swizzle : undefined;
+  return bufferSlotBytes(type.shape, bytesOf(type.dtype), storageOfSwizzle(swizzle));
 }
 
 function setSlots(buffer: Value, slots: number): void {

@@ -17,7 +17,13 @@ import { CONTEXT, textCases } from './text-cases.js';
 const WARPS = 4;
 const pipeline = pipelineLoads({ canCopy: () => true });
 
-textCases(pipeline);
+textCases(
+  {
+    ...pipeline,
+    run: (kernel, ctx) => pipelineLoads({ canCopy: () => true, limitBytes: Number(ctx.target) }).run(kernel, ctx),
+  },
+  (title) => ({ ...CONTEXT, target: /^(\d+) bytes/.exec(title)?.[1] ?? '65536' }),
+);
 textCases(rotateRoundTrips());
 textCases(placeBarriers);
 
