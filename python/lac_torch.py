@@ -218,7 +218,9 @@ def pack_params(params, signature, dims, grid):
         elif "stride" in slot:
             name, axis = slot["stride"]
             tensor = signature.tensors.get(name)
-            data = struct.pack("<q", tensor.strides[axis] if tensor else 0)
+            # An axis of one index or none has no step: copies of nothing want aligned addresses all the same.
+            steps = tensor is not None and tensor.shape[axis] > 1
+            data = struct.pack("<q", tensor.strides[axis] if steps else 0)
         elif "scalar" in slot:
             data = _pack_scalar(slot["dtype"], signature.scalars[slot["scalar"]])
         elif "grid" in slot:

@@ -22,14 +22,17 @@ async function open(which: string): Promise<Device> {
 describe('names of devices', () => {
   test.each([
     ['cuda:0:1', "LAC0701: there is no device 'cuda:0:1'"],
-    ['gpu', "LAC0701: there is no device 'gpu'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N or interpret"],
+    [
+      'gpu',
+      "LAC0701: there is no device 'gpu'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate or interpret",
+    ],
     [
       'webgpu:x',
-      "LAC0701: there is no device 'webgpu:x'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N or interpret",
+      "LAC0701: there is no device 'webgpu:x'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate or interpret",
     ],
     [
       'interpret:f16',
-      "LAC0701: there is no device 'interpret:f16'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N or interpret",
+      "LAC0701: there is no device 'interpret:f16'\n  help: cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate or interpret",
     ],
   ])('%s', async (which, message) => {
     await expect(openDevice(which)).rejects.toThrow(message);
