@@ -18,5 +18,5 @@ function deviceText({ which, name, info, limits, features }: DeviceEntry, width:
   const memory = `${limits.maxWorkgroupBytes / 1024} KiB workgroup memory`;
   const generation = info.sm === undefined ? [] : [info.architecture, info.driver];
   const facts = [kind, ...generation, memory, `${limits.maxInvocations} invocations`, ...[...features].sort()];
-  return `${line}\n${' '.repeat(width)}  ${facts.join(', ')}`;
+  return `${line}\n${' '.repeat(width)}  ${facts.filter((fact) => fact !== '').join(', ')}`;
 }

@@ -25,7 +25,7 @@ export async function listDevices(): Promise<DeviceList> {
   const devices: DeviceEntry[] = [];
   const failures: { which: string; reason: string }[] = [];
   const gpus = [...(await gpuNumbers(failures)), ...(await adapterNumbers(failures))];
-  for (const which of [...gpus, 'webgpu:software', 'interpret']) {
+  for (const which of [...gpus, 'webgpu:software', 'emulate', 'interpret']) {
     try {
       const device = await openDevice(which);
       const { name, info, limits, features } = device;
