@@ -63,12 +63,6 @@ function patternOf({ layout, vector }: Access, elementBytes: number): Pattern {
   return { issued, laneBases, phases: 2 ** (5 - phaseBits(bytesPerLane)) };
 }
 
-/** No storage takes fewer wavefronts than this. */
-export function fewestWavefronts(access: Access, elementBytes: number): number {
-  const { issued, phases } = patternOf(access, elementBytes);
-  return issued.length * phases;
-}
-
 /**
  * Wavefronts that one warp needs for the whole access. For padded rows warp 0 is counted, over all its registers.
  * Throws `Bug` where the registers of a thread do not form the vectors that are asked for.

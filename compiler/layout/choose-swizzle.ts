@@ -1,4 +1,4 @@
-import { swizzles } from './choose-storage.js';
+import { WAVEFRONT_BYTES } from './banks.js';
 import type { Layout } from './layout.js';
 import {
   type AccessFeatures,
@@ -88,4 +88,12 @@ function* candidates(rowBytes: number, rows: number, chunkBytes: number): Genera
     if (chunks > 1) yield { kind: 'swizzle', chunkBytes, a: Math.log2(8 / chunks), m: chunks - 1, s: 0 };
   }
   yield* swizzles(rowBytes, rows, chunkBytes);
+}
+
+/** Chunks of `chunkBytes` stay whole, and every chunk stays in its row. */
+export function* swizzles(rowBytes: number, rows: number, chunkBytes: number): Generator<Storage> {
+  const chunks = rowBytes / chunkBytes;
+  for (let m = 1; m < Math.min(chunks, WAVEFRONT_BYTES / chunkBytes); m = 2 * m + 1)
+    for (let a = 0; a <= 4 && 2 ** a < rows; a++)
+      for (let s = 0; m << s < chunks && s <= 2; s++) yield { kind: 'swizzle', chunkBytes, a, m, s };
 }

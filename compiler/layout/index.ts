@@ -3,7 +3,6 @@ export * from './allocate.js';
 export * from './axes.js';
 export * from './banks.js';
 export * from './blocked.js';
-export * from './choose-storage.js';
 export * from './choose-swizzle.js';
 export * from './convert.js';
 export * from './global-access.js';
