@@ -2,6 +2,7 @@ import type { Code } from '../compiler/diag/codes.js';
 import type { Diagnostic } from '../compiler/diag/diagnostic.js';
 import { diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.js';
+import type { Observer } from './lower/observer.js';
 import { infinityWarnings } from './lower/warn-infinity.js';
 import { type KernelDecl, withValues } from './read/declaration.js';
 import { Findings } from './read/diagnostics.js';
@@ -15,11 +16,18 @@ export interface FileCheck {
 }
 
 /** Everything that can be said about a file without running or compiling it: its declarations, and all its kernels. */
-export function checkFile(project: SourceProject, file: string): FileCheck {
-  const { kernels, unexported, diagnostics } = project.read(file);
+export const checkFile = (project: SourceProject, file: string): FileCheck => finished(checkingFile(project, file));
+
+/** `checkFile` in steps of one lowering, for who has something else to do, or may no longer want the answer. */
+export function* checkingFile(
+  project: SourceProject,
+  file: string,
+  observer: Observer | null = null,
+): Generator<void, FileCheck> {
+  const { kernels, unexported, diagnostics } = project.read(file, observer);
   const findings = new Findings();
   findings.addAll(diagnostics);
-  for (const k of [...kernels, ...unexported]) findings.addAll(checkKernel(k));
+  for (const k of [...kernels, ...unexported]) findings.addAll(yield* checkingKernel(k, observer));
   return { kernels, diagnostics: findings.list };
 }
 
@@ -27,9 +35,18 @@ export function checkFile(project: SourceProject, file: string): FileCheck {
  * Lowers a kernel at representative sizes: one base variant, then every other value of each knob, dtype parameter and
  * boolean option, one at a time. A finding that is new in a later variant says which one.
  */
-export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
+export const checkKernel = (decl: KernelDecl): readonly Diagnostic[] => finished(checkingKernel(decl, null));
+
+function finished<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+function* checkingKernel(decl: KernelDecl, observer: Observer | null): Generator<void, readonly Diagnostic[]> {
   const findings = new Findings();
-  const { first, base, others, pruned } = representativeLowering(decl);
+  const { first, base, others, pruned } = representativeLowering(decl, observer);
   if (pruned)
     findings.add(
       diagnostic('LAC0309', `prune rejects every configuration of ${decl.name} that was tried`, decl.span, {
@@ -42,11 +59,15 @@ export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
   // A kernel that is too large is so in every variant, each time at another place.
   if (findings.list.some((d) => d.code === 'LAC0007')) return findings.list;
   for (const { name, what, spec } of others)
-    if (first.named.has(name) || Object.hasOwn(decl.dtypes, name)) lowered.push(addVariant(decl, spec, what, findings));
+    if (first.named.has(name) || Object.hasOwn(decl.dtypes, name)) {
+      yield;
+      lowered.push(addVariant(decl, spec, what, findings));
+    }
   for (const [name, value] of Object.entries(decl.options))
     if (typeof value === 'boolean' && first.named.has(name)) {
+      yield;
       const flipped = withValues(decl, new Map([[name, { kind: 'bool', value: !value }]]));
-      lowered.push(addVariant(flipped, base, `${name} = ${String(!value)}`, findings));
+      lowered.push(addVariant(flipped, base, `${name} = ${String(!value)}`, findings, observer));
     }
   // What is wrong with a kernel may be why it does not use something.
   if (!findings.hasErrors) findings.addAll(withoutEffect(decl, lowered));
@@ -57,9 +78,12 @@ export function checkKernel(decl: KernelDecl): readonly Diagnostic[] {
 const OF_SIZES: ReadonlySet<Code> = new Set(['LAC0215', 'LAC0221']);
 
 /** The base variant, lowered; at small sizes if it is only the choice of sizes that does not fit. */
-function representativeLowering(decl: KernelDecl): Representatives & { readonly first: Lowered } {
+function representativeLowering(
+  decl: KernelDecl,
+  observer: Observer | null,
+): Representatives & { readonly first: Lowered } {
   const usual = representatives(decl);
-  const first = lowerKernel(decl, usual.base);
+  const first = lowerKernel(decl, usual.base, observer);
   const unfit = ({ diagnostics }: Lowered): boolean => diagnostics.some((d) => OF_SIZES.has(d.code));
   if (!unfit(first) || decl.comptime.length === 0) return { ...usual, first };
   const small = representatives(decl, { small: true });
@@ -67,8 +91,14 @@ function representativeLowering(decl: KernelDecl): Representatives & { readonly 
   return unfit(again) || small.pruned ? { ...usual, first } : { ...small, first: again };
 }
 
-function addVariant(decl: KernelDecl, spec: Specialisation, what: string, findings: Findings): Lowered {
-  const lowered = lowerKernel(decl, spec);
+function addVariant(
+  decl: KernelDecl,
+  spec: Specialisation,
+  what: string,
+  findings: Findings,
+  observer: Observer | null = null,
+): Lowered {
+  const lowered = lowerKernel(decl, spec, observer);
   for (const d of lowered.diagnostics)
     findings.add(d.span === null ? d : { ...d, labels: [...d.labels, { span: d.span, text: `with ${what}` }] });
   warn(lowered, findings);

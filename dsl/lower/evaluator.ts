@@ -9,6 +9,7 @@ import type { AttrsOf, OpName } from '../../compiler/ops/table.js';
 import { Findings, spanOf } from '../read/diagnostics.js';
 import type { SourceProject } from '../read/project.js';
 import { ts } from '../read/typescript.js';
+import type { Observer } from './observer.js';
 import { type Frame, rootFrame } from './scope.js';
 import { POISON, type PoisonVal } from './value.js';
 
@@ -41,6 +42,7 @@ export class Evaluator {
   frame: Frame = rootFrame;
   /** Choice of each dtype parameter; null outside a kernel's body. */
   readonly dtypes: Readonly<Record<string, DType>> | null;
+  observer: Observer | null = null;
   /** Run-time `if` and `for` around the statement at hand, inside the present function. */
   runtimeDepth = 0;
   /** Some expression had no value: a finding says why, or the front end is wrong. */
@@ -171,15 +173,17 @@ export class Evaluator {
     }
   }
 
-  /** Runs `body` for what it computes: its ops and findings are dropped. */
+  /** Runs `body` for what it computes: its ops and findings are dropped, and nobody is told of its values. */
   rehearse<T>(body: () => T): T {
-    const { findings, poisoned } = this;
+    const { findings, poisoned, observer } = this;
     this.findings = new Findings();
+    this.observer = null;
     try {
       return this.into(newBlock([]), body);
     } finally {
       this.findings = findings;
       this.poisoned = poisoned;
+      this.observer = observer;
     }
   }
 

@@ -21,6 +21,7 @@ import { bool, describe, NONE, num, POISON, rankOf, type TileVal, tileTypeOf, ty
 export function evaluate(ev: Evaluator, node: TS.Expression, scope: Scope): Val {
   const val = ev.within(node, () => dispatch(ev, node, scope));
   if (val.kind === 'poison') ev.poisoned = true;
+  ev.observer?.saw(node, val);
   return val;
 }
 

@@ -7,6 +7,7 @@ import { Findings } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
 import { Abandon, Evaluator } from './evaluator.js';
 import { evaluate } from './expression.js';
+import type { Observer } from './observer.js';
 import { bindPattern } from './pattern.js';
 import type { Frame } from './scope.js';
 import { runBody } from './statement.js';
@@ -28,10 +29,12 @@ export interface Lowered {
 }
 
 /** Source of a kernel to tile IR, for one specialisation. Calls are `inline` regions; extents are concrete. */
-export function lowerKernel(decl: KernelDecl, spec: Specialisation): Lowered {
+export function lowerKernel(decl: KernelDecl, spec: Specialisation, observer: Observer | null = null): Lowered {
   const findings = new Findings();
   const kernel = emptyKernel(decl, spec);
   const ev = new Evaluator(decl.body.project, findings, kernel.body, { ...spec.dtypes });
+  ev.observer = observer;
+  observer?.begins(decl, spec);
   const named = new Set<string>();
   try {
     lowerBody(ev, decl, spec, kernel, named);

@@ -17,8 +17,10 @@ export function bindPattern(
   kind: Cell['kind'],
   at: TS.Node,
 ): void {
-  if (ts.isIdentifier(name)) declare(scope, name, val, kind);
-  else if (val.kind === 'poison') poisonAll(scope, name, kind);
+  if (ts.isIdentifier(name)) {
+    declare(scope, name, val, kind);
+    ev.observer?.saw(name, val);
+  } else if (val.kind === 'poison') poisonAll(scope, name, kind);
   else if (ts.isObjectBindingPattern(name) && (val.kind === 'obj' || val.kind === 'namespace'))
     for (const e of name.elements) bindProperty(ev, scope, e, val, kind);
   else if (ts.isArrayBindingPattern(name) && val.kind === 'arr') bindItems(ev, scope, name, val, kind);

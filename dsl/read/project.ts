@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import type { ts } from 'ts-morph';
 import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
+import type { Observer } from '../lower/observer.js';
 import type { KernelDecl } from './declaration.js';
 import { type Findings, spanOf } from './diagnostics.js';
 import { moduleOf, type SourceModule } from './module.js';
 import { parseFile } from './parse-file.js';
 import { readKernels } from './read-kernels.js';
-import { readText } from './read-text.js';
+import { readText, unsavedText } from './read-text.js';
 import { isInside, isLanguage, projectRoot, realPath, sourceFileOf } from './resolve.js';
 
 export interface ReadResult {
@@ -32,16 +33,19 @@ interface Loaded {
  */
 export class SourceProject {
   readonly #root: string | undefined;
+  readonly #unsaved: ((file: string) => string | undefined) | undefined;
   readonly #files = new Map<string, Loaded>();
 
-  constructor(opts: { root?: string } = {}) {
+  /** `unsaved`: the text of a file that an editor holds, which comes before the one on the disk. */
+  constructor(opts: { root?: string; unsaved?: (file: string) => string | undefined } = {}) {
     this.#root = opts.root === undefined ? undefined : realPath(resolve(opts.root));
+    this.#unsaved = opts.unsaved;
   }
 
-  read(file: string): ReadResult {
+  read(file: string, observer: Observer | null = null): ReadResult {
     const loaded = this.#load(resolve(file));
     if (loaded.module === null) return { kernels: [], unexported: [], diagnostics: loaded.diagnostics };
-    return readKernels(this, loaded.module);
+    return readKernels(this, loaded.module, observer);
   }
 
   /** Forgets a file: the next read looks at the disk again. */
@@ -103,7 +107,8 @@ export class SourceProject {
   }
 
   #parse(file: string): Loaded {
-    const text = readText(file);
+    const unsaved = this.#unsaved?.(file);
+    const text = unsaved === undefined ? readText(file) : unsavedText(file, unsaved);
     if (typeof text !== 'string') return { module: null, text: '', diagnostics: [text] };
     return parsed(file, text);
   }

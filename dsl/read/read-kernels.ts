@@ -1,6 +1,7 @@
 import type { ts as TS } from 'ts-morph';
 import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
 import { Abandon, bare, Evaluator } from '../lower/evaluator.js';
+import type { Observer } from '../lower/observer.js';
 import { exportedValue, moduleValue } from '../lower/resolve-name.js';
 import { POISON, type Val } from '../lower/value.js';
 import type { KernelDecl } from './declaration.js';
@@ -10,9 +11,14 @@ import type { ReadResult, SourceProject } from './project.js';
 import { ts } from './typescript.js';
 
 /** The kernels of a file. Other exports, and whatever a host program does at its top level, are not looked at. */
-export function readKernels(project: SourceProject, module: SourceModule): ReadResult {
+export function readKernels(
+  project: SourceProject,
+  module: SourceModule,
+  observer: Observer | null = null,
+): ReadResult {
   const findings = new Findings();
   const ev = new Evaluator(project, findings, null, null);
+  ev.observer = observer;
   const kernels: KernelDecl[] = [];
   const exported = new Set<string>();
   for (const [name, e] of module.exports) {

@@ -21,15 +21,24 @@ export function readText(file: string): string | Diagnostic {
     // A pipe would be waited for, a device might never end.
     if (!stat.isFile() && !stat.isDirectory())
       return diagnostic('LAC0001', `cannot read ${name}: it is no regular file`);
-    if (stat.size > MAX_FILE_BYTES)
-      return diagnostic('LAC0002', `${name} has ${stat.size} bytes; at most ${MAX_FILE_BYTES} are read`);
-    const text = readFileSync(file, 'utf8');
-    return text.includes('\0') ? diagnostic('LAC0001', `cannot read ${name}: it is no text`) : text;
+    return stat.size > MAX_FILE_BYTES ? tooLarge(name, stat.size) : checked(name, readFileSync(file, 'utf8'));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     return diagnostic('LAC0001', `cannot read ${name}: ${REASONS[code] ?? code}`);
   }
 }
+
+/** The same for text that an editor holds. */
+export function unsavedText(file: string, text: string): string | Diagnostic {
+  const bytes = Buffer.byteLength(text);
+  return bytes > MAX_FILE_BYTES ? tooLarge(shortName(file), bytes) : checked(shortName(file), text);
+}
+
+const tooLarge = (name: string, bytes: number): Diagnostic =>
+  diagnostic('LAC0002', `${name} has ${bytes} bytes; at most ${MAX_FILE_BYTES} are read`);
+
+const checked = (name: string, text: string): string | Diagnostic =>
+  text.includes('\0') ? diagnostic('LAC0001', `cannot read ${name}: it is no text`) : text;
 
 /** As somebody in the working directory would name it. */
 function shortName(file: string): string {
