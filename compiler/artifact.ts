@@ -115,3 +115,57 @@ export interface Manifest {
   readonly grid: readonly (readonly [axis: string, extent: Expr])[];
   readonly variants: readonly Variant[];
 }
+
+/**
+ * A temporary of a plan: row-major without gaps, alive for one call. Expressions are over the dimensions and knobs of the
+ * plan.
+ */
+export interface TempSpec {
+  readonly name: string;
+  /** A dtype, or a dtype parameter of the plan. */
+  readonly dtype: string;
+  readonly shape: readonly Expr[];
+  /** Value of every element when a call begins; null: none. */
+  readonly fill: Expr | null;
+}
+
+/**
+ * What a step of a plan passes on: an argument or a temporary by name, null, or a number over dimensions, knobs and scalar
+ * arguments.
+ */
+export type StepArg = { readonly tensor: string } | { readonly number: Expr } | null;
+
+/** A launch of a plan. */
+export interface StepSpec {
+  /** Key of the kernel. */
+  readonly kernel: string;
+  /** The step is left out where this is 0, over dimensions and knobs; null: never. */
+  readonly when: Expr | null;
+  readonly args: Readonly<Record<string, StepArg>>;
+  /** Knobs that the plan gives the kernel, over dimensions and knobs of the plan. */
+  readonly config: Readonly<Record<string, Expr>>;
+}
+
+/** What a call of a plan needs: kernels launched in order, each of which sees what the earlier ones stored. */
+export interface PlanSpec {
+  /** Name of the plan. */
+  readonly kernel: string;
+  readonly args: readonly ArgSpec[];
+  readonly dtypes: Readonly<Record<string, readonly DType[]>>;
+  /** Knobs in force. */
+  readonly config: Readonly<Record<string, number>>;
+  readonly temps: readonly TempSpec[];
+  readonly steps: readonly StepSpec[];
+}
+
+/** A plan with the kernels of its steps, by key. */
+export interface PlanManifest extends PlanSpec {
+  readonly lac: 1;
+  readonly source: { readonly file: string; readonly sha256: string };
+  /** Dimensions that the kernels are compiled for. */
+  readonly comptime: readonly string[];
+  readonly tune: Readonly<Record<string, readonly number[]>>;
+  readonly prune: Expr | null;
+  readonly tuneKey: readonly Expr[] | null;
+  readonly kernels: Readonly<Record<string, Manifest>>;
+}

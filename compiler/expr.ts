@@ -59,6 +59,24 @@ export function namesOf(e: Expr, into = new Set<string>()): Set<string> {
   return into;
 }
 
+/** The expression with names replaced by expressions; others stay. */
+export function substitute(e: Expr, names: ReadonlyMap<string, Expr>): Expr {
+  if (typeof e === 'string') return names.get(e) ?? e;
+  if (typeof e === 'number') return e;
+  const [op, ...args] = e;
+  return [op, ...args.map((a) => substitute(a, names))];
+}
+
+/** The same value without numbers that JSON cannot hold: Infinity is 1 / 0. */
+export function storable(e: Expr): Expr {
+  if (typeof e === 'string') return e;
+  if (typeof e !== 'number') {
+    const [op, ...args] = e;
+    return [op, ...args.map(storable)];
+  }
+  return Number.isFinite(e) ? e : ['/', Math.sign(e) || 0, 0];
+}
+
 /** Levels of nesting that an expression from outside may have. */
 const MAX_DEPTH = 64;
 

@@ -318,7 +318,8 @@ export const CODES = {
   // ---- 03xx declarations
   LAC0301: {
     title: 'declaration incomplete',
-    explain: 'kernel() takes { args, grid } and, if wanted, comptime, options, tune, prune and tuneKey.',
+    explain:
+      'kernel() takes { args, grid } and, if wanted, comptime, options, tune, prune and tuneKey; plan() takes { args } and, if wanted, tune, prune, tuneKey and temps.',
     wrong: "kernel({ args: { x: input(f32, ['N']) } }, body)",
     right: "kernel({ args: { x: input(f32, ['N']) }, grid: ({ N }) => ({ n: N }) }, body)",
   },
@@ -392,6 +393,34 @@ export const CODES = {
       'An output that no variant of the kernel writes keeps what its memory held. A knob or an option that neither the body nor grid, prune or tuneKey names changes nothing; only `warps` and `stages` mean something by themselves.',
     wrong: 'tune: { C: [32], num_warps: [4] }',
     right: 'tune: { C: [32], warps: [4] }',
+  },
+  LAC0314: {
+    title: 'temporary that does not fit',
+    explain:
+      '`temps` of a plan gives an object of temp(dtype, shape, { fill }): extents are arithmetic on dimensions and knobs, fill is a number.',
+    wrong: 'temps: ({ N }) => ({ partial: [N, 4] })',
+    right: 'temps: ({ N }) => ({ partial: temp(f32, [N, 4]) })',
+  },
+  LAC0315: {
+    title: 'construct that plans do not have',
+    explain:
+      'A plan is read and stored as data: its body holds const, if and else on sizes and knobs, and run(kernel, args). What computes belongs in a kernel, what decides by values in the host program.',
+    wrong: 'for (let i = 0; i < 3; i++) run(step, { x, y });',
+    right: 'run(step, { x, y: t });\nrun(step, { x: t, y });',
+  },
+  LAC0316: {
+    title: 'run that does not fit its kernel',
+    explain:
+      'run(kernel, { argument: value }, { config }) gives every argument of the kernel once: tensors get an argument or a temporary of the plan, or null; scalars get arithmetic on sizes, knobs and scalar arguments of the plan. config gives knobs of the kernel.',
+    wrong: 'run(scale, { x, out: y });               // its output is y',
+    right: 'run(scale, { x, y, factor: N });',
+  },
+  LAC0317: {
+    title: 'tensor that a run cannot pass on',
+    explain:
+      'The tensor has another dtype or rank than the argument of the kernel, one dimension of the kernel would have two sizes, a kernel would write to an input of the plan, or one tensor would be written and used through another argument too.',
+    wrong: 'run(scale, { x: y, y: x });              // x is an input of the plan',
+    right: 'run(scale, { x, y });',
   },
 
   // ---- 04xx IR text and verifier
@@ -734,6 +763,13 @@ export const CODES = {
     title: 'PTX that the emulator does not run',
     explain:
       'The instruction, modifier, type or operand is PTX, but not among what the emulator knows. It runs what lac emits; wgmma, TMA and mbarriers are not built yet.',
+  },
+  LAC0810: {
+    title: 'part outside its tile',
+    explain:
+      'slice, insert and take work inside of a tile in registers. Where origin or index lie outside, `interpret` traps; devices give an unspecified value.',
+    wrong: 'const last = slice(x, [C], [1]);',
+    right: 'const last = slice(x, [C - 1], [1]);',
   },
   LAC0820: {
     title: 'global memory access outside of every buffer',
