@@ -1,4 +1,5 @@
-import { Bug } from '../../compiler/diag/diagnostic.js';
+import { callLabels } from '../../compiler/diag/call-labels.js';
+import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
 import { yielded } from '../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../compiler/ir/types.js';
@@ -284,6 +285,12 @@ const notHere = (_: Emitter, op: Op): never => {
   throw new Bug(`code generation of ${op.name}: workgroup memory is planned while WGSL is emitted`);
 };
 
+const notBuilt = (_: Emitter, op: Op): never => {
+  throw new LacError(
+    diagnostic('LAC0102', `${op.name} is not built for WGSL yet`, op.loc?.span ?? null, { labels: callLabels(op.loc) }),
+  );
+};
+
 /** The lowering of every op that is not elementwise: total, so a missing rule is a type error. */
 const RULES: Rules = {
   const: (e, op) => {
@@ -319,6 +326,16 @@ const RULES: Rules = {
   dot: emitDot,
   reduce: emitReduce,
   scan: emitScan,
+  slice: notBuilt,
+  insert: notBuilt,
+  take: notBuilt,
+  reduce_by: notBuilt,
+  scan_by: notBuilt,
+  atomic_add: notBuilt,
+  gather: notBuilt,
+  scatter: notBuilt,
+  scatter_add: notBuilt,
+  while: notBuilt,
   view_at: emitViewAt,
   view_slice: emitViewSlice,
   load: emitLoad,

@@ -1,10 +1,13 @@
 import { Bug } from '../diag/diagnostic.js';
 import type { Block, Op, Value } from '../ir/module.js';
 import type { OpName } from '../ops/table.js';
+import { gather, scatter, scatterAdd } from './addressed.js';
+import { reduceBy, scanBy } from './combine.js';
 import { elementwise } from './elementwise.js';
 import * as fold from './fold.js';
 import type { Machine, Step } from './machine.js';
 import * as memory from './memory.js';
+import * as parts from './parts.js';
 import * as shape from './shape.js';
 import * as shared from './shared.js';
 
@@ -61,14 +64,23 @@ const RULES: { readonly [N in OpName]: Rule<N> } = {
   reshape: alias,
   convert: alias,
   trans: shape.trans,
+  slice: parts.slice,
+  insert: parts.insert,
+  take: parts.take,
   dot: fold.dot,
   reduce: fold.reduce,
   scan: fold.scan,
+  reduce_by: reduceBy,
+  scan_by: scanBy,
   view_at: memory.viewAt,
   view_slice: memory.viewSlice,
   load: memory.load,
   get: memory.get,
   store: memory.store,
+  atomic_add: memory.atomicAdd,
+  gather,
+  scatter,
+  scatter_add: scatterAdd,
   smem_alloc: shared.alloc,
   smem_write: shared.write,
   smem_read: shared.read,
@@ -77,6 +89,7 @@ const RULES: { readonly [N in OpName]: Rule<N> } = {
   smem_wait: () => null,
   barrier: () => null,
   for: forLoop,
+  while: whileLoop,
   if: branch,
   inline: inlined,
   yield: () => null,
@@ -166,6 +179,28 @@ function forLoop(op: Op<'for'>, m: Machine): Step {
     enter();
     for (let trip = 0; trip < trips; trip++) {
       index[0] = from + (op.attrs.reverse === true ? trips - 1 - trip : trip) * step;
+      run();
+      next();
+    }
+    leave();
+  };
+}
+
+function whileLoop(op: Op<'while'>, m: Machine): Step {
+  const [test, body] = [regionOf(op, 0), regionOf(op, 1)];
+  const tiles = (values: readonly Value[]): Float64Array[] => values.map((v) => m.tile(v));
+  // Both regions have the carried values as arguments: one buffer serves as both.
+  const carried = tiles(test.args);
+  body.args.forEach((v, i) => void m.tiles.set(v, carried[i] as Float64Array));
+  const enter = copyTiles(carried, tiles(op.operands));
+  const check = compileBlock(test, m);
+  const condition = m.tile(yielded(test)[0]);
+  const run = compileBlock(body, m);
+  const next = copyTiles(carried, tiles(yielded(body)));
+  const leave = copyTiles(tiles(op.results), carried);
+  return () => {
+    enter();
+    for (check(); condition[0] !== 0; check()) {
       run();
       next();
     }

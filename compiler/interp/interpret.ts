@@ -1,5 +1,5 @@
 import { Bug } from '../diag/diagnostic.js';
-import type { Kernel, Param } from '../ir/module.js';
+import { type Kernel, type Param, walk } from '../ir/module.js';
 import type { ViewType } from '../ir/types.js';
 import { toInt } from '../ops/evaluate.js';
 import { roundTo } from '../ops/round.js';
@@ -28,7 +28,8 @@ export function interpretKernel(
 ): void {
   const dims = { ...kernel.comptime, ...options.dims };
   const m = new Machine(options.mode, options.grid, dims, options.maxSteps ?? 2 ** 30);
-  for (const p of kernel.params) bindParam(p, args[p.name], m);
+  const scatters = [...walk(kernel.body)].some((op) => op.name === 'scatter');
+  for (const p of kernel.params) bindParam(p, args[p.name], m, scatters);
   const run = compileBlock(kernel.body, m);
   forEachProgram(kernel.axes, options.grid, m, run);
 }
@@ -57,13 +58,13 @@ const missing = (message: string): never => {
   throw new Bug(`interpreter: ${message}`);
 };
 
-function bindParam(p: Param, arg: TensorArg | number | undefined, m: Machine): void {
+function bindParam(p: Param, arg: TensorArg | number | undefined, m: Machine, scatters: boolean): void {
   if (p.kind === 'scalar') {
     if (typeof arg !== 'number') missing(`${p.name} must be a number`);
     m.tile(p.value)[0] = scalarValue(p, arg as number, m.mode);
   } else if (arg === undefined) m.view(p.value);
   else if (typeof arg === 'number') missing(`${p.name} must be a tensor`);
-  else bindView(p, arg, m);
+  else bindView(p, arg, m, scatters);
 }
 
 function scalarValue(p: Param & { kind: 'scalar' }, x: number, mode: Mode): number {
@@ -71,13 +72,13 @@ function scalarValue(p: Param & { kind: 'scalar' }, x: number, mode: Mode): numb
   return mode === 'round' ? roundTo(p.dtype, x) : x;
 }
 
-function bindView(p: Param & { kind: 'view' }, t: TensorArg, m: Machine): void {
+function bindView(p: Param & { kind: 'view' }, t: TensorArg, m: Machine, scatters: boolean): void {
   p.dims.forEach((name, axis) => {
     if (m.dims[name] !== t.shape[axis])
       missing(`axis ${axis} of ${p.name} has extent ${t.shape[axis]}, dimension ${name} is ${m.dims[name]}`);
   });
   const view = m.view(p.value);
-  view.memory = memoryOf(p, t);
+  view.memory = memoryOf(p, t, scatters);
   view.base = t.offset;
   view.strides = [...t.strides];
   view.lo = t.shape.map(() => 0);
@@ -85,7 +86,8 @@ function bindView(p: Param & { kind: 'view' }, t: TensorArg, m: Machine): void {
   view.empty = false;
 }
 
-function memoryOf(p: Param & { kind: 'view' }, t: TensorArg): Memory {
+/** Lanes can only meet in an element where strides let them, or where each has an address of its own. */
+function memoryOf(p: Param & { kind: 'view' }, t: TensorArg, scatters: boolean): Memory {
   const { access } = p.value.type as ViewType;
   const marks = (): Int32Array => new Int32Array(t.data.length);
   return {
@@ -94,7 +96,7 @@ function memoryOf(p: Param & { kind: 'view' }, t: TensorArg): Memory {
     written: t.written ?? null,
     writer: access === 'in' ? null : marks(),
     reader: access === 'inout' ? marks() : null,
-    stamp: access === 'in' || distinctAddresses(t) ? null : marks(),
+    stamp: access === 'in' || (distinctAddresses(t) && !scatters) ? null : marks(),
   };
 }
 

@@ -28,7 +28,7 @@ export interface Memory {
   readonly writer: Int32Array | null;
   /** MANY where several programs read. Kept for arguments that are read and written. */
   readonly reader: Int32Array | null;
-  /** Number of the store that wrote last; kept where strides let two lanes share an address. */
+  /** Number of the store that wrote last; kept where two lanes can share an address. */
   readonly stamp: Int32Array | null;
 }
 export const MANY = -1;

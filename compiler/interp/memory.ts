@@ -1,7 +1,8 @@
 import { Bug } from '../diag/diagnostic.js';
 import type { Op } from '../ir/module.js';
 import { roundTo } from '../ops/round.js';
-import { MANY, type Machine, type Memory, type Step, type ViewState } from './machine.js';
+import type { Machine, Step, ViewState } from './machine.js';
+import { addTo, read, write } from './memory-access.js';
 
 export function viewAt(op: Op<'view_at'>, m: Machine): Step {
   const from = m.view(op.operands[0]);
@@ -42,7 +43,7 @@ export function viewSlice(op: Op<'view_slice'>, m: Machine): Step {
   };
 }
 
-type Access = Op<'load'> | Op<'store'> | Op<'smem_copy'>;
+type Access = Op<'load'> | Op<'store'> | Op<'atomic_add'> | Op<'smem_copy'>;
 
 /** A box of lanes on a view, on exactly three axes: missing ones are put in front, of extent 1. */
 class Box {
@@ -117,7 +118,7 @@ class Box {
   }
 }
 
-const shapeOf = (op: Op<'load'> | Op<'store'>, tile: 'result' | 'value'): readonly number[] => {
+const shapeOf = (op: Op<'load'> | Op<'store'> | Op<'atomic_add'>, tile: 'result' | 'value'): readonly number[] => {
   const type = (tile === 'result' ? op.results[0] : op.operands[1])?.type;
   if (type?.kind !== 'tile') throw new Bug(`${op.name}: a tile was expected`);
   return type.shape;
@@ -172,65 +173,24 @@ export function get(op: Op<'get'>, m: Machine): Step {
 }
 
 export function store(op: Op<'store'>, m: Machine): Step {
+  return putBox(op, m, write);
+}
+
+function putBox(op: Op<'store'> | Op<'atomic_add'>, m: Machine, put: typeof write): Step {
   const box = new Box(op, m, shapeOf(op, 'value'), 2);
   const view = m.view(op.operands[0]);
   const value = m.tile(op.operands[1]);
-  const any = op;
+  const any = op as Op;
   return () => {
     const memory = view.memory;
     m.stores = (m.stores + 1) | 0;
     box.walk(
-      (lane, address) => write(memory, address, value[lane] as number, any, m),
+      (lane, address) => put(memory, address, value[lane] as number, any, m),
       () => {},
     );
   };
 }
 
-function read(memory: Memory | null, address: number, op: Op, m: Machine): number {
-  const value = memory?.data[address];
-  if (memory === null || value === undefined) throw new Bug(`${op.name}: no memory at element ${address}`);
-  if (memory.written !== null && memory.written[address] === 0)
-    m.trap('LAC0802', op, `${memory.name} is read at element ${address}, where nothing was ever written`, [
-      'store there first, or give the temporary a `fill`',
-    ]);
-  if (memory.reader !== null) noteRead(memory, memory.reader, address, op, m);
-  return value;
-}
-
-const TWO_LAUNCHES = [
-  'programs of one launch run in no order: split the work into two launches, or give the element to one program',
-];
-
-function noteRead(memory: Memory, reader: Int32Array, address: number, op: Op, m: Machine): void {
-  const writer = memory.writer?.[address];
-  if (writer !== undefined && writer !== 0 && writer !== m.program)
-    m.trap('LAC0804', op, `${memory.name} is read at element ${address}, which another program wrote`, TWO_LAUNCHES);
-  const before = reader[address];
-  reader[address] = before === 0 || before === m.program ? m.program : MANY;
-}
-
-function write(memory: Memory | null, address: number, value: number, op: Op, m: Machine): void {
-  if (memory === null || address < 0 || address >= memory.data.length)
-    throw new Bug(`${op.name}: no memory at element ${address}`);
-  noteWrite(memory, address, op, m);
-  memory.data[address] = value;
-  if (memory.written !== null) memory.written[address] = 1;
-}
-
-function noteWrite(memory: Memory, address: number, op: Op, m: Machine): void {
-  const { writer, reader, stamp } = memory;
-  if (writer === null) throw new Bug(`${memory.name} is an input, but stored to`);
-  if (writer[address] !== 0 && writer[address] !== m.program)
-    m.trap('LAC0803', op, `${memory.name} is written at element ${address}, which another program wrote too`, [
-      'give every element to one program: use the axes of the grid in the origin of the store',
-    ]);
-  const by = reader?.[address] ?? 0;
-  if (by !== 0 && by !== m.program)
-    m.trap('LAC0804', op, `${memory.name} is written at element ${address}, which another program read`, TWO_LAUNCHES);
-  if (stamp !== null && stamp[address] === m.stores)
-    m.trap('LAC0805', op, `two lanes write element ${address} of ${memory.name}`, [
-      'give the tensor strides that keep its elements apart',
-    ]);
-  writer[address] = m.program;
-  if (stamp !== null) stamp[address] = m.stores;
+export function atomicAdd(op: Op<'atomic_add'>, m: Machine): Step {
+  return putBox(op, m, addTo);
 }

@@ -1,7 +1,8 @@
 import { Bug } from '../diag/diagnostic.js';
 import type { Op, Value } from '../ir/module.js';
-import { sizeOf, type TileType } from '../ir/types.js';
+import type { TileType } from '../ir/types.js';
 import { roundTo } from '../ops/round.js';
+import { rowMajor, sourceIndex } from './lanes.js';
 import type { Machine, Step } from './machine.js';
 
 const tileTypeOf = (v: Value | undefined): TileType => {
@@ -53,26 +54,4 @@ function gather(op: Op, m: Machine, index: Int32Array): Step {
   return () => {
     for (let i = 0; i < out.length; i++) out[i] = x[index[i] as number] as number;
   };
-}
-
-export function rowMajor(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i--) strides[i] = (strides[i + 1] as number) * (shape[i + 1] as number);
-  return strides;
-}
-
-/** For every lane of `shape` in row-major order, the sum of coordinate * stride. */
-function sourceIndex(shape: readonly number[], strides: readonly number[]): Int32Array {
-  const index = new Int32Array(sizeOf(shape));
-  for (let lane = 0; lane < index.length; lane++) {
-    let rest = lane;
-    let source = 0;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const extent = shape[axis] as number;
-      source += (rest % extent) * (strides[axis] as number);
-      rest = Math.floor(rest / extent);
-    }
-    index[lane] = source;
-  }
-  return index;
 }

@@ -56,8 +56,16 @@ export function attrFault(op: Op): string | null {
       return type === undefined ? null : literalFault(typed.attrs.value, type.dtype);
     case 'load':
       return type === undefined ? null : (literalFault(typed.attrs.pad, type.dtype) ?? accessFault(typed.attrs));
+    case 'gather':
+      return type === undefined ? null : (literalFault(typed.attrs.pad, type.dtype) ?? accessFault(typed.attrs));
     case 'store':
     case 'get':
+    case 'atomic_add':
+    case 'scatter':
+    case 'scatter_add':
+    case 'slice':
+    case 'insert':
+    case 'take':
       return accessFault(typed.attrs);
     case 'expand':
       return typed.attrs.axis >= 0 ? null : `axis ${typed.attrs.axis} is negative`;

@@ -1,7 +1,7 @@
 import type { Code } from '../diag/codes.js';
 import { type Diagnostic, diagnostic, type Span } from '../diag/diagnostic.js';
 import { type AttrKind, type AttrValue, TypeRuleError } from '../ops/schema.js';
-import { opRow } from '../ops/table.js';
+import { isElementwise, opRow } from '../ops/table.js';
 import { LIMITS } from './limits.js';
 import type { Block, Kernel, Module, Op, Value } from './module.js';
 import { nameText, opLine, ValueNames } from './print.js';
@@ -195,12 +195,22 @@ class Verifier {
     }
     const results = op.results.map((v) => v.type);
     if (op.name === 'if' && results.some((t) => t.kind === 'view')) this.#fault('LAC0406', op, 'yields a view');
-    const args = op.name === 'for' ? [scalarType('i32'), ...results] : [];
-    for (const region of op.regions) this.#region(op, region, args, results);
+    op.regions.forEach((region, i) => {
+      const { args, yields } = signature(op, i);
+      this.#region(op, region, args, yields);
+    });
+    if (op.name === 'reduce_by' || op.name === 'scan_by') this.#laneOps(op);
     return true;
   }
 
-  #region(op: Op, region: Block, args: readonly Type[], results: readonly Type[]): void {
+  /** A combining function works on lanes: arithmetic on scalars, nothing that needs the other lanes or memory. */
+  #laneOps(op: Op): void {
+    for (const inner of op.regions[0]?.ops ?? [])
+      if (inner.name !== 'const' && inner.name !== 'yield' && !isElementwise(inner.name))
+        this.#fault('LAC0406', op, `its function has a ${inner.name}, which is no arithmetic on lanes`);
+  }
+
+  #region(op: Op, region: Block, args: readonly Type[], yields: readonly Type[]): void {
     const has = region.args.map((v) => v.type);
     if (!sameTypes(has, args)) this.#fault('LAC0406', op, `region arguments are ${list(has)}, not ${list(args)}`);
     const last = region.ops.at(-1);
@@ -208,9 +218,26 @@ class Verifier {
       this.#fault('LAC0406', op, 'a region does not end with yield');
       return;
     }
-    const yields = last.operands.map((v) => v.type);
-    if (!sameTypes(yields, results))
-      this.#fault('LAC0406', op, `a region yields ${list(yields)}, not ${list(results)}`);
+    const ends = last.operands.map((v) => v.type);
+    if (!sameTypes(ends, yields)) this.#fault('LAC0406', op, `a region yields ${list(ends)}, not ${list(yields)}`);
+  }
+}
+
+/** Types of the arguments of region `i` of an op, and of what it yields. */
+function signature(op: Op, i: number): { args: readonly Type[]; yields: readonly Type[] } {
+  const results = op.results.map((v) => v.type);
+  switch (op.name) {
+    case 'for':
+      return { args: [scalarType('i32'), ...results], yields: results };
+    case 'while':
+      return { args: results, yields: i === 0 ? [scalarType('i1')] : results };
+    case 'reduce_by':
+    case 'scan_by': {
+      const lanes = op.operands.map((v) => scalarType(v.type.dtype));
+      return { args: [...lanes, ...lanes], yields: lanes };
+    }
+    default:
+      return { args: [], yields: results };
   }
 }
 

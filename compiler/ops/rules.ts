@@ -154,11 +154,57 @@ export function transRule(input: TypeRuleInput): readonly Type[] {
   return [tileType(x.dtype, [n, m])];
 }
 
+/** One origin an axis behind the first `first` operands; a part is no larger than the whole on any axis. */
+function checkPart(input: TypeRuleInput, whole: TileType, part: TileType, first: number): void {
+  count(input, first + whole.shape.length);
+  for (let i = first; i < input.operands.length; i++) scalarI32(input, i);
+  const fits = part.shape.length === whole.shape.length && part.shape.every((e, i) => e <= (whole.shape[i] as number));
+  if (!fits || part.dtype !== whole.dtype) fail(`${typeText(part)} is no part of ${typeText(whole)}`, 0);
+  checkValid(input, part.shape.length);
+}
+
+function checkValid(input: TypeRuleInput, rank: number): void {
+  const valid = input.attrs.valid as readonly number[] | undefined;
+  if (valid !== undefined && valid.length !== rank) fail(`valid has ${valid.length} entries, the tile rank ${rank}`);
+}
+
+export function sliceRule(input: TypeRuleInput): readonly Type[] {
+  const [x, t] = [tileAt(input, 0), declaredTile(input)];
+  checkPart(input, x, t, 1);
+  return [t];
+}
+
+export function insertRule(input: TypeRuleInput): readonly Type[] {
+  const [x, part] = [tileAt(input, 0), tileAt(input, 1)];
+  checkPart(input, x, part, 2);
+  return [x];
+}
+
+export function takeRule(input: TypeRuleInput): readonly Type[] {
+  const [x, t] = [tileAt(input, 0), declaredTile(input)];
+  if (x.shape.length === 0) fail(`a scalar has no elements to take`, 0);
+  if (t.dtype !== x.dtype) fail(`${typeText(x)} gives ${x.dtype} tiles, not ${t.dtype}`);
+  count(input, 1 + x.shape.length);
+  checkIndices(input, 1, x.shape.length, t);
+  checkValid(input, t.shape.length);
+  return [t];
+}
+
+/** `n` index tiles of the shape of `like`, in i32. */
+function checkIndices(input: TypeRuleInput, first: number, n: number, like: TileType): void {
+  for (let i = first; i < first + n; i++) {
+    const index = tileAt(input, i);
+    if (index.dtype !== 'i32' || !sameShape(index.shape, like.shape))
+      fail(`an index must be ${typeText(tileType('i32', like.shape))}, is ${typeText(index)}`, i);
+  }
+}
+
 export function dotRule(input: TypeRuleInput): readonly Type[] {
   count(input, 2, 3);
   const [a, b] = [tileAt(input, 0), tileAt(input, 1)];
-  if (a.shape.length !== 2) fail(`operands are of rank 2, the left one is ${typeText(a)}`, 0);
-  if (b.shape.length !== 2) fail(`operands are of rank 2, the right one is ${typeText(b)}`, 1);
+  if (a.shape.length === 3 && b.shape.length === 3) return batchedDot(input, a, b);
+  if (a.shape.length !== 2) fail(`operands are of rank 2 or 3, the left one is ${typeText(a)}`, 0);
+  if (b.shape.length !== 2) fail(`operands are of one rank, the right one is ${typeText(b)}`, 1);
   if (!isFloat(a.dtype) || a.dtype !== b.dtype) fail(`operands have one float dtype, not ${a.dtype} and ${b.dtype}`, 1);
   if (a.shape[1] !== b.shape[0]) fail(`inner extents differ: ${typeText(a)} and ${typeText(b)}`, 1);
   const result = tileType('f32', [a.shape[0] as number, b.shape[1] as number]);
@@ -168,6 +214,20 @@ export function dotRule(input: TypeRuleInput): readonly Type[] {
   }
   const p = input.attrs.precision ?? 'default';
   if (!['default', 'tf32', 'tf32x3', 'ieee'].includes(String(p))) fail(`unknown precision ${String(p)}`);
+  return [result];
+}
+
+/** The rule of the products, with the batch put in front of the result. */
+function batchedDot(input: TypeRuleInput, a: TileType, b: TileType): readonly Type[] {
+  const [batch, ...rest] = a.shape;
+  if (batch === undefined || b.shape[0] !== batch) return fail(`batches differ: ${typeText(a)} and ${typeText(b)}`, 1);
+  const [one] = dotRule({
+    ...input,
+    operands: [tileType(a.dtype, rest), tileType(b.dtype, b.shape.slice(1))],
+  }) as [TileType];
+  const result = tileType('f32', [batch, ...one.shape]);
+  if (input.operands.length === 3 && !sameType(tileAt(input, 2), result))
+    fail(`accumulator must be ${typeText(result)}, is ${typeText(tileAt(input, 2))}`, 2);
   return [result];
 }
 
@@ -200,6 +260,33 @@ export function scanRule(input: TypeRuleInput): readonly Type[] {
   if (x.dtype === 'i1') fail('cannot scan a mask: cast it first', 0);
   if (input.attrs.op !== 'sum') fail(`unknown scan ${String(input.attrs.op)}`);
   return [x];
+}
+
+/** Tiles of one shape, of any dtypes. */
+function equalShapes(input: TypeRuleInput): readonly TileType[] {
+  if (input.operands.length === 0) fail('takes one tile or more');
+  const tiles = input.operands.map((_, i) => tileAt(input, i));
+  const [first] = tiles as [TileType];
+  for (const [i, t] of tiles.entries())
+    if (!sameShape(t.shape, first.shape)) fail(`shapes differ: ${typeText(first)} and ${typeText(t)}`, i);
+  axisOf(input, first);
+  const valid = input.attrs.valid as number | undefined;
+  if (valid !== undefined && valid < 1) fail(`valid is ${valid}: at least one position takes part`);
+  return tiles;
+}
+
+export function scanByRule(input: TypeRuleInput): readonly Type[] {
+  return equalShapes(input);
+}
+
+export function reduceByRule(input: TypeRuleInput): readonly Type[] {
+  const axis = Number(input.attrs.axis);
+  return equalShapes(input).map((t) =>
+    tileType(
+      t.dtype,
+      t.shape.filter((_, i) => i !== axis),
+    ),
+  );
 }
 
 function viewAt(input: TypeRuleInput, i: number): Extract<Type, { kind: 'view' }> {
@@ -274,6 +361,56 @@ export function storeRule(input: TypeRuleInput): readonly Type[] {
   if (x.dtype !== v.dtype) fail(`a ${v.dtype} view stores ${v.dtype} tiles, not ${x.dtype}`, 1);
   checkAccess(input, v, x, 2);
   return [];
+}
+
+const ATOMIC: ReadonlySet<string> = new Set(['f32', 'i32', 'u32']);
+
+function mayAdd(input: TypeRuleInput): void {
+  const v = viewAt(input, 0);
+  if (v.access !== 'inout') fail(`atomics are for inout arguments, not for ${typeText(v)}`, 0);
+  if (!ATOMIC.has(v.dtype)) fail(`atomics are for f32, i32 and u32, not ${v.dtype}`, 0);
+}
+
+export function atomicAddRule(input: TypeRuleInput): readonly Type[] {
+  mayAdd(input);
+  return storeRule(input);
+}
+
+/** operands from `first` on: one index an axis of the view, of the tile's shape, then the mask where there is one. */
+function checkAddressed(input: TypeRuleInput, rank: number, tile: TileType, first: number): void {
+  const masked = input.attrs.masked === true;
+  count(input, first + rank + (masked ? 1 : 0));
+  checkIndices(input, first, rank, tile);
+  const m = masked ? tileAt(input, first + rank) : null;
+  if (m !== null && (m.dtype !== 'i1' || !sameShape(m.shape, tile.shape)))
+    fail(`the mask must be ${typeText(tileType('i1', tile.shape))}, is ${typeText(m)}`, first + rank);
+  checkValid(input, tile.shape.length);
+}
+
+export function gatherRule(input: TypeRuleInput): readonly Type[] {
+  const [v, t] = [viewAt(input, 0), declaredTile(input)];
+  if (v.access === 'out') fail('an output cannot be read', 0);
+  if (t.dtype !== v.dtype) fail(`a ${v.dtype} view loads ${v.dtype} tiles, not ${t.dtype}`);
+  checkAddressed(input, v.extents.length, t, 1);
+  return [t];
+}
+
+export function scatterRule(input: TypeRuleInput): readonly Type[] {
+  const [v, x] = [viewAt(input, 0), tileAt(input, 1)];
+  if (v.access === 'in') fail('an input cannot be written', 0);
+  if (x.dtype !== v.dtype) fail(`a ${v.dtype} view stores ${v.dtype} tiles, not ${x.dtype}`, 1);
+  checkAddressed(input, v.extents.length, x, 2);
+  return [];
+}
+
+export function scatterAddRule(input: TypeRuleInput): readonly Type[] {
+  mayAdd(input);
+  return scatterRule(input);
+}
+
+/** Results are the carried values; the verifier compares them with the regions' arguments and with what they yield. */
+export function whileRule(input: TypeRuleInput): readonly Type[] {
+  return input.operands.map((_, i) => tileAt(input, i));
 }
 
 /** Results are the carried values; the verifier compares them with the region's arguments and its yield. */

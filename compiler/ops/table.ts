@@ -30,6 +30,8 @@ const bitOp =
   };
 
 const access = { masked: 'bool?', in_bounds: 'bool?', guard: 'bools?', valid: 'ints?', offset_bits: 'int?' } as const;
+/** Accesses with an address a lane: as boxes, but nothing is proven of single axes. */
+const addressed = { masked: 'bool?', in_bounds: 'bool?', valid: 'ints?', offset_bits: 'int?' } as const;
 
 /**
  * Every op, once. Grammar, printer, verifier and interpreter loop over these rows; each backend is a total mapped type
@@ -238,6 +240,33 @@ export const OPS = {
     regions: 0,
     rule: r.transRule,
   },
+  slice: {
+    meaning:
+      'The part of the tile that begins at the origin (one operand an axis); a part that leaves the tile traps. Positions >= `valid` of the result may hold anything.',
+    operands: ['x', 'origin*'],
+    attrs: { valid: 'ints?' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.sliceRule,
+  },
+  insert: {
+    meaning:
+      'The tile with `part` (of which only positions < `valid` count) in place of what begins at the origin; a part that leaves the tile traps.',
+    operands: ['x', 'part', 'origin*'],
+    attrs: { valid: 'ints?' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.insertRule,
+  },
+  take: {
+    meaning:
+      'Lane l is the element of x at index0[l], index1[l], ..., one index tile an axis of x; an index outside traps. Positions >= `valid` may hold anything.',
+    operands: ['x', 'index*'],
+    attrs: { valid: 'ints?' },
+    effect: 'pure',
+    regions: 0,
+    rule: r.takeRule,
+  },
   convert: {
     meaning: 'The same tile in another layout; `how` it is done (rename, select, shuffle) once that is planned.',
     operands: ['x'],
@@ -250,7 +279,7 @@ export const OPS = {
   // ---- matrix, reductions, scans
   dot: {
     meaning:
-      'Matrix product a b, plus acc where given; exact products of 16-bit operands, f32 sums in any order. `instr` names the instruction. `zero_a`, `zero_out`: triples [p, q, s]; element (r, c) of a is 0, of the result is never used, where p r + q c + s < 0.',
+      'Matrix product a b, plus acc where given, for each index of the first axis where there are three; exact products of 16-bit operands, f32 sums in any order. `instr` names the instruction. `zero_a`, `zero_out`: triples [p, q, s]; element (r, c) of a is 0, of the result is never used, where p r + q c + s < 0.',
     operands: ['a', 'b', 'acc?'],
     attrs: { precision: 'str?', instr: 'str?', zero_a: 'ints?', zero_out: 'ints?' },
     effect: 'pure',
@@ -273,6 +302,24 @@ export const OPS = {
     effect: 'pure',
     regions: 0,
     rule: r.scanRule,
+  },
+  reduce_by: {
+    meaning:
+      "One axis of each operand folded by the region, an associative function of the operands' lanes before (one argument an operand) and after: left and right keep their order. Positions >= `valid` on the axis take no part.",
+    operands: ['x*'],
+    attrs: { axis: 'int', valid: 'int?' },
+    effect: 'pure',
+    regions: 1,
+    rule: r.reduceByRule,
+  },
+  scan_by: {
+    meaning:
+      'Inclusive scan of the operands along an axis by the region, as reduce_by; the first argument is nearer the start, with `reverse` nearer the end. Positions >= `valid` take no part.',
+    operands: ['x*'],
+    attrs: { axis: 'int', reverse: 'bool?', valid: 'int?' },
+    effect: 'pure',
+    regions: 1,
+    rule: r.scanByRule,
   },
 
   // ---- memory
@@ -319,6 +366,41 @@ export const OPS = {
     effect: 'write',
     regions: 0,
     rule: r.storeRule,
+  },
+  atomic_add: {
+    meaning:
+      'Adds the tile to the box at the origin, each element at once, in relaxed order among all programs; lanes as in `store`.',
+    operands: ['view', 'value', 'origin*'],
+    attrs: { ...access },
+    effect: 'write',
+    regions: 0,
+    rule: r.atomicAddRule,
+  },
+  gather: {
+    meaning:
+      'Lane l is the element of the view at index0[l], index1[l], ... (one index tile an axis, then the mask if `masked`). Lanes outside the view, masked off, or at positions >= `valid` are `pad`.',
+    operands: ['view', 'index*'],
+    attrs: { pad: 'num', cache: 'str?', ...addressed },
+    effect: 'read',
+    regions: 0,
+    rule: r.gatherRule,
+  },
+  scatter: {
+    meaning:
+      'Writes lane l to the element at index0[l], index1[l], ... (then the mask if `masked`). Lanes outside the view, masked off, or at positions >= `valid` are dropped; of two lanes with one address either stays.',
+    operands: ['view', 'value', 'index*'],
+    attrs: { ...addressed },
+    effect: 'write',
+    regions: 0,
+    rule: r.scatterRule,
+  },
+  scatter_add: {
+    meaning: 'Adds lane l to the element at index0[l], index1[l], ..., as atomic_add; equal addresses all count.',
+    operands: ['view', 'value', 'index*'],
+    attrs: { ...addressed },
+    effect: 'write',
+    regions: 0,
+    rule: r.scatterAddRule,
   },
 
   // ---- shared memory, after layouts
@@ -391,6 +473,15 @@ export const OPS = {
     effect: 'control',
     regions: 1,
     rule: r.forRule,
+  },
+  while: {
+    meaning:
+      'With the carried values: as long as the first region yields true, runs the second, which yields their next values. Both have them as arguments.',
+    operands: ['init*'],
+    attrs: {},
+    effect: 'control',
+    regions: 2,
+    rule: r.whileRule,
   },
   if: {
     meaning: 'Runs the first region if the condition holds, else the second; both yield the results.',

@@ -1,6 +1,6 @@
 import { interpretKernel } from '../../compiler/interp/interpret.js';
+import { rowMajor } from '../../compiler/interp/lanes.js';
 import type { Mode, TensorArg } from '../../compiler/interp/machine.js';
-import { rowMajor } from '../../compiler/interp/shape.js';
 import { Builder } from '../../compiler/ir/builder.js';
 import { type Block, type Kernel, newBlock, type Param, type Value } from '../../compiler/ir/module.js';
 import { type Access, type DType, scalarType, sizeOf, type Type, tileType, viewType } from '../../compiler/ir/types.js';

@@ -1,8 +1,8 @@
 import type { ArgFacts, ArgSpec, CudaVariant, Variant, WgslVariant } from '../../compiler/artifact.js';
 import type { Expr } from '../../compiler/expr.js';
 import { interpretKernel } from '../../compiler/interp/interpret.js';
+import { rowMajor } from '../../compiler/interp/lanes.js';
 import type { TensorArg } from '../../compiler/interp/machine.js';
-import { rowMajor } from '../../compiler/interp/shape.js';
 import type { Kernel, ViewParam } from '../../compiler/ir/module.js';
 import { sizeOf, type ViewType } from '../../compiler/ir/types.js';
 import type { PassContext } from '../../compiler/passes/pass.js';

@@ -1,4 +1,5 @@
-import { Bug } from '../../../compiler/diag/diagnostic.js';
+import { callLabels } from '../../../compiler/diag/call-labels.js';
+import { Bug, diagnostic, LacError } from '../../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../../compiler/ir/module.js';
 import type { OpName } from '../../../compiler/ops/table.js';
 import { emitGet, emitLoad } from './access.js';
@@ -47,6 +48,12 @@ function emitOp(e: Emitter, op: AnyOp): void {
 
 const nothing = (): void => {};
 
+const notBuilt = (_: Emitter, op: Op): never => {
+  throw new LacError(
+    diagnostic('LAC0102', `${op.name} is not built for PTX yet`, op.loc?.span ?? null, { labels: callLabels(op.loc) }),
+  );
+};
+
 /** The lowering of every op that is not elementwise: total, so a missing rule is a type error. */
 const RULES: Rules = {
   const: emitConst,
@@ -62,6 +69,16 @@ const RULES: Rules = {
   dot: emitDot,
   reduce: emitReduce,
   scan: emitScan,
+  slice: notBuilt,
+  insert: notBuilt,
+  take: notBuilt,
+  reduce_by: notBuilt,
+  scan_by: notBuilt,
+  atomic_add: notBuilt,
+  gather: notBuilt,
+  scatter: notBuilt,
+  scatter_add: notBuilt,
+  while: notBuilt,
   view_at: emitViewAt,
   view_slice: emitViewSlice,
   load: emitLoad,

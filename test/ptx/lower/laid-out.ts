@@ -3,7 +3,7 @@ import { emulate, GlobalMemory, parsePtx } from '../../../backends/ptx/emulator/
 import { targetFor } from '../../../backends/ptx/target.js';
 import { type ArgFacts, paramLayout } from '../../../compiler/artifact.js';
 import { interpretKernel } from '../../../compiler/interp/interpret.js';
-import { rowMajor } from '../../../compiler/interp/shape.js';
+import { rowMajor } from '../../../compiler/interp/lanes.js';
 import type { Kernel, ViewParam } from '../../../compiler/ir/module.js';
 import { parseModule } from '../../../compiler/ir/parse.js';
 import { bytesOf, type DType } from '../../../compiler/ir/types.js';
