@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import { checkFile, SourceProject } from '../driver/source.js';
+import { checkFile, declaresKernels, SourceProject } from '../driver/source.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOf } from './exit.js';
 import { milliseconds } from './figures.js';
@@ -20,11 +20,9 @@ export const check: Verb<readonly string[], CheckOptions> = async (paths, { watc
   return watchFiles(context, project, () => checkAll(project, roots, context, false));
 };
 
-/** Whether a file may declare kernels: it names the call and the language. */
-function declaresKernels(file: string): boolean {
+function mayDeclareKernels(file: string): boolean {
   try {
-    const text = readFileSync(file, 'utf8');
-    return /\b(?:kernel|plan)\s*\(|\.with\s*\(/.test(text) && /from\s*['"][^'"]*(?:lac|dsl\/index|index)/.test(text);
+    return declaresKernels(readFileSync(file, 'utf8'));
   } catch {
     return false;
   }
@@ -37,7 +35,7 @@ async function checkAll(
   guessed: boolean,
 ): Promise<ExitCode> {
   const begin = performance.now();
-  const files = kernelFiles(roots, declaresKernels);
+  const files = kernelFiles(roots, mayDeclareKernels);
   if (files.length === 0 && guessed) {
     const help = ['name files or folders: lac check kernels'];
     throw new LacError(diagnostic('LAC0904', 'no kernels below the current folder', null, { help }));

@@ -1,5 +1,6 @@
 import { CODES, type Code, type CodeInfo } from '../compiler/diag/codes.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { explanation } from '../compiler/diag/explanation.js';
 import type { Verb } from './context.js';
 import { EXIT } from './exit.js';
 
@@ -26,13 +27,4 @@ export const explain: Verb<string | undefined, object> = async (code, _options, 
 function normalise(text: string): string {
   const digits = /^(?:lac)?(\d{1,4})$/i.exec(text.trim())?.[1];
   return digits === undefined ? text : `LAC${digits.padStart(4, '0')}`;
-}
-
-const indent = (text: string): string => text.replace(/^/gm, '    ');
-
-function explanation(code: string, { title, explain: long, wrong, right }: CodeInfo): string {
-  const parts = [`${code}: ${title}`, long];
-  if (wrong !== undefined) parts.push(`wrong:\n${indent(wrong)}`);
-  if (right !== undefined) parts.push(`right:\n${indent(right)}`);
-  return parts.join('\n\n');
 }

@@ -13,7 +13,7 @@ export const optionValues = (decl: KernelDecl): Record<string, OptionValue> =>
     Object.entries(decl.options).map(([name, value]) => [name, typeof value === 'object' ? value.function : value]),
   );
 
-export { checkFile, type KernelDecl, SourceProject } from '../dsl/source.js';
+export { checkFile, declaresKernels, type KernelDecl, SourceProject } from '../dsl/source.js';
 
 const variants = new WeakMap<KernelDecl, Map<string, KernelDecl>>();
 

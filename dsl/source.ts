@@ -2,6 +2,8 @@
 export { checkFile, checkingFile, checkKernel, type FileCheck } from './check.js';
 export { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.js';
 export type { Observer } from './lower/observer.js';
-export type { FunctionRef, KernelBody, KernelDecl, OptionValue } from './read/declaration.js';
+export type { KernelBody, KernelDecl } from './read/declaration.js';
+export { declaresKernels } from './read/declares-kernels.js';
 export { type ReadResult, SourceProject } from './read/project.js';
+export type { Declaration, FunctionRef, OptionValue } from './read/spec-reader.js';
 export { type Representatives, representatives } from './representatives.js';

@@ -48,6 +48,11 @@ export class SourceProject {
     return readKernels(this, loaded.module, observer);
   }
 
+  /** The syntax of a file; null where it has none. */
+  module(file: string): SourceModule | null {
+    return this.#load(resolve(file)).module;
+  }
+
   /** Forgets a file: the next read looks at the disk again. */
   invalidate(file: string): void {
     this.#files.delete(resolve(file));
