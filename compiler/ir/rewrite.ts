@@ -62,3 +62,20 @@ export function yieldOf(region: Block): Op | null {
   const last = region.ops.at(-1);
   return last?.name === 'yield' ? last : null;
 }
+
+export const isLoop = (op: Op): op is Op<'for'> | Op<'while'> => op.name === 'for' || op.name === 'while';
+
+/** What a loop carries: initial values, arguments of its body, and of its condition where that is a region too. */
+export interface LoopParts {
+  readonly inits: readonly Value[];
+  readonly args: readonly Value[];
+  readonly body: Block;
+  readonly condition: Block | null;
+}
+
+export function loopParts(op: Op<'for'> | Op<'while'>): LoopParts {
+  const [first, second] = op.regions as [Block, Block?];
+  if (op.name === 'while' && second !== undefined)
+    return { inits: op.operands, args: second.args, body: second, condition: first };
+  return { inits: op.operands.slice(3), args: first.args.slice(1), body: first, condition: null };
+}

@@ -1,9 +1,10 @@
 import { Bug } from '../../diag/diagnostic.js';
 import type { AnyOp, Block, Kernel, Op, Value } from '../../ir/module.js';
-import { yielded } from '../../ir/rewrite.js';
+import { constantOf, isLoop, loopParts, yielded } from '../../ir/rewrite.js';
 import type { TileType } from '../../ir/types.js';
 import { project, transpose } from '../../layout/axes.js';
 import type { Layout } from '../../layout/layout.js';
+import { partLayout } from '../../layout/parts.js';
 import { dropDuplicateRegisters, reshapeLayout } from '../../layout/shape.js';
 import { isElementwise } from '../../ops/table.js';
 
@@ -38,6 +39,8 @@ export interface Opinion {
   readonly strength: 'strong' | 'weak' | 'computed' | 'free';
   readonly layout: Layout | null;
 }
+
+export type Folding = Op<'reduce'> | Op<'scan'> | Op<'reduce_by'> | Op<'scan_by'>;
 
 const FREE: Opinion = { strength: 'free', layout: null };
 const RANK = { strong: 3, weak: 2, computed: 1, free: 0 } as const;
@@ -83,9 +86,9 @@ export class Opinions {
     return this.of(v).layout ?? this.#anchors.blocked(tileOf(v));
   }
 
-  /** The layout in which a fold or scan takes its operand. */
-  folded(op: Op<'reduce'> | Op<'scan'>): Layout {
-    const x = op.operands[0] as Value;
+  /** The layout in which a fold or scan takes its operands. */
+  folded(op: Folding): Layout {
+    const x = op.operands.toSorted((a, b) => RANK[this.of(b).strength] - RANK[this.of(a).strength])[0] as Value;
     return this.of(x).layout ?? this.warps?.fold(tileOf(x), op.attrs.axis) ?? this.settled(x);
   }
 
@@ -107,9 +110,20 @@ export class Opinions {
       case 'load':
         return [this.#load(tileOf(op.results[0] as Value))];
       case 'reduce':
-        return [{ strength: 'strong', layout: dropDuplicateRegisters(project(this.folded(op), op.attrs.axis)) }];
+      case 'reduce_by': {
+        const layout = dropDuplicateRegisters(project(this.folded(op), op.attrs.axis));
+        return op.results.map(() => ({ strength: 'strong', layout }));
+      }
       case 'scan':
-        return [{ strength: 'computed', layout: this.folded(op) }];
+      case 'scan_by':
+        return op.results.map(() => ({ strength: 'computed', layout: this.folded(op) }));
+      case 'gather':
+      case 'take':
+        return [this.#made(op.results[0] as Value, this.#strongest(op.operands.slice(1)).layout)];
+      case 'slice':
+        return [this.#made(op.results[0] as Value, this.partIn(op, this.of(x).layout))];
+      case 'insert':
+        return [this.#made(op.results[0] as Value, this.of(x).layout)];
       case 'convert':
         return [{ strength: 'weak', layout: this.settled(x) }];
       case 'trans':
@@ -117,6 +131,7 @@ export class Opinions {
       case 'reshape':
         return [this.#mapped(x, (l) => reshapeLayout(l, tileOf(op.results[0] as Value).shape))];
       case 'for':
+      case 'while':
         return this.#loop(op);
       case 'if':
         return this.#branch(op);
@@ -136,6 +151,18 @@ export class Opinions {
   #load(type: TileType): Opinion {
     const free = type.shape.length === 1 && (type.shape[0] ?? 0) <= FREE_LOAD_ELEMENTS;
     return free ? FREE : { strength: 'weak', layout: this.#anchors.blocked(type) };
+  }
+
+  /** A tile that is read from memory, or made like that: in a layout that it suggests, else the coalesced one. */
+  #made(v: Value, layout: Layout | null): Opinion {
+    return isTile(v) ? { strength: 'weak', layout: layout ?? this.#anchors.blocked(tileOf(v)) } : FREE;
+  }
+
+  /** Where a part lies in a tile of this layout, if no data has to move. */
+  partIn(op: Op<'slice'> | Op<'insert'>, whole: Layout | null): Layout | null {
+    const part = op.name === 'slice' ? op.results[0] : op.operands[1];
+    const origin = op.operands.slice(op.name === 'slice' ? 1 : 2).map(constantOf);
+    return whole === null || part === undefined ? null : partLayout(whole, tileOf(part).shape, origin);
   }
 
   #strongest(values: readonly Value[]): Opinion {
@@ -164,7 +191,7 @@ export class Opinions {
 
   #wish(v: Value | undefined, layout: Layout): void {
     if (this.warps === undefined || v === undefined || !isTile(v) || this.of(v).strength === 'strong') return;
-    if (v.def.kind === 'op' && v.def.name === 'for') this.#wishes.set(v, layout);
+    if (v.def.kind === 'op' && isLoop(v.def)) this.#wishes.set(v, layout);
   }
 
   #branch(op: Op<'if'>): readonly Opinion[] {
@@ -181,15 +208,17 @@ export class Opinions {
    * Carried values have one layout on all four faces (initial, argument, yield, result). While learning, arguments
    * without a strong initial value hold what the last walk made of them, at first nothing.
    */
-  #loop(op: Op<'for'>): readonly Opinion[] {
-    const body = op.regions[0] as Block;
-    const inits = op.operands.slice(3);
-    const args = body.args.slice(1);
+  #loop(op: Op<'for'> | Op<'while'>): readonly Opinion[] {
+    const { inits, args, body, condition } = loopParts(op);
     args.forEach((arg, i) => {
       const init = this.of(inits[i] as Value);
       const held = this.#carried.get(arg) ?? FREE;
-      this.#known.set(arg, this.#learning && init.strength === 'strong' ? init : held);
+      const opinion = this.#learning && init.strength === 'strong' ? init : held;
+      this.#known.set(arg, opinion);
+      const tested = condition?.args[i];
+      if (tested !== undefined) this.#known.set(tested, opinion);
     });
+    if (condition !== null) this.#block(condition);
     this.#block(body);
     if (this.#learning) {
       const ends = yielded(body);

@@ -1,5 +1,6 @@
 import { Bug } from '../../diag/diagnostic.js';
 import { type AnyOp, type Block, newOp, type Op, type Value } from '../../ir/module.js';
+import { loopParts } from '../../ir/rewrite.js';
 import { bytesOf } from '../../ir/types.js';
 import { project, transpose } from '../../layout/axes.js';
 import { type Layout, registerCount } from '../../layout/layout.js';
@@ -124,21 +125,31 @@ export class Placement {
     }
     switch (op.name) {
       case 'for':
-        return this.#placeFor(op);
+      case 'while':
+        return this.#placeLoop(op);
       case 'if':
         return this.#placeIf(op);
       case 'yield':
         return [op];
       case 'store':
+      case 'atomic_add':
         return this.#placeStore(op);
+      case 'scatter':
+      case 'scatter_add':
+        return this.#placeScatter(op);
+      case 'reduce_by':
+      case 'scan_by':
+        return this.#placeFold(op);
     }
     if (result === undefined || !isTile(result)) {
       if (op.name === 'reduce') this.#need(op, 0, this.#opinions.folded(op));
+      else if (op.name === 'take') this.#need(op, 0, null);
       return [op];
     }
     const { strength, layout } = this.#opinions.of(result);
     if (layout === null) return this.#placeCopies(op, result);
-    if (strength === 'weak' && op.name === 'load') return this.#placeIn(op, result, this.#loadedIn(result, layout));
+    if (strength === 'weak' && (op.name === 'load' || op.name === 'gather'))
+      return this.#placeIn(op, result, this.#loadedIn(result, layout));
     if (this.#opinions.warps !== undefined && isPushed(op)) {
       if (strength === 'weak') return this.#placeWeak(op, result, layout);
       if (strength === 'computed') return this.#placeComputed(op, result, layout);
@@ -252,7 +263,22 @@ export class Placement {
         this.#need(op, 0, this.#opinions.settled(x));
         return;
       case 'load':
+      case 'gather':
         this.#needAll(op, layout);
+        return;
+      case 'slice': {
+        const whole = this.#opinions.of(x).layout;
+        const stays = this.#opinions.partIn(op, whole);
+        this.#need(op, 0, stays !== null && layoutKey(stays) === layoutKey(layout) ? whole : null);
+        return;
+      }
+      case 'insert':
+        this.#need(op, 0, layout);
+        this.#need(op, 1, this.#opinions.partIn(op, layout));
+        return;
+      case 'take':
+        this.#need(op, 0, null);
+        for (let i = 1; i < op.operands.length; i++) this.#need(op, i, layout);
         return;
       case 'trans':
         this.#need(op, 0, transpose(layout), reach);
@@ -275,7 +301,19 @@ export class Placement {
     }
   }
 
-  #placeStore(op: Op<'store'>): Op[] {
+  #placeFold(op: Op<'reduce_by'> | Op<'scan_by'>): Op[] {
+    const converts = op.results.flatMap((v) => this.#serveFixed(v));
+    this.#needAll(op, this.#opinions.folded(op));
+    return [op, ...converts];
+  }
+
+  #placeScatter(op: Op<'scatter'> | Op<'scatter_add'>): Op[] {
+    const value = op.operands[1] as Value;
+    if (isTile(value)) this.#needAll(op, this.#opinions.settled(value));
+    return [op];
+  }
+
+  #placeStore(op: Op<'store'> | Op<'atomic_add'>): Op[] {
     const value = op.operands[1] as Value;
     if (!isTile(value)) return [op];
     const layout = this.#opinions.settled(value);
@@ -292,16 +330,17 @@ export class Placement {
     return [op, ...converts];
   }
 
-  #placeFor(op: Op<'for'>): Op[] {
-    const body = op.regions[0] as Block;
-    const carried = body.args.slice(1);
+  #placeLoop(op: Op<'for'> | Op<'while'>): Op[] {
+    const { inits, args, body, condition } = loopParts(op);
+    const first = op.operands.length - inits.length;
     const converts = op.results.flatMap((v) => this.#serveFixed(v));
     this.#depth++;
-    this.#needYields(body, carried);
+    this.#needYields(body, args);
     body.ops = this.block(body);
+    if (condition !== null) condition.ops = this.block(condition);
     this.#depth--;
-    carried.forEach((arg, i) => {
-      if (isTile(arg)) this.#need(op, i + 3, this.#opinions.settled(arg));
+    args.forEach((arg, i) => {
+      if (isTile(arg)) this.#need(op, first + i, this.#opinions.settled(arg));
     });
     return [op, ...converts];
   }

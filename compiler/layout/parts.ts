@@ -1,0 +1,36 @@
+import { axisField } from './axes.js';
+import { type Layout, log2, makeLayout } from './layout.js';
+
+/**
+ * The layout in which a part of a tile lies where it is: the registers that hold it, renamed. Null where the part is not
+ * one setting of register bits: its origin is unknown or no multiple of its extents, or bits that choose the part are
+ * those of lanes or warps, or mixed with others.
+ */
+export function partLayout(l: Layout, part: readonly number[], origin: readonly (number | null)[]): Layout | null {
+  const aligned = part.every((e, axis) => origin[axis] !== null && (origin[axis] as number) % e === 0);
+  if (!aligned) return null;
+  const chosen = bitsOutside(l.shape, part);
+  const isChoice = (basis: number): boolean => (basis & chosen) !== 0;
+  const { register = [], ...threads } = l.ins;
+  if (Object.values(threads).some((bases) => bases.some(isChoice))) return null;
+  const choices = register.filter(isChoice);
+  if (choices.some((b) => (b & (b - 1)) !== 0) || new Set(choices).size !== choices.length) return null;
+  const inPart = (basis: number): number => indexInPart(l.shape, part, basis);
+  const ins = Object.fromEntries(Object.entries(threads).map(([dim, bases]) => [dim, bases.map(inPart)]));
+  return makeLayout(part, { ...ins, register: register.filter((b) => !isChoice(b)).map(inPart) });
+}
+
+/** Bits of the tile index in which a part of these extents, at an aligned origin, is one value. */
+function bitsOutside(shape: readonly number[], part: readonly number[]): number {
+  let bits = 0;
+  for (const [axis, e] of part.entries()) {
+    const { extent, shift } = axisField(shape, axis);
+    bits |= (extent - 1 - (e - 1)) << shift;
+  }
+  return bits;
+}
+
+/** Index in the part of an element that lies in the part at the origin. */
+function indexInPart(shape: readonly number[], part: readonly number[], index: number): number {
+  return part.reduce((at, e, axis) => (at << log2(e)) | ((index >>> axisField(shape, axis).shift) & (e - 1)), 0);
+}
