@@ -49,6 +49,7 @@ class Flight {
   #op(op: Op, state: InFlight, trips: Trips): InFlight {
     switch (op.name) {
       case 'for':
+      case 'while':
         return this.#loop(op, state, trips);
       case 'if':
         return op.regions.map((r) => this.block(r, state, trips)).reduce(join);
@@ -62,8 +63,6 @@ class Flight {
   }
 
   #loop(op: Op, before: InFlight, trips: Trips): InFlight {
-    const body = op.regions[0];
-    if (body === undefined) return before;
     const { count, returnsTo } = this.#accesses.slotValues.tripsOf(op);
     const heads = new Map<number, InFlight>();
     let out = before;
@@ -72,8 +71,13 @@ class Flight {
       const head = known === undefined ? state : join(known, state);
       if (known !== undefined && same(known, head)) return out;
       heads.set(trip, head);
-      state = this.block(body, head, new Map([...trips, [op, trip]]));
-      out = join(out, state);
+      // The condition of a while is what ran last.
+      const inside = new Map([...trips, [op, trip]]);
+      state = head;
+      for (const region of op.regions) {
+        state = this.block(region, state, inside);
+        out = join(out, state);
+      }
     }
   }
 

@@ -4,7 +4,7 @@
  * of lanes, never of finiteness: 0 * unknown is unknown, since the unknown may be NaN.
  */
 import type { Block, Kernel, Op, Value } from '../ir/module.js';
-import { yielded } from '../ir/rewrite.js';
+import { loopParts, yielded } from '../ir/rewrite.js';
 import { type DType, isFloat, type TileType } from '../ir/types.js';
 import { roundTo } from '../ops/round.js';
 import type { AttrValue } from '../ops/schema.js';
@@ -47,7 +47,8 @@ function visitOp(op: Op, a: Analysis): void {
     const v = op.operands[i];
     return (v && a.facts.get(v)) ?? unknown(v);
   };
-  if (op.name === 'for') visitLoop(op as Op<'for'>, a);
+  if (op.name === 'for' || op.name === 'while') visitLoop(op as Op<'for'> | Op<'while'>, a);
+  else if (op.name === 'reduce_by' || op.name === 'scan_by') for (const v of op.results) a.facts.set(v, unknown(v));
   else if (op.regions.length > 0) joinRegions(op, a);
   else setFact(op, of, a);
 }
@@ -72,13 +73,13 @@ function joinRegions(op: Op, a: Analysis): void {
   });
 }
 
-function visitLoop(op: Op<'for'>, a: Analysis): void {
-  const [body] = op.regions;
-  if (body === undefined) return;
-  const carried = body.args.slice(1);
-  const initial = op.operands.slice(3).map((v) => a.facts.get(v) ?? unknown(v));
+function visitLoop(op: Op<'for'> | Op<'while'>, a: Analysis): void {
+  const { inits, args: carried, body, condition } = loopParts(op);
+  const initial = inits.map((v) => a.facts.get(v) ?? unknown(v));
   const entry = carried.map((v, i) => meet(a.facts.get(v) ?? initial[i] ?? unknown(v), initial[i] ?? unknown(v)));
   carried.forEach((v, i) => void a.facts.set(v, entry[i] ?? unknown(v)));
+  condition?.args.forEach((v, i) => void a.facts.set(v, entry[i] ?? unknown(v)));
+  if (condition !== null) visitBlock(condition, a);
   visitBlock(body, a);
   const end = factsOf(body, a);
   carried.forEach((v, i) => {

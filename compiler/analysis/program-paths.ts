@@ -1,4 +1,5 @@
 import type { Block, Op } from '../ir/module.js';
+import { isLoop } from '../ir/rewrite.js';
 
 /** An op and where it stands. */
 export interface Place {
@@ -32,4 +33,4 @@ export function commonBlocks(a: Path, b: Path): number {
 }
 
 /** The loops around an op, outermost first. */
-export const loopsOf = (path: Path): Op[] => path.slice(0, -1).flatMap(({ op }) => (op.name === 'for' ? [op] : []));
+export const loopsOf = (path: Path): Op[] => path.slice(0, -1).flatMap(({ op }) => (isLoop(op) ? [op] : []));

@@ -4,6 +4,7 @@
  * point at the head and one at the end of each loop.
  */
 import type { Block, Kernel, Op, Value } from '../ir/module.js';
+import { isLoop } from '../ir/rewrite.js';
 import { bufferOf, type SharedAccesses } from './shared-accesses.js';
 
 export interface Lifetime {
@@ -41,7 +42,7 @@ export class SharedLifetimes {
 
   /** The lifetime and every outermost loop that it meets. */
   overLoops(life: Lifetime): Lifetime {
-    const loops = this.#body.ops.filter((op) => op.name === 'for').flatMap((op) => this.#points.get(op) ?? []);
+    const loops = this.#body.ops.filter(isLoop).flatMap((op) => this.#points.get(op) ?? []);
     const met = loops.filter((l) => l.start <= life.end && life.start <= l.end);
     const [starts, ends] = [met.map((l) => l.start), met.map((l) => l.end)];
     return { start: Math.min(life.start, ...starts), end: Math.max(life.end, ...ends) };
@@ -55,7 +56,7 @@ function numbered(body: Block): Points {
     for (const op of block.ops) {
       const start = now++;
       op.regions.forEach(visit);
-      points.set(op, { start, end: op.name === 'for' ? now++ : start });
+      points.set(op, { start, end: isLoop(op) ? now++ : start });
     }
   };
   visit(body);
@@ -112,7 +113,7 @@ class Flow {
     const own = bufferOf(op) === this.#buffer;
     if (own || this.#readers.has(op)) this.#touched.add(start);
     this.#mark(start, before);
-    if (op.name === 'for') {
+    if (isLoop(op)) {
       // Twice: what one trip leaves, the next one finds.
       const once = op.regions.reduce((s, r) => either(s, this.forward(r, s)), before);
       const out = op.regions.reduce((s, r) => either(s, this.forward(r, s)), once);
@@ -140,7 +141,7 @@ class Flow {
     }
     const inside = op.regions.map((r) => this.backward(r, after)).some((w) => w);
     // What one trip wants, the one before it leaves: from the write in it to the end of the loop, which is all it takes.
-    const wanted = inside || (after && op.name === 'for');
+    const wanted = inside || (after && isLoop(op));
     if (wanted) this.#wanted.add(start).add(end);
     return wanted || this.#readers.has(op);
   }

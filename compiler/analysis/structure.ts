@@ -1,6 +1,6 @@
 import { Bug } from '../diag/diagnostic.js';
 import type { Block, Kernel, Op, Value } from '../ir/module.js';
-import { constantOf } from '../ir/rewrite.js';
+import { constantOf, isLoop } from '../ir/rewrite.js';
 
 /** What a loop runs for where its bounds are not constants. */
 const UNKNOWN_TRIPS = 16;
@@ -60,11 +60,12 @@ export class Structure {
   executions(block: Block): number {
     const around = this.parent.get(block);
     if (around === undefined) return 1;
-    return this.executions(this.home(around)) * (around.name === 'for' ? tripsOf(around) : 1);
+    return this.executions(this.home(around)) * (isLoop(around) ? tripsOf(around) : 1);
   }
 }
 
 function tripsOf(loop: Op): number {
+  if (loop.name !== 'for') return UNKNOWN_TRIPS;
   const [begin, end, step] = loop.operands.slice(0, 3).map(constantOf);
   if (begin == null || end == null || step == null || step <= 0) return UNKNOWN_TRIPS;
   return Math.max(1, Math.ceil((end - begin) / step));

@@ -249,13 +249,14 @@ export const CODES = {
   LAC0216: {
     title: 'origin or index that does not fit',
     explain:
-      'An origin has one i32 scalar for each axis of the view; at() fixes at most as many axes as there are; bounds of a range are i32.',
+      'An origin has one i32 scalar for each axis of the view or tile; gather and scatter take i32 or u32 scalars and tiles, one for each axis; at() fixes at most as many axes as there are; bounds of a range are i32.',
     wrong: 'Q.load([n], [C, D])',
     right: 'Q.load([n, 0], [C, D])',
   },
   LAC0217: {
     title: 'output read',
-    explain: 'Programs run in any order, so what an output holds is known to nobody before the launch ends.',
+    explain:
+      'An output holds nothing before the launch, and programs run in any order: what it holds is known to nobody before the launch ends. Atomic additions read what they add to. An argument that is read and written is inout().',
     wrong: 'o.load([0], [C])                        // o is an output',
     right: 'o.store([0], x);',
   },
@@ -313,6 +314,26 @@ export const CODES = {
     explain: '& | ^ ~ << >> >>> work on i32 and u32.',
     wrong: 'const b = x >> 3;                       // x is f32',
     right: 'const b = bitcast(x, u32) >> 3;',
+  },
+  LAC0227: {
+    title: 'atomic addition on a dtype that has none',
+    explain: 'atomicAdd and scatterAdd add f32, i32 and u32: devices have no others in common.',
+    wrong: "args: { h: inout(f16, ['N']) }           // h.atomicAdd([0], x)",
+    right: "args: { h: inout(f32, ['N']) }",
+  },
+  LAC0228: {
+    title: 'part that leaves its tile',
+    explain:
+      'slice() and insert() take a part that lies in the tile: 0 <= origin and origin + extent <= the extent of the tile, on every axis. A constant origin is checked here, one known at run time by `interpret`.',
+    wrong: 'slice(x, [C, 0], [1, D])                // x is [C, D]',
+    right: 'slice(x, [C - 1, 0], [1, D])',
+  },
+  LAC0229: {
+    title: 'sum of floats in an order that nobody knows',
+    explain:
+      'Atomic additions come in the order in which programs and lanes happen to reach them, and float sums depend on their order: the last bits vary from run to run. Integer sums do not.',
+    wrong: 'total.atomicAdd([0], reshape(sum(x, 0), [1]));',
+    right: 'parts.store([n], reshape(sum(x, 0), [1]));    // and a second launch adds the parts',
   },
 
   // ---- 03xx declarations
@@ -929,13 +950,6 @@ export const CODES = {
     title: 'GPU too old',
     explain:
       'The CUDA backend uses asynchronous copies to shared memory and bf16 tensor cores, which NVIDIA GPUs have from compute capability 8.0 on (Ampere: A100, RTX 30). Older ones are not served.',
-  },
-  LAC0550: {
-    title: 'reshape of extents that are not powers of two',
-    explain:
-      'Hardware tiles have power-of-two extents, and the padding must stay behind the elements. Merging or splitting axes keeps that only where all axes of a group but the leading one are powers of two: [3, 8] to [24] works, [8, 3] to [24] is not built yet.',
-    wrong: 'reshape(x, [24])   // x is [8, 3]',
-    right: 'reshape(x, [24])   // x is [3, 8]',
   },
 } as const satisfies Record<string, CodeInfo>;
 

@@ -4,7 +4,7 @@
  * `interpret` would have raised in them), and a loop without stores in it always ends.
  */
 import type { Block, Kernel, Op, Value } from '../ir/module.js';
-import { yielded, yieldOf } from '../ir/rewrite.js';
+import { isLoop, loopParts, yielded, yieldOf } from '../ir/rewrite.js';
 import { opRow } from '../ops/table.js';
 import type { Pass } from './pass.js';
 
@@ -62,8 +62,8 @@ class Liveness {
   #needOp(op: Op): void {
     if (this.#ops.has(op)) return;
     this.#ops.add(op);
-    const always = op.name === 'for' ? op.operands.slice(0, 3) : op.name === 'yield' ? [] : op.operands;
-    for (const v of always) this.#need(v);
+    for (const v of alwaysNeeded(op)) this.#need(v);
+    if (op.name === 'while') for (const v of conditionOf(op)) this.#need(v);
     const home = this.#home.get(op);
     const around = home === undefined ? undefined : this.#parent.get(home);
     if (around !== undefined) this.#needOp(around);
@@ -78,20 +78,31 @@ class Liveness {
     const around = this.#parent.get(v.def);
     if (around === undefined) return;
     this.#needOp(around);
-    const carried = v.def.args.indexOf(v) - 1;
-    if (around.name === 'for' && carried >= 0) this.#needResult(around, carried);
+    const carried = v.def.args.indexOf(v) - (around.name === 'for' ? 1 : 0);
+    if (isLoop(around) && carried >= 0) this.#needResult(around, carried);
   }
 
   /** Result i of a control op: what its regions yield for it, and a loop's initial value and argument. */
   #needResult(op: Op, i: number): void {
-    for (const region of op.regions) {
-      this.#need(yielded(region)[i]);
-      if (op.name !== 'for') continue;
-      this.#need(region.args[i + 1]);
-      this.#need(op.operands[i + 3]);
-    }
+    if (isLoop(op)) {
+      const { inits, args, body, condition } = loopParts(op);
+      for (const v of [yielded(body)[i], args[i], condition?.args[i], inits[i]]) this.#need(v);
+    } else
+      for (const region of op.regions)
+        for (const v of isFold(op) ? yielded(region) : [yielded(region)[i]]) this.#need(v);
   }
 }
+
+/** A fold's function makes all results together: none of them can be left out. */
+const isFold = (op: Op): boolean => op.name === 'reduce_by' || op.name === 'scan_by';
+
+/** What an op that runs reads, whichever of its results are needed. */
+function alwaysNeeded(op: Op): readonly Value[] {
+  if (op.name === 'while' || op.name === 'yield') return [];
+  return op.name === 'for' ? op.operands.slice(0, 3) : op.operands;
+}
+
+const conditionOf = (op: Op): readonly Value[] => (op.regions[0] === undefined ? [] : yielded(op.regions[0]));
 
 function removeDead(block: Block, live: Liveness): void {
   block.ops = block.ops.filter((op) => op.name === 'yield' || live.op(op));
@@ -104,18 +115,22 @@ function removeDead(block: Block, live: Liveness): void {
 
 /** A carried value lives if its argument does: reaching the result or the argument has marked both. */
 function dropResults(op: Op, live: Liveness): void {
-  const body = op.regions[0];
+  if (isFold(op)) return;
+  const first = op.name === 'for' ? 1 : 0;
+  const args = isLoop(op) ? loopParts(op).args : [];
   const keep = op.results.map((v, i) => {
-    const arg = op.name === 'for' ? body?.args[i + 1] : undefined;
+    const arg = args[i];
     return live.value(v) || (arg !== undefined && live.value(arg));
   });
   const kept = (_: unknown, i: number): boolean => keep[i] ?? true;
-  if (op.name === 'for') {
-    op.operands = [...op.operands.slice(0, 3), ...op.operands.slice(3).filter(kept)];
-    if (body !== undefined) body.args = [...body.args.slice(0, 1), ...body.args.slice(1).filter(kept)];
+  if (isLoop(op)) {
+    op.operands = [...op.operands.slice(0, 3 * first), ...op.operands.slice(3 * first).filter(kept)];
+    for (const region of op.regions)
+      region.args = [...region.args.slice(0, first), ...region.args.slice(first).filter(kept)];
   }
   op.results = op.results.filter(kept);
   for (const region of op.regions) {
+    if (op.name === 'while' && region === op.regions[0]) continue;
     const end = yieldOf(region);
     if (end !== null) end.operands = end.operands.filter(kept);
   }

@@ -8,7 +8,7 @@
  * where a moving op needs them: alone they save nothing, and a tile held across a loop costs registers.
  */
 import type { Block, Op, Value } from '../ir/module.js';
-import { runsAnywhere } from '../ir/rewrite.js';
+import { isLoop, runsAnywhere } from '../ir/rewrite.js';
 import type { Pass } from './pass.js';
 
 export const hoistInvariants: Pass = {
@@ -23,7 +23,7 @@ export const hoistInvariants: Pass = {
 function hoistBlock(block: Block): void {
   block.ops = block.ops.flatMap((op) => {
     for (const region of op.regions) hoistBlock(region);
-    return op.name === 'for' ? [...op.regions.flatMap(takeInvariants), op] : [op];
+    return isLoop(op) ? [...op.regions.flatMap(takeInvariants), op] : [op];
   });
 }
 

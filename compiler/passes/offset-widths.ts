@@ -1,9 +1,10 @@
 /**
- * Enters: any kernel. Leaves: every load, store and get with `offset_bits`. 32 is sound where no tensor of the target
+ * Enters: any kernel. Leaves: every access with `offset_bits`. 32 is sound where no tensor of the target
  * holds 2^31 elements or more, because the launch is refused beyond the limit and lanes outside the view compute no
  * address; elsewhere strides are run-time values, nothing is proven small, and offsets have 64 bits.
  */
 import { type Kernel, type Op, walk } from '../ir/module.js';
+import type { OpName } from '../ops/table.js';
 import type { Pass, PassContext } from './pass.js';
 
 export const offsetWidths: Pass = {
@@ -13,7 +14,16 @@ export const offsetWidths: Pass = {
   run: setWidths,
 };
 
-const isAccess = (op: Op): op is Op<'load'> & Op => (['load', 'store', 'get'] as readonly string[]).includes(op.name);
+const ACCESSES: ReadonlySet<OpName> = new Set<OpName>([
+  'load',
+  'store',
+  'get',
+  'atomic_add',
+  'gather',
+  'scatter',
+  'scatter_add',
+]);
+const isAccess = (op: Op): op is Op<'load'> & Op => ACCESSES.has(op.name);
 
 function setWidths(kernel: Kernel, ctx: PassContext): void {
   const bits = ctx.maxStorageElements <= 2 ** 31 ? 32 : 64;

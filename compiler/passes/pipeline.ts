@@ -13,6 +13,7 @@ import type { Pass, PassContext } from './pass.js';
 import { proveBounds } from './prove-bounds.js';
 import { simplify } from './simplify.js';
 import { specialise } from './specialise.js';
+import { unbatchDots } from './unbatch-dots.js';
 
 /** From the IR of the front end to the IR that every backend takes, in order. Layouts come after, by backend. */
 export const PIPELINE: readonly Pass[] = [
@@ -21,6 +22,7 @@ export const PIPELINE: readonly Pass[] = [
   simplify,
   cse,
   fuseAccumulators,
+  unbatchDots,
   hoistInvariants,
   dce,
   padTiles,

@@ -39,6 +39,7 @@ function visitOp(op: Op, ranges: Ranges): void {
       visitAccess(op as Op<'load'>, op.results[0], op.operands.slice(1), ranges);
       break;
     case 'store':
+    case 'atomic_add':
       visitAccess(op as Op<'store'>, op.operands[1], op.operands.slice(2), ranges);
       break;
     case 'get':

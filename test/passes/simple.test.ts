@@ -13,6 +13,7 @@ import { padTiles } from '../../compiler/passes/pad-tiles.js';
 import type { Pass } from '../../compiler/passes/pass.js';
 import { PIPELINE, runPipeline } from '../../compiler/passes/pipeline.js';
 import { simplify } from '../../compiler/passes/simplify.js';
+import { unbatchDots } from '../../compiler/passes/unbatch-dots.js';
 import { foldsNaN, type GenerateOptions, modules } from '../ir/generate.js';
 import { launch } from '../ir/launch.js';
 import { CONTEXT, textCases } from './text-cases.js';
@@ -23,6 +24,7 @@ textCases(cse);
 textCases(dce);
 textCases(fuseAccumulators);
 textCases(hoistInvariants);
+textCases(unbatchDots);
 
 /** Passes leave what a kernel stores as it was; sums may be re-ordered only where `exact` kernels are compared. */
 function unchanged(passes: readonly Pass[], options: GenerateOptions = {}, ok = (_: Kernel) => true): void {

@@ -1,5 +1,5 @@
 import { type AnyOp, type Block, type Kernel, type Op, type Value, walk } from '../../ir/module.js';
-import { yielded } from '../../ir/rewrite.js';
+import { isLoop, loopParts, yielded } from '../../ir/rewrite.js';
 import { isElementwise } from '../../ops/table.js';
 
 /** Accumulators that have one layout: what is computed from one element by element, and what loops carry of it. */
@@ -31,7 +31,7 @@ export function dotClasses(kernel: Kernel): DotClass[] {
   const chained: [{ left: DotClass | null }, Value][] = [];
   const scan = (block: Block, trips: number): void => {
     for (const op of block.ops as AnyOp[]) {
-      for (const region of op.regions) scan(region, op.name === 'for' ? trips * TRIPS : trips);
+      for (const region of op.regions) scan(region, isLoop(op) ? trips * TRIPS : trips);
       const of = op.name === 'reduce' ? op.operands[0] : op.results[0];
       const root = of === undefined ? null : groups.rootOf(of);
       if (of === undefined || root === null || of.type.kind !== 'tile') continue;
@@ -80,7 +80,7 @@ class Accumulators {
   #join(op: AnyOp): void {
     if (op.name === 'dot') this.#unite(op.operands.slice(2), op.results);
     else if (isElementwise(op.name)) this.#unite(op.operands, op.results);
-    else if (op.name === 'for') this.#joinLoop(op);
+    else if (isLoop(op)) this.#joinLoop(op);
     else if (op.name === 'if')
       op.results.forEach((result, i) => {
         this.#unite(
@@ -90,11 +90,12 @@ class Accumulators {
       });
   }
 
-  #joinLoop(op: Op<'for'>): void {
-    const [body] = op.regions;
+  #joinLoop(op: Op<'for'> | Op<'while'>): void {
+    const { inits, args, body, condition } = loopParts(op);
+    const ends = yielded(body);
     op.results.forEach((result, i) => {
-      const [arg, end, init] = [body?.args[i + 1], body && yielded(body)[i], op.operands[i + 3]];
-      if (arg && end && init) this.#unite([end, init], [arg, result]);
+      const [arg, end, init, tested] = [args[i], ends[i], inits[i], condition?.args[i]];
+      if (arg && end && init) this.#unite([end, init], tested ? [arg, tested, result] : [arg, result]);
     });
   }
 
