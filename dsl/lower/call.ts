@@ -31,8 +31,13 @@ export function evaluateCall(ev: Evaluator, node: TS.CallExpression, scope: Scop
     case 'fn':
       return inlineCall(ev, callee, args, node);
     case 'kernel':
-      return ev.error('LAC0103', node, 'a kernel cannot be called here', {
-        help: ['kernels are launched by a host program; share code through functions'],
+    case 'plan':
+      return ev.error('LAC0103', node, `a ${callee.kind} cannot be called here`, {
+        help: ['kernels are launched by a host program, or by run() in a plan; share code through functions'],
+      });
+    case 'run':
+      return ev.error('LAC0315', node, 'run gives no value', {
+        help: ['write it as a statement of its own in the body of the plan'],
       });
     default:
       return ev.error(

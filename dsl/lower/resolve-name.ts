@@ -6,7 +6,7 @@ import { isLanguage } from '../read/resolve.js';
 import { ts } from '../read/typescript.js';
 import { MATH_CONSTANTS, MATH_FUNCTIONS } from './builtins/fold.js';
 import { languageNames, languageValue } from './builtins/table.js';
-import type { Evaluator } from './evaluator.js';
+import { bare, type Evaluator } from './evaluator.js';
 import { evaluate } from './expression.js';
 import { insteadOf, withoutPrefix } from './foreign-names.js';
 import { didYouMean } from './names.js';
@@ -120,8 +120,15 @@ function constantValue(ev: Evaluator, module: SourceModule, name: string, node: 
   return ev.atModuleLevel(() => {
     const scope = new Scope(module, null, rootFrame);
     bindPattern(ev, scope, node.name, evaluate(ev, initializer, scope), 'const', node);
-    return scope.cells.get(name)?.value ?? POISON;
+    return named(scope.cells.get(name)?.value ?? POISON, name, initializer);
   });
+}
+
+/** A kernel or plan is called as the constant that it is made for. */
+function named(val: Val, name: string, made: TS.Expression): Val {
+  if (val.kind === 'kernel' && ts.isCallExpression(bare(made))) return { ...val, decl: { ...val.decl, name } };
+  if (val.kind === 'plan' && ts.isCallExpression(bare(made))) return { ...val, decl: { ...val.decl, name } };
+  return val;
 }
 
 function importedValue(ev: Evaluator, from: SourceModule, specifier: string, name: string, node: TS.Node): Val {

@@ -5,6 +5,7 @@ import type { Expr } from '../../compiler/expr.js';
 import type { Value } from '../../compiler/ir/module.js';
 import type { Access, DType, TileType, ViewType } from '../../compiler/ir/types.js';
 import type { KernelDecl } from '../read/declaration.js';
+import type { PlanDecl } from '../read/plan-declaration.js';
 import type { Scope } from './scope.js';
 
 /** A number known at compile time: a literal, a Const, arithmetic on them. It has no dtype yet. `label` is its name. */
@@ -91,6 +92,26 @@ export interface KernelVal {
   readonly kind: 'kernel';
   readonly decl: KernelDecl;
 }
+export interface PlanVal {
+  readonly kind: 'plan';
+  readonly decl: PlanDecl;
+}
+/** In a plan: an argument or a temporary. */
+export interface TensorVal {
+  readonly kind: 'tensor';
+  readonly name: string;
+  /** A dtype, or a dtype parameter. */
+  readonly dtype: string;
+  /** Of the dtype parameter. */
+  readonly choices: Readonly<Record<string, readonly DType[]>>;
+  readonly shape: readonly Expr[];
+  readonly dir: Access | 'temp';
+  readonly fill: Expr | null;
+}
+/** The third parameter of the body of a plan. */
+export interface RunVal {
+  readonly kind: 'run';
+}
 export interface ArgVal {
   readonly kind: 'arg';
   /** The name is filled in by the kernel that holds it. */
@@ -129,6 +150,9 @@ export type Val =
   | NamespaceVal
   | RangeVal
   | KernelVal
+  | PlanVal
+  | TensorVal
+  | RunVal
   | ArgVal
   | SymVal
   | AllVal
@@ -214,6 +238,12 @@ export function describe(val: Val): string {
       return 'a range';
     case 'kernel':
       return `the kernel ${val.decl.name}`;
+    case 'plan':
+      return `the plan ${val.decl.name}`;
+    case 'tensor':
+      return val.dir === 'temp' ? `the temporary ${val.name}` : `the tensor ${val.name}`;
+    case 'run':
+      return 'the function run';
     case 'arg':
       return 'an argument declaration';
     case 'sym':

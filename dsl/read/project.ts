@@ -6,6 +6,7 @@ import type { KernelDecl } from './declaration.js';
 import { type Findings, spanOf } from './diagnostics.js';
 import { moduleOf, type SourceModule } from './module.js';
 import { parseFile } from './parse-file.js';
+import type { PlanDecl } from './plan-declaration.js';
 import { readKernels } from './read-kernels.js';
 import { readText, unsavedText } from './read-text.js';
 import { isInside, isLanguage, projectRoot, realPath, sourceFileOf } from './resolve.js';
@@ -15,8 +16,13 @@ export interface ReadResult {
   readonly kernels: readonly KernelDecl[];
   /** Kernels that only this file can name; a host program may launch them. */
   readonly unexported: readonly KernelDecl[];
+  /** Exported plans, like kernels. */
+  readonly plans: readonly PlanDecl[];
+  readonly unexportedPlans: readonly PlanDecl[];
   readonly diagnostics: readonly Diagnostic[];
 }
+
+const NOTHING = { kernels: [], unexported: [], plans: [], unexportedPlans: [] };
 
 /** What an import statement leads to: the language, another file, or nothing (reported). */
 export type Resolved = 'lac' | SourceModule | null;
@@ -44,7 +50,7 @@ export class SourceProject {
 
   read(file: string, observer: Observer | null = null): ReadResult {
     const loaded = this.#load(resolve(file));
-    if (loaded.module === null) return { kernels: [], unexported: [], diagnostics: loaded.diagnostics };
+    if (loaded.module === null) return { ...NOTHING, diagnostics: loaded.diagnostics };
     return readKernels(this, loaded.module, observer);
   }
 

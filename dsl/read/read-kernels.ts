@@ -7,10 +7,11 @@ import { POISON, type Val } from '../lower/value.js';
 import type { KernelDecl } from './declaration.js';
 import { Findings, spanOf } from './diagnostics.js';
 import type { SourceModule } from './module.js';
+import type { PlanDecl } from './plan-declaration.js';
 import type { ReadResult, SourceProject } from './project.js';
 import { ts } from './typescript.js';
 
-/** The kernels of a file. Other exports, and whatever a host program does at its top level, are not looked at. */
+/** The kernels and plans of a file. Other exports, and whatever a host program does at its top level, are not looked at. */
 export function readKernels(
   project: SourceProject,
   module: SourceModule,
@@ -19,7 +20,8 @@ export function readKernels(
   const findings = new Findings();
   const ev = new Evaluator(project, findings, null, null);
   ev.observer = observer;
-  const kernels: KernelDecl[] = [];
+  const found: Found = { kernels: [], plans: [] };
+  const local: Found = { kernels: [], plans: [] };
   const exported = new Set<string>();
   for (const [name, e] of module.exports) {
     if (e.kind === 'local') exported.add(e.name);
@@ -34,23 +36,23 @@ export function readKernels(
       continue;
     }
     keep(
-      kernels,
+      found,
       name,
       guarded(findings, () => exportedValue(ev, module, name, e.node)),
     );
   }
-  const unexported: KernelDecl[] = [];
   for (const [name, b] of module.bindings) {
     if (b.kind !== 'const' || exported.has(name) || !isKernel(project, module, name)) continue;
     keep(
-      unexported,
+      local,
       name,
       guarded(findings, () => moduleValue(ev, module, name, b.node)),
     );
     if (!isUsed(module, name)) notExported(findings, b.node, name);
   }
   hiddenKernels(module, findings);
-  return { kernels, unexported, diagnostics: findings.list };
+  const unexported = { unexported: local.kernels, unexportedPlans: local.plans };
+  return { ...found, ...unexported, diagnostics: findings.list };
 }
 
 /** A kernel's name becomes the name of files and of functions; `export { k as '../k' }` is legal TypeScript. */
@@ -61,8 +63,15 @@ function unspeakable(name: string, node: TS.Node): Diagnostic {
   return diagnostic('LAC0308', `a kernel cannot be exported as ${JSON.stringify(name)}`, spanOf(node), { help });
 }
 
-function keep(into: KernelDecl[], name: string, val: Val): void {
-  if (val.kind === 'kernel') into.push({ ...val.decl, name });
+interface Found {
+  readonly kernels: KernelDecl[];
+  readonly plans: PlanDecl[];
+}
+
+/** The same declaration as before where nothing but its name could differ: what was compiled for it is found again. */
+function keep(into: Found, name: string, val: Val): void {
+  if (val.kind === 'kernel') into.kernels.push(val.decl.name === name ? val.decl : { ...val.decl, name });
+  if (val.kind === 'plan') into.plans.push(val.decl.name === name ? val.decl : { ...val.decl, name });
 }
 
 function guarded(findings: Findings, run: () => Val): Val {

@@ -113,7 +113,7 @@ test('a host program has no kernels, and what it does is nobody’s business', (
     'h.ts': "const x = await fetch('http://localhost');\nexport const y = new Map();\nclass A {}\nthrow x;",
   });
   const read = new SourceProject().read(join(dir, 'h.ts'));
-  expect(read).toEqual({ kernels: [], unexported: [], diagnostics: [] });
+  expect(read).toEqual({ kernels: [], unexported: [], plans: [], unexportedPlans: [], diagnostics: [] });
 });
 
 test('a file is read once until it is invalidated', () => {

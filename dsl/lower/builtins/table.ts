@@ -1,9 +1,11 @@
 import { DTYPES } from '../../../compiler/ir/types.js';
 import { declareKernel, declareTensor, dtypeParameter, scalarArgument } from '../../read/declaration.js';
+import { declarePlan, declareTemp } from '../../read/plan-declaration.js';
 import type { Val } from '../value.js';
 import type { Call } from './arguments.js';
 import { cumsum, extremum, mulhi, quotient, reduce, UNARY_NAMES, unaryMath, where } from './math.js';
 import { dot } from './matrix.js';
+import { concat, insert, slice, take } from './parts.js';
 import { bitcast, cast, expand, extent, full, iota, range, reshape, trans, zeros } from './shape.js';
 
 export interface Builtin {
@@ -34,6 +36,10 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   reshape: of(2, 2, reshape, 'reshape(x, shape)'),
   trans: of(1, 1, trans, 'trans(x)'),
   cast: of(2, 2, cast, 'cast(x, dtype)'),
+  slice: of(3, 3, slice, 'slice(x, origin, shape), as slice(x, [r, 0], [1, D])'),
+  insert: of(3, 3, insert, 'insert(x, origin, part)'),
+  concat: of(2, 2, concat, 'concat([a, b], axis)'),
+  take: of(3, 3, take, 'take(x, index, axis)'),
   bitcast: of(2, 2, bitcast, 'bitcast(x, dtype)'),
   dot: of(2, 4, dot, 'dot(a, b), or dot(a, b, accumulator)'),
   sum: of(2, 2, (c) => reduce(c, 'sum'), 'sum(x, axis)'),
@@ -50,18 +56,15 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   mulhi: of(2, 2, mulhi, 'mulhi(a, b)'),
   ...Object.fromEntries(UNARY_NAMES.map((name) => [name, of(1, 1, (c: Call) => unaryMath(c, name), `${name}(x)`)])),
 
-  slice: of(3, 3, notBuilt('load the part that is needed from a view'), 'slice(x, origin, shape)'),
-  insert: of(3, 3, notBuilt('store the parts separately'), 'insert(x, origin, part)'),
-  concat: of(2, 2, notBuilt('store the parts separately'), 'concat([a, b], axis)'),
   scan: of(3, 4, notBuilt('cumsum(x, axis) is built; other scans can be loops over chunks'), 'scan(x, axis, combine)'),
   reduce: of(3, 3, notBuilt('sum, max, min, argmax and argmin are built'), 'reduce(x, axis, combine)'),
-  plan: of(2, 2, notBuilt('launch the kernels one after another from the host'), 'plan({ args, ... }, body)'),
-  temp: of(2, 3, notBuilt('allocate the tensor on the host'), 'temp(dtype, shape)'),
+  plan: of(2, 2, declarePlan, 'plan({ args, ... }, ({ x, y }, { N }, run) => { ... })'),
+  temp: of(2, 3, declareTemp, 'temp(dtype, shape), or temp(dtype, shape, { fill: 0 })'),
 
   kernel: of(2, 2, declareKernel, 'kernel({ args, grid, ... }, ({ x, y }, { N }, { n }) => { ... })'),
   input: of(2, 2, (c) => declareTensor(c, 'in'), "input(dtype, dims), as input(f32, ['M', 'N'])"),
   output: of(2, 2, (c) => declareTensor(c, 'out'), "output(dtype, dims), as output(f32, ['M', 'N'])"),
-  inout: of(2, 2, notBuilt('use one input and one output'), "inout(dtype, dims), as inout(f32, ['M', 'N'])"),
+  inout: of(2, 2, (c) => declareTensor(c, 'inout'), "inout(dtype, dims), as inout(f32, ['M', 'N'])"),
   scalar: of(1, 1, scalarArgument, 'scalar(dtype)'),
   dtypes: of(2, 16, dtypeParameter, "dtypes(name, dtype, ...), as dtypes('T', f16, bf16)"),
 };
