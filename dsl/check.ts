@@ -3,6 +3,7 @@ import type { Diagnostic } from '../compiler/diag/diagnostic.js';
 import { diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.js';
 import type { Observer } from './lower/observer.js';
+import { atomicWarnings } from './lower/warn-atomics.js';
 import { infinityWarnings } from './lower/warn-infinity.js';
 import { type KernelDecl, withValues } from './read/declaration.js';
 import { Findings } from './read/diagnostics.js';
@@ -106,5 +107,6 @@ function addVariant(
 }
 
 function warn(lowered: Lowered, findings: Findings): void {
-  for (const kernel of lowered.module?.kernels ?? []) findings.addAll(infinityWarnings(kernel));
+  for (const kernel of lowered.module?.kernels ?? [])
+    findings.addAll([...infinityWarnings(kernel), ...atomicWarnings(kernel)]);
 }

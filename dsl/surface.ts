@@ -13,6 +13,7 @@ import type {
   Same,
   Scalar,
   Shape,
+  Taken,
   Tile,
   Trans,
 } from './types.js';
@@ -86,7 +87,7 @@ export function slice<D = any, S extends Shape = any, const P extends Origin<S> 
 ): Tile<D, Dims<P>> {
   return compiled('slice');
 }
-/** A copy of x with `part` written at `origin` (as slice). Tiles are values: x itself does not change. */
+/** A copy of x with `part` written at `origin` (as slice), converted to x's dtype. Tiles are values: x itself does not change. */
 export function insert<D = any, S extends Shape = any>(
   x: Tile<D, S>,
   origin: Origin<S>,
@@ -97,6 +98,15 @@ export function insert<D = any, S extends Shape = any>(
 /** Join along an existing axis; the other extents are equal. */
 export function concat<D = any>(parts: readonly Tile<D, any>[], axis: 0 | 1 | 2): Tile<D, any> {
   return compiled('concat');
+}
+/** x at other positions of one axis: on a matrix, take(x, i, 0)[r, c] = x[i[r, c], c]. The index has x's rank; off the axis it
+ *  has x's extents, or 1, and the result has x's. An index outside of x: `interpret` traps, devices give an unspecified value. */
+export function take<D = any, S extends Shape = any, I extends Shape = any, const A extends Axis<S> = any>(
+  x: Tile<D, S>,
+  index: Tile<any, I>,
+  axis: A,
+): Tile<D, Taken<S, I, A>> {
+  return compiled('take');
 }
 /** float->float rounds to nearest even, overflow to +-Infinity; float->int truncates toward 0, saturates, NaN -> 0;
  *  int->float rounds to nearest even; i32<->u32 keeps the bits; mask -> number gives 1 or 0. */

@@ -87,6 +87,19 @@ export type Expand<S, A> =
               ? [X, 1, Y]
               : [X, Y, 1]
           : any;
+/** S with the extent of I on axis A. */
+export type Taken<S, I, A> =
+  IsAny<S> extends true
+    ? any
+    : {
+        -readonly [K in keyof S]: `${A & number}` extends K
+          ? I extends Shape
+            ? IsAny<I> extends true
+              ? any
+              : I[K & keyof I]
+            : any
+          : S[K];
+      };
 export type Trans<S> = IsAny<S> extends true ? any : S extends readonly [infer X, infer Y] ? [Y, X] : never;
 type Drop<S extends Shape, I extends readonly unknown[]> = I extends readonly [infer H, ...infer IR]
   ? S extends readonly [infer X, ...infer SR]

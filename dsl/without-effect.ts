@@ -1,6 +1,7 @@
+import { accessedArguments } from '../compiler/analysis/accessed-arguments.js';
+import type { ArgSpec } from '../compiler/artifact.js';
 import { type Diagnostic, diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Expr, namesOf } from '../compiler/expr.js';
-import { type Module, type Op, type Value, walk } from '../compiler/ir/module.js';
 import type { Lowered } from './lower/kernel.js';
 import { didYouMean } from './lower/names.js';
 import type { KernelDecl } from './read/declaration.js';
@@ -15,8 +16,10 @@ export function withoutEffect(decl: KernelDecl, variants: readonly Lowered[]): D
     (name) => !named.has(name) && !RESERVED.includes(name),
   );
   return [
-    ...unwritten(decl, variants).map((name) =>
-      warning(decl, name, `the output ${name} is never written`, `write ${name}.store(origin, tile)`),
+    ...unwritten(decl, variants).map(({ name, dir }) =>
+      dir === 'out'
+        ? warning(decl, name, `the output ${name} is never written`, `write ${name}.store(origin, tile)`)
+        : warning(decl, name, `${name} is never written`, 'declare it as input(...)'),
     ),
     ...idle.map((name) => warning(decl, name, `nothing uses ${name}`, idleHelp(name))),
   ];
@@ -38,25 +41,10 @@ function namesInFunctions(decl: KernelDecl): string[] {
 }
 
 /** An option that is a number may choose among outputs by values that nobody tried: nothing is said then. */
-function unwritten(decl: KernelDecl, variants: readonly Lowered[]): string[] {
+function unwritten(decl: KernelDecl, variants: readonly Lowered[]): ArgSpec[] {
   if (Object.values(decl.options).some((v) => typeof v === 'number')) return [];
-  const written = new Set(variants.flatMap(({ module }) => (module === null ? [] : writtenIn(module))));
-  return decl.args.filter((a) => a.dir === 'out' && !written.has(a.name)).map((a) => a.name);
+  const written = new Set(
+    variants.flatMap(({ module }) => module?.kernels ?? []).flatMap((k) => [...accessedArguments(k).written]),
+  );
+  return decl.args.filter((a) => (a.dir === 'out' || a.dir === 'inout') && !written.has(a.name));
 }
-
-/** Arguments whose views anything but `at` and `slice` takes. */
-function writtenIn(module: Module): string[] {
-  return module.kernels.flatMap((kernel) => {
-    const argument = new Map<Value, string>(kernel.params.map((p) => [p.value, p.name]));
-    const found = new Set<string>();
-    for (const op of walk(kernel.body)) {
-      const name = argument.get(op.operands[0] as Value);
-      const [part] = op.results;
-      if (isPart(op) && name !== undefined && part !== undefined) argument.set(part, name);
-      else for (const v of op.operands) found.add(argument.get(v) ?? '');
-    }
-    return [...found];
-  });
-}
-
-const isPart = (op: Op): boolean => op.name === 'view_at' || op.name === 'view_slice';
