@@ -46,6 +46,8 @@ export interface GenerateOptions {
   readonly exact?: boolean;
   /** Extents of tiles; default 1, 3, 4, 8. */
   readonly extents?: readonly number[];
+  /** Ops that are not made; default: none. */
+  readonly without?: ReadonlySet<OpName>;
 }
 
 /** A step tree; regions nest three deep at most. */
@@ -103,6 +105,20 @@ const MASK_BINARY: readonly OpName[] = ['and', 'or', 'xor'];
 const PREDICATES = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'] as const;
 const NUMBERS: readonly DType[] = ['f32', 'i32', 'f16', 'bf16', 'u32'];
 
+/** Ops that a backend may not have yet. */
+export const ADVANCED: ReadonlySet<OpName> = new Set<OpName>([
+  'slice',
+  'insert',
+  'take',
+  'reduce_by',
+  'scan_by',
+  'gather',
+  'scatter',
+  'scatter_add',
+  'atomic_add',
+  'while',
+]);
+
 /** The kernel that a step tree describes. */
 export function grow(list: readonly Step[], options: GenerateOptions = {}): Kernel {
   return new Grower(options).kernel(list);
@@ -119,23 +135,26 @@ class Grower {
   #b = new Builder(this.#body);
   /** Tiles that can be used here, oldest first. */
   #pool: Value[] = [];
-  #views: { read: Value; write: Value; pid: Value; n: Value } | null = null;
+  #views: { read: Value; write: Value; sums: Value; pid: Value; n: Value } | null = null;
   #locs = 0;
+  readonly #without: ReadonlySet<OpName>;
 
   constructor(options: GenerateOptions) {
     this.#exact = options.exact ?? false;
     this.#extents = options.extents ?? [1, 3, 4, 8];
+    this.#without = options.without ?? new Set();
   }
 
   kernel(list: readonly Step[]): Kernel {
     const x = this.#view('x', 'in', 'f32', ['R', 'K']);
     this.#view('h', 'in', this.#exact ? 'f32' : 'f16', ['R', 'K']);
     const w = this.#view('w', 'inout', 'f32', ['P', 'WR', 'WC']);
+    const sums = this.#view('sums', 'inout', this.#exact ? 'i32' : 'f32', ['S']);
     const n = this.#scalar('n', 'i32');
     const s = this.#scalar('s', 'f32');
     const pid = this.#b.value('program_id', [], { axis: 'p' });
     const own = this.#b.value('view_at', [w, pid], { keep: [false, true, true] });
-    this.#views = { read: x, write: own, pid, n };
+    this.#views = { read: x, write: own, sums, pid, n };
     this.#pool = [pid, n, s, this.#b.value('dim', [], { name: 'K' })];
     this.#pool.push(this.#b.value('load', [x, pid, n], { pad: 0 }, tileType('f32', [4, 8])));
     this.#steps(list);
@@ -179,8 +198,7 @@ class Grower {
   #steps(list: readonly Step[]): void {
     for (const s of list) {
       this.#b.loc = this.#loc(s);
-      const recipe = at(this.#recipes, s.kind);
-      const made = recipe?.(s);
+      const made = at(this.#recipes, s.kind)?.(s);
       if (made) this.#pool.push(made);
     }
   }
@@ -292,6 +310,15 @@ class Grower {
     (s) => this.#for(s),
     (s) => this.#if(s),
     (s) => this.#inline(s),
+    (s) => this.#part(s),
+    (s) => this.#insert(s),
+    (s) => this.#take(s),
+    (s) => this.#fold(s),
+    (s) => this.#fold(s),
+    (s) => this.#gather(s),
+    (s) => this.#scatter(s),
+    (s) => this.#add(s),
+    (s) => this.#while(s),
   ];
 
   #unary(s: Step): Value | undefined {
@@ -402,6 +429,153 @@ class Grower {
     this.#region(regions[0], s.body.slice(0, half), types);
     this.#region(regions[1], s.body.slice(half), types);
     this.#pool.push(...this.#b.op('if', [condition], {}, types, regions).results);
+    return undefined;
+  }
+
+  /** Origins at which a part of `shape` stays in `whole`: constants, or scalars that are kept inside. */
+  #origin(s: Step, whole: readonly number[], shape: readonly number[]): Value[] {
+    return whole.map((extent, axis) => {
+      const room = extent - (shape[axis] as number);
+      if ((s.b + axis) % 3 !== 0) return this.#b.constant((s.c + axis) % (room + 1), 'i32');
+      const low = this.#b.value('max', [this.#int(s.a + axis), this.#b.constant(0, 'i32')], {});
+      return this.#b.value('min', [low, this.#b.constant(room, 'i32')], {});
+    });
+  }
+
+  #makes = (name: OpName): boolean => !this.#without.has(name);
+
+  #part(s: Step): Value | undefined {
+    const x = this.#makes('slice') ? this.#pick(s.a, (t) => t.shape.length > 0) : undefined;
+    if (x === undefined) return undefined;
+    const { shape, dtype } = x.type as TileType;
+    const part = shape.map((e, axis) => {
+      const some = at(this.#extents, s.b + axis) ?? 1;
+      return some <= e ? some : e;
+    });
+    return this.#b.value('slice', [x, ...this.#origin(s, shape, part)], {}, tileType(dtype, part));
+  }
+
+  #insert(s: Step): Value | undefined {
+    const x = this.#makes('insert') ? this.#pick(s.a, (t) => t.shape.length > 0) : undefined;
+    if (x === undefined) return undefined;
+    const { shape, dtype } = x.type as TileType;
+    const fits = (t: TileType): boolean =>
+      t.dtype === dtype && t.shape.length === shape.length && t.shape.every((e, i) => e <= (shape[i] as number));
+    const part = this.#pick(s.b, fits) ?? x;
+    return this.#b.value('insert', [x, part, ...this.#origin(s, shape, (part.type as TileType).shape)], {});
+  }
+
+  /** An i32 tile in 0..extent-1, of the shape of `like`: from a tile of the pool, or from where its lanes lie. */
+  #index(i: number, extent: number, like: TileType): Value {
+    const type = tileType('i32', like.shape);
+    const all = (value: number): Value => this.#b.value('const', [], { value }, type);
+    const some = this.#pick(i, (t) => sameType(t, type)) ?? this.#lanes(like.shape);
+    const positive = this.#b.value('and', [some, all(2 ** 31 - 1)], {});
+    return this.#b.value('rem', [positive, all(extent)], {});
+  }
+
+  /** A different number in each lane. */
+  #lanes(shape: readonly number[]): Value {
+    const type = tileType('i32', shape);
+    const size = shape.reduce((m, e) => m * e, 1);
+    const flat = this.#b.value('iota', [], {}, tileType('i32', [size]));
+    return shape.length === 0 ? this.#b.constant(0, 'i32') : this.#b.value('reshape', [flat], {}, type);
+  }
+
+  #take(s: Step): Value | undefined {
+    const x = this.#makes('take') ? this.#pick(s.a, (t) => t.shape.length > 0) : undefined;
+    if (x === undefined) return undefined;
+    const { shape, dtype } = x.type as TileType;
+    const result = tileType(dtype, this.#shape({ ...s, a: s.b, b: s.a }));
+    const indices = shape.map((extent, axis) => this.#index(s.c + axis, extent, result));
+    return this.#b.value('take', [x, ...indices], {}, result);
+  }
+
+  /** Folds and scans by functions that are associative, exactly so: of one tile, or of a factor and a summand. */
+  #fold(s: Step): Value | undefined {
+    const name = s.b % 2 ? 'reduce_by' : 'scan_by';
+    const ok = (t: TileType): boolean => t.shape.length > 0 && t.dtype !== 'i1';
+    const x = this.#makes(name) ? this.#pick(s.a, ok) : undefined;
+    if (x === undefined) return undefined;
+    const { shape, dtype } = x.type as TileType;
+    const y = this.#pick(s.c, (t) => t.dtype === 'i32' && sameShape(t.shape, shape));
+    const tiles = y !== undefined && dtype === 'i32' && s.b % 3 === 0 ? [x, y] : [x];
+    const lanes = tiles.map((v) => tileType(v.type.dtype, []));
+    const region = newBlock([...lanes, ...lanes]);
+    const b = new Builder(region, this.#b.loc);
+    const [f1, g1, f2, g2] = region.args as [Value, Value, Value, Value];
+    const pairs = (): Value[] => {
+      const moved = b.value('add', [b.value('mul', [f2, g1], {}), g2], {});
+      return [b.value('mul', [f1, f2], {}), moved];
+    };
+    const [left, right] = region.args as [Value, Value];
+    const one = (): Value => {
+      const kind = s.c % 4;
+      if (kind === 0) return left;
+      if (kind === 1) return right;
+      return b.value(kind === 2 ? 'max' : 'min', [left, right], {});
+    };
+    b.op('yield', tiles.length === 2 ? pairs() : [one()], {});
+    const axis = s.c % shape.length;
+    const attrs = { axis, ...(name === 'scan_by' && s.value < 0 ? { reverse: true } : {}) };
+    const { results } = this.#b.op(name, tiles, attrs, undefined, [region]);
+    this.#pool.push(...results.slice(1));
+    return results[0];
+  }
+
+  #gather(s: Step): Value | undefined {
+    const own = s.c % 3 === 2;
+    const view = own ? this.#views?.write : this.#views?.read;
+    if (view === undefined || !this.#makes('gather')) return undefined;
+    const shape = this.#shape(s);
+    const index = (i: number): Value =>
+      this.#pick(i, (t) => t.dtype === 'i32' && sameShape(t.shape, shape)) ?? this.#index(i, 5, tileType('i32', shape));
+    const mask = s.value < 0 ? this.#pick(s.a, (t) => t.dtype === 'i1' && sameShape(t.shape, shape)) : undefined;
+    const operands = [view, index(s.a), index(s.b), ...(mask ? [mask] : [])];
+    const attrs = { pad: s.b % 3 === 0 ? -1 : 0, ...(mask ? { masked: true } : {}) };
+    return this.#b.value('gather', operands, attrs, tileType(view.type.dtype, shape));
+  }
+
+  /** No two lanes have one address: the numbers of the lanes are rows and columns of the program's own part. */
+  #scatter(s: Step): undefined {
+    const x = this.#makes('scatter') ? this.#pick(s.a, (t) => t.dtype === 'f32') : undefined;
+    if (x === undefined) return undefined;
+    const type = tileType('i32', (x.type as TileType).shape);
+    const all = (value: number): Value => this.#b.value('const', [], { value }, type);
+    const lanes = this.#lanes(type.shape);
+    const [row, column] = [this.#b.value('idiv', [lanes, all(5)], {}), this.#b.value('rem', [lanes, all(5)], {})];
+    this.#b.op('scatter', [this.#views?.write as Value, x, row, column], {});
+    return undefined;
+  }
+
+  /** Sums that nobody reads, of all programs. */
+  #add(s: Step): undefined {
+    const view = this.#views?.sums as Value;
+    const x = this.#pick(s.a, (t) => t.dtype === view.type.dtype && (s.b % 2 === 0 || t.shape.length === 1));
+    if (x === undefined) return undefined;
+    const shape = (x.type as TileType).shape;
+    if (s.b % 2 === 0 && this.#makes('scatter_add'))
+      this.#b.op('scatter_add', [view, x, this.#index(s.c, 7, tileType('i32', shape))], {});
+    else if (shape.length === 1 && this.#makes('atomic_add')) this.#b.op('atomic_add', [view, x, this.#int(s.c)], {});
+    return undefined;
+  }
+
+  /** Counts up to a bound, which may be less than where it begins. */
+  #while(s: Step): Value | undefined {
+    if (!this.#makes('while')) return undefined;
+    const inits = [this.#b.constant(s.c % 2, 'i32'), ...this.#some(s)];
+    const types = inits.map((v) => v.type);
+    const end = s.a % 3 === 0 ? (this.#views?.n as Value) : this.#b.constant(s.b % 5, 'i32');
+    const [test, body] = [newBlock(types), newBlock(types)];
+    const count = (block: Block): Value => block.args[0] as Value;
+    const t = new Builder(test, this.#b.loc);
+    t.op('yield', [t.value('cmp', [count(test), end], { pred: 'lt' })], {});
+    const next = (b: Builder): Value => b.value('add', [count(body), b.constant(1, 'i32')], {});
+    this.#region(body, s.body, types);
+    const last = body.ops.pop() as Op;
+    const b = new Builder(body, this.#b.loc);
+    b.op('yield', [next(b), ...last.operands.slice(1)], {});
+    this.#pool.push(...this.#b.op('while', inits, {}, types, [test, body]).results);
     return undefined;
   }
 

@@ -4,7 +4,7 @@ import type { Kernel } from '../../compiler/ir/module.js';
 import type { ViewType } from '../../compiler/ir/types.js';
 import { roundTo } from '../../compiler/ops/round.js';
 
-const SIZES: Readonly<Record<string, number>> = { P: 2, R: 6, K: 7, WR: 9, WC: 5 };
+const SIZES: Readonly<Record<string, number>> = { P: 2, R: 6, K: 7, WR: 9, WC: 5, S: 7 };
 
 /**
  * Runs a kernel of generate.ts with fixed inputs, a NaN and an infinity among them unless `exact`; gives every element
