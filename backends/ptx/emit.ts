@@ -1,7 +1,8 @@
+import { rootOf } from '../../compiler/analysis/view-root.js';
 import { type ArgFacts, type BindingSpec, type ParamSlot, paramLayout } from '../../compiler/artifact.js';
 import type { Span } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
-import type { AnyOp, Kernel, Value } from '../../compiler/ir/module.js';
+import type { Kernel, Value } from '../../compiler/ir/module.js';
 import { walk } from '../../compiler/ir/module.js';
 import { sharedBytesOf, tooMuch } from '../../compiler/passes/plan-shared.js';
 import { ptxModule, type SourcePosition } from './isa/print.js';
@@ -84,14 +85,12 @@ function assemble(e: Emitter, unused: readonly string[], { target, position }: E
 
 const entryName = (kernel: string): string => `lac_${kernel.replaceAll(/[^A-Za-z0-9_]/g, '_')}`;
 
-/** Parameters that a load, a store or a copy reaches. */
+/** Parameters that an access or a copy reaches. */
 function usedParams(kernel: Kernel): ReadonlySet<Value> {
   const used = new Set<Value>();
-  for (const op of walk(kernel.body) as Generator<AnyOp>) {
-    if (op.name !== 'load' && op.name !== 'store' && op.name !== 'get' && op.name !== 'smem_copy') continue;
-    let root = op.operands[0] as Value;
-    while (root.def.kind === 'op') root = root.def.operands[0] as Value;
-    used.add(root);
+  for (const op of walk(kernel.body)) {
+    const [view] = op.operands;
+    if (view?.type.kind === 'view' && op.name !== 'view_at' && op.name !== 'view_slice') used.add(rootOf(view).root);
   }
   return used;
 }

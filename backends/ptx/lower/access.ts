@@ -18,7 +18,7 @@ function bitsOf(x: number, d: DType): number {
   return d === 'f32' ? f32Bits(x) : x | 0;
 }
 
-const first = (op: Op): Value => {
+export const resultOf = (op: Op): Value => {
   const v = op.results[0];
   if (v === undefined) throw new Bug(`${op.name} without a result`);
   return v;
@@ -53,17 +53,19 @@ type Half = { readonly word: Reg; readonly half: 0 | 1 } | { readonly alone: Reg
 
 /** Loads run where they stand, all of them before the first result is used: many bytes are in flight. */
 export function emitLoad(e: Emitter, op: Op<'load'>): void {
-  const result = first(op);
+  const result = resultOf(op);
   const view = e.view(op.operands[0] as Value);
   const rank = view.axes.length;
+  const masked = op.attrs.masked === true ? (op.operands[1 + rank] as Value) : null;
   if (rankOf(result) === 0) {
+    const condition = and(e.b, view.exists, masked === null || truthOf(e.scalar(masked)));
     e.setScalar(
       result,
-      loadScalar(e, view, view.exists, () => at(view.base()), op.attrs.pad),
+      loadScalar(e, view, condition, () => at(view.base()), op.attrs.pad),
     );
     return;
   }
-  const mask = op.attrs.masked === true ? e.tile(op.operands[1 + rank] as Value) : null;
+  const mask = masked === null ? null : e.tile(masked);
   e.setTile(result, loadTile(e, view, op.operands.slice(1, 1 + rank), layoutOf(result), op.attrs, mask));
 }
 
@@ -83,12 +85,17 @@ export function loadTile(
     condition: condition(members[0] as number),
     address: () => box.address(members[0] as number),
   }));
-  const pad = bitsOf(attrs.pad, view.dtype);
-  return is16Bit(view.dtype) ? loadHalves(e, view, layout, runs, pad) : loadLanes(e, view, layout, runs, pad);
+  return loadRuns(e, view, layout, runs, attrs.pad);
+}
+
+/** A tile whose registers are loaded run by run; `pad` where the condition of a run fails. */
+export function loadRuns(e: Emitter, view: ViewState, layout: Layout, runs: readonly LoadedRun[], pad: number): Tile {
+  const bits = bitsOf(pad, view.dtype);
+  return is16Bit(view.dtype) ? loadHalves(e, view, layout, runs, bits) : loadLanes(e, view, layout, runs, bits);
 }
 
 /** Neighbours in memory: registers that one instruction fills. */
-interface LoadedRun {
+export interface LoadedRun {
   readonly members: readonly number[];
   readonly condition: Truth;
   readonly address: () => Address;
@@ -147,7 +154,8 @@ export function floatOfHalf(e: Emitter, x: Reg, d: DType): Reg {
   return d === 'f16' ? e.b.op('cvt.f32.f16', x) : e.b.op('shl.b32', e.b.op('cvt.u32.u16', x), imm(16));
 }
 
-function loadScalar(e: Emitter, view: ViewState, condition: Truth, from: () => Address, pad: number): Operand {
+/** One element, by every thread. */
+export function loadScalar(e: Emitter, view: ViewState, condition: Truth, from: () => Address, pad: number): Operand {
   const bits = bitsOf(pad, view.dtype);
   if (!is16Bit(view.dtype)) return loadWords(e, view, 1, from, condition, bits)[0] as Reg;
   return floatOfHalf(e, loadHalf(e, view, from, condition, bits), view.dtype);
@@ -167,5 +175,5 @@ export function emitGet(e: Emitter, op: Op<'get'>): void {
     );
     return at(base as Reg);
   };
-  e.setScalar(first(op), loadScalar(e, view, and(e.b, view.exists, ...inside), address, 0));
+  e.setScalar(resultOf(op), loadScalar(e, view, and(e.b, view.exists, ...inside), address, 0));
 }

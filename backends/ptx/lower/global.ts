@@ -1,12 +1,13 @@
 import { gcd } from '../../../compiler/analysis/linear.js';
 import type { Value } from '../../../compiler/ir/module.js';
 import { type Run, registerRun } from '../../../compiler/layout/algebra.js';
-import { indexParts, spanInOrder } from '../../../compiler/layout/axes.js';
+import { spanInOrder } from '../../../compiler/layout/axes.js';
 import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { type Address, at, imm, type Operand, type Reg } from '../isa/operand.js';
-import type { Emitter, ThreadBases } from './emitter.js';
+import type { Emitter } from './emitter.js';
 import { add32, add64, known, xor32 } from './integers.js';
-import { and, below, type Truth, within } from './truth.js';
+import { belowLimit, type Positions, positionsAlong } from './positions.js';
+import { and, type Truth, within } from './truth.js';
 import { elementBytes, type OffsetBits, offsetAlong, powerIn, type ViewAxis, type ViewState } from './views.js';
 
 /** What loads, stores and copies say about their bounds and offsets. */
@@ -26,20 +27,12 @@ export interface GlobalBox {
   inside(register: number): Truth;
 }
 
-/** Positions along one axis: those of register r are origin + (thread XOR registers[r]). */
-interface AxisPositions {
+/** Positions along one axis of the view: those in the tile, from the origin on. */
+interface AxisPositions extends Positions {
   readonly axis: ViewAxis;
   readonly origin: Operand;
-  readonly bases: ThreadBases;
-  readonly thread: Operand;
-  readonly registers: readonly number[];
-  /** XOR is a sum: the parts of the thread and of the registers meet in no bit. */
-  readonly disjoint: boolean;
   /** Whether bounds are to be compared at run time. */
   readonly guarded: boolean;
-  /** Positions of the tile from here on are padding that the compiler added. */
-  readonly limit: number;
-  readonly reach: number;
 }
 
 /**
@@ -74,19 +67,11 @@ function positionsOf(
   i: number,
   attrs: BoxAttrs,
 ): AxisPositions {
-  const parts = indexParts(layout, i);
-  const bases = { lane: parts.laneBases, warp: parts.warpBases };
-  const extent = layout.shape[i] ?? 1;
   return {
+    ...positionsAlong(e, layout, i, attrs.valid),
     axis,
     origin: origin === undefined ? imm(0) : e.scalar(origin),
-    bases,
-    thread: e.threadPart(bases),
-    registers: parts.register,
-    disjoint: parts.disjoint,
     guarded: attrs.in_bounds !== true && attrs.guard?.[i] !== false,
-    limit: attrs.valid?.[i] ?? extent,
-    reach: [...bases.lane, ...bases.warp].reduce((m, x) => m | x, 0),
   };
 }
 
@@ -209,11 +194,4 @@ function axisInside(e: Emitter, a: AxisPositions): (constant: number) => Truth {
     memo.set(c, made);
     return made;
   };
-}
-
-/** Position of the register in the tile < limit: decided by the register alone where all threads agree. */
-function belowLimit(e: Emitter, a: AxisPositions, c: number): Truth {
-  const least = c & ~a.reach;
-  if ((c | a.reach) < a.limit) return true;
-  return least >= a.limit ? false : below(e.b, xor32(e.b, a.thread, imm(c)), imm(a.limit));
 }

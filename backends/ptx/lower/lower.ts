@@ -3,6 +3,8 @@ import { Bug, diagnostic, LacError } from '../../../compiler/diag/diagnostic.js'
 import type { AnyOp, Block, Op, Value } from '../../../compiler/ir/module.js';
 import type { OpName } from '../../../compiler/ops/table.js';
 import { emitGet, emitLoad } from './access.js';
+import { emitGather, emitScatter } from './addressed.js';
+import { emitAtomicAdd } from './atomic.js';
 import { emitFor, emitIf } from './control.js';
 import { emitCommit, emitCopy, emitWait } from './copy.js';
 import { emitDot } from './dot.js';
@@ -38,6 +40,7 @@ const GOES_BESIDE: ReadonlySet<OpName> = new Set<OpName>([
   'view_slice',
   'load',
   'get',
+  'gather',
   'dot',
 ]);
 
@@ -74,10 +77,10 @@ const RULES: Rules = {
   take: notBuilt,
   reduce_by: notBuilt,
   scan_by: notBuilt,
-  atomic_add: notBuilt,
-  gather: notBuilt,
-  scatter: notBuilt,
-  scatter_add: notBuilt,
+  atomic_add: emitAtomicAdd,
+  gather: emitGather,
+  scatter: emitScatter,
+  scatter_add: emitScatter,
   while: notBuilt,
   view_at: emitViewAt,
   view_slice: emitViewSlice,

@@ -8,7 +8,7 @@ import { surjective } from '../../layout/arbitrary.js';
 export const tileText = (dtype: DType, l: Layout): string =>
   `tile<${l.shape.map((n) => `${n}x`).join('')}${dtype}> @ ${layoutText(l)}`;
 
-export const viewText = (access: 'in' | 'out', dtype: DType, dims: readonly string[]): string =>
+export const viewText = (access: 'in' | 'out' | 'inout', dtype: DType, dims: readonly string[]): string =>
   `view<${access} ${dims.map(() => '?x').join('')}${dtype}> [${dims.join(', ')}]`;
 
 /** Shapes of up to 2^most elements. */
