@@ -179,6 +179,12 @@ function machineVerbs(program: Command, run: Runner): void {
     .description('what is missing on this machine, and the command that fixes it');
   action(run, doctor, async () => (await import('./doctor.js')).doctor, none);
 
+  const lsp = program
+    .command('lsp')
+    .description('language server on stdin and stdout, for editors')
+    .addOption(new Option('--stdio', 'what editors say; it is the only way').hideHelp());
+  action(run, lsp, async () => (await import('./lsp.js')).lsp, none);
+
   const completion = program
     .command('completion')
     .description('completion script of a shell')
@@ -194,7 +200,6 @@ const TO_COME = {
   init: 'copy a kernel of kernels/ and the reference beside it',
   cache: 'nothing is cached between runs but the software driver; `lac doctor` says what it needs',
   repro: '`lac ir FILE --locations` and `lac run FILE --seed S` say what a report needs',
-  lsp: '`lac check FILE --watch` checks as you save',
 } as const;
 
 function verbsToCome(program: Command, run: Runner): void {

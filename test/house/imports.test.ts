@@ -25,7 +25,8 @@ const RULES: readonly { readonly from: string; readonly may: readonly string[]; 
     { from: 'kernels/', may: ['kernels/', 'dsl/index'], types: ['driver/reference'] },
     { from: 'driver/', may: ['driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
     { from: 'index.ts', may: ['driver/', 'runtime/', 'dsl/', 'compiler/'] },
-    { from: 'cli/', may: ['cli/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
+    { from: 'lsp/', may: ['lsp/', 'dsl/', 'compiler/'] },
+    { from: 'cli/', may: ['cli/', 'lsp/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
   ];
 
 interface Import {

@@ -1,0 +1,134 @@
+import type { ts as TS } from 'ts-morph';
+import { bare } from '../dsl/lower/evaluator.js';
+import { ts } from '../dsl/read/typescript.js';
+import type { KernelDecl } from '../dsl/source.js';
+import { entryOf } from './documentation.js';
+import type { Fact, Variant } from './facts.js';
+import { findDeclaration } from './find-declaration.js';
+import type { Part } from './kernel-call.js';
+import { outwards } from './node-at.js';
+import type { Shown } from './shown.js';
+import type { View } from './view.js';
+
+/** What an editor shows of a place: Markdown, and the node that it is about. */
+export interface Hover {
+  readonly markdown: string;
+  readonly node: TS.Node;
+}
+
+/** The value of the name or of the innermost expression at an offset. */
+export function hoverAt(view: View, offset: number): Hover | null {
+  const at = view.nodeAt(offset);
+  if (at === null) return null;
+  const quoted = ts.isStringLiteralLike(at) ? dimension(view, at) : null;
+  if (quoted !== null) return { markdown: quoted, node: at };
+  for (const node of outwards(at)) {
+    const fact = view.factOf(valueNode(node));
+    if (fact !== undefined) return { markdown: markdownOf(view, node, fact), node };
+    // Beyond the expression there are statements, whose values nobody asked for.
+    if (!ts.isExpression(node) && !ts.isPropertyAssignment(node) && node !== at) return null;
+  }
+  return null;
+}
+
+/** The expression whose value a node shows: a member its access, the target of an assignment what it is given. */
+function valueNode(node: TS.Node): TS.Node {
+  const { parent } = node;
+  if (parent === undefined) return node;
+  if (ts.isPropertyAccessExpression(parent) && parent.name === node) return parent;
+  if (ts.isBindingElement(parent) && parent.propertyName === node && ts.isIdentifier(parent.name)) return parent.name;
+  if (ts.isPropertyAssignment(parent) && parent.name === node) return parent.initializer;
+  const plain = ts.isBinaryExpression(parent) && parent.operatorToken.kind === ts.SyntaxKind.EqualsToken;
+  return plain && parent.left === node ? parent.right : node;
+}
+
+function markdownOf(view: View, node: TS.Node, fact: Fact): string {
+  const [first] = fact.values;
+  if (first?.named != null) return language(node, first.named) ?? code(first.text);
+  if (first?.kind === 'kernel') return kernelText(view, node) ?? code(first.text);
+  const label = (v: Shown): string =>
+    !ts.isIdentifier(node) || v.text.startsWith(`${node.text} = `) ? v.text : `${node.text}: ${v.text}`;
+  const found = ts.isIdentifier(node) ? findDeclaration(view.project, view.module, node) : null;
+  const part = found?.part === undefined ? null : partText(nameOf(node), found.part, fact.variant?.decl);
+  const parts = fact.values.map((v) => code(label(v)) + extentsText(v, fact.variant));
+  return [...parts, ...(part === null ? [] : [part])].join('\n\n');
+}
+
+const nameOf = (node: TS.Node): string => (ts.isIdentifier(node) ? node.text : node.getText());
+const code = (text: string): string => `\`\`\`ts\n${text}\n\`\`\``;
+
+/** Names of the extents with the values they were checked at, and what else the type depends on. */
+function extentsText(value: Shown, variant: Variant | null): string {
+  if (value.extents === null) return '';
+  const dtypes = Object.entries(variant?.spec.dtypes ?? {}).map(([name, dtype]) => `${name} = ${dtype}`);
+  return `\n\n${value.extents}${dtypes.length === 0 ? '' : `, with ${dtypes.join(', ')}`}`;
+}
+
+/** A function of the language, and what this call of it gives is said by hovering over its brackets. */
+function language(node: TS.Node, name: string): string | null {
+  const entry = entryOf(name) ?? entryOf(nameOf(node));
+  return entry === undefined ? null : [code(entry.usage), entry.doc].filter((text) => text !== '').join('\n\n');
+}
+
+function partText(name: string, part: Part, decl: KernelDecl | undefined): string {
+  switch (part) {
+    case 'dimension':
+      return decl === undefined ? 'dimension' : dimensionText(name, decl);
+    case 'knob':
+      return `knob, one of ${decl?.tune[name]?.join(', ') ?? '?'}`;
+    case 'option':
+      return 'option of the kernel, changed with `.with`';
+    case 'axis':
+      return 'index of the program along this axis of the grid';
+    case 'argument':
+      return argumentText(name, decl);
+  }
+}
+
+function argumentText(name: string, decl: KernelDecl | undefined): string {
+  const arg = decl?.args.find((a) => a.name === name);
+  const how = { in: 'input', out: 'output', inout: 'updated in place', scalar: 'scalar, given at each launch' };
+  return arg === undefined ? 'argument' : `${how[arg.dir]}, dtype ${arg.dtype}`;
+}
+
+function dimensionText(name: string, decl: KernelDecl): string {
+  const where = decl.args.flatMap((a) =>
+    a.dir === 'scalar' ? [] : a.dims.flatMap((d, axis) => (d === name ? [`axis ${axis} of ${a.name}`] : [])),
+  );
+  const known = decl.comptime.includes(name) ? 'comptime, one program for each value' : 'known at launch';
+  return `dimension (${where.join(', ')}): ${known}`;
+}
+
+/** `'N'` in a declaration. */
+function dimension(view: View, node: TS.StringLiteralLike): string | null {
+  if (findDeclaration(view.project, view.module, node)?.part !== 'dimension') return null;
+  const decl = view.kernels().find((k) => k.dims.includes(node.text) && around(k, node));
+  return decl === undefined ? null : `${code(node.text)}\n\n${dimensionText(node.text, decl)}`;
+}
+
+const around = (k: KernelDecl, node: TS.Node): boolean =>
+  k.span.file === node.getSourceFile().fileName && k.span.start <= node.pos && node.end <= k.span.end;
+
+/** A kernel's interface in a few lines. */
+function kernelText(view: View, node: TS.Node): string | null {
+  const decl = view.kernels().find((k) => k.name === nameOf(bare(node as TS.Expression)));
+  if (decl === undefined) return null;
+  const args = decl.args.map((a) =>
+    a.dir === 'scalar' ? `  ${a.name}: ${a.dtype}` : `  ${a.name}: ${a.dir} ${a.dtype} [${a.dims.join(', ')}]`,
+  );
+  const list = (title: string, items: readonly string[]): string[] =>
+    items.length === 0 ? [] : [`${title}: ${items.join(', ')}`];
+  const rest = [
+    ...list('comptime', decl.comptime),
+    ...list(
+      'dtypes',
+      Object.entries(decl.dtypes).map(([name, choices]) => `${name} of ${choices.join(' ')}`),
+    ),
+    ...list(
+      'knobs',
+      Object.entries(decl.tune).map(([name, values]) => `${name} of ${values.join(' ')}`),
+    ),
+    ...list('options', Object.keys(decl.options)),
+  ];
+  return [code(`${decl.name}(\n${args.join(',\n')}\n)`), ...rest].join('\n\n');
+}

@@ -1,0 +1,60 @@
+import { describe, isMask, shapeText, tileTypeOf, type Val, viewTypeOf } from '../dsl/lower/value.js';
+
+/** What a value is, as an editor shows it. Text only, so that nothing of the lowering is kept alive by it. */
+export interface Shown {
+  /** `f32 [C, D]`, `64`, `view of bf16 [N, D]`. */
+  readonly text: string;
+  /** Extents with their values: `[C=64, D=128]`; null where nothing has extents. */
+  readonly extents: string | null;
+  /** Behind a declared name: `f32[C, D]`; null where it says nothing new. */
+  readonly hint: string | null;
+  readonly kind: Val['kind'];
+  /** Name of a function of the language, or of a method of a view. */
+  readonly named: string | null;
+}
+
+const plain = (text: string): Pick<Shown, 'text' | 'extents' | 'hint' | 'named'> => ({
+  text,
+  extents: null,
+  hint: null,
+  named: null,
+});
+
+export function shown(val: Val): Shown {
+  return { kind: val.kind, ...partsOf(val) };
+}
+
+function partsOf(val: Val): Omit<Shown, 'kind'> {
+  switch (val.kind) {
+    case 'tile': {
+      const { shape } = tileTypeOf(val);
+      const dtype = isMask(val) ? 'mask' : tileTypeOf(val).dtype;
+      if (shape.length === 0) return { ...plain(isMask(val) ? 'mask scalar' : `${dtype} scalar`), hint: dtype };
+      const names = extentNames(shape, val.dims);
+      return { text: `${dtype} ${names}`, extents: shapeText(shape, val.dims), hint: `${dtype}${names}`, named: null };
+    }
+    case 'view': {
+      const { dtype, extents } = viewTypeOf(val);
+      const names = extentNames(extents, val.dims);
+      return { ...plain(`view of ${dtype} ${names}`), hint: `view ${dtype}${names}` };
+    }
+    case 'num':
+      return plain(val.label === undefined ? String(val.value) : `${val.label} = ${val.value}`);
+    case 'arr':
+      return plain(val.items.length > 8 ? describe(val) : `[${val.items.map((v) => shown(v).text).join(', ')}]`);
+    case 'dtype':
+      return plain(val.dtype);
+    case 'dtypeParam':
+      return plain(`dtype parameter ${val.name}: ${val.choices.join(', ')}`);
+    case 'builtin':
+      return { ...plain(describe(val)), named: val.name };
+    case 'method':
+      return { ...plain(describe(val)), named: val.self.kind === 'view' ? `view.${val.name}` : null };
+    default:
+      return plain(describe(val));
+  }
+}
+
+/** `[C, D]`: names where extents have them, else numbers; `?` is known at launch only. */
+const extentNames = (extents: readonly (number | null)[], dims: readonly string[]): string =>
+  `[${extents.map((e, i) => dims[i] || String(e ?? '?')).join(', ')}]`;
