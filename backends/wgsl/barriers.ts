@@ -14,9 +14,9 @@ export function placeBarriers(list: readonly Statement[], overlap: Overlap, barr
   return placement.written(list, barrier);
 }
 
-/** Order between outputs: a barrier of its own kind, since neither orders the other's memory. */
-export const keepOrder = (list: readonly Statement[]): Statement[] =>
-  placeBarriers(list, (a, b) => a === b && a.memory === 'storage', STORAGE_BARRIER);
+/** Order between accesses of arguments: a barrier of its own kind, since neither orders the other's memory. */
+export const keepOrder = (list: readonly Statement[], overlap: Overlap): Statement[] =>
+  placeBarriers(list, overlap, STORAGE_BARRIER);
 
 type Overlap = (a: Buffer, b: Buffer) => boolean;
 
@@ -72,7 +72,7 @@ class Placement {
       case 'text':
         return this.text(s, pending);
       case 'loop':
-        return union(pending, this.loop(s, pending));
+        return this.loop(s, pending);
       case 'branch':
         return union(this.walk(s.yes, pending), this.walk(s.no, pending));
     }
@@ -86,20 +86,24 @@ class Placement {
     return union(this.fenced.has(s) ? EMPTY : pending, s);
   }
 
+  /** What is pending where the loop ends: behind a test. */
   loop(s: Extract<Statement, { kind: 'loop' }>, before: Pending): Pending {
     const known = this.backEdges.get(s) ?? EMPTY;
-    const end = this.walk(s.body, union(before, known));
+    const left = this.walk(s.test, union(before, known));
+    const end = this.walk(s.body, left);
     if (!sameSet(end.reads, known.reads) || !sameSet(end.writes, known.writes)) {
       this.backEdges.set(s, end);
       this.changed = true;
     }
-    return end;
+    return left;
   }
 
   written(list: readonly Statement[], barrier: Statement): Statement[] {
     return list.flatMap((s): Statement[] => {
       if (s.kind === 'text') return this.fenced.has(s) ? [barrier, s] : [s];
-      if (s.kind === 'loop') return [{ ...s, body: this.written(s.body, barrier) }];
+      if (s.kind === 'loop') {
+        return [{ ...s, test: this.written(s.test, barrier), body: this.written(s.body, barrier) }];
+      }
       return [{ ...s, yes: this.written(s.yes, barrier), no: this.written(s.no, barrier) }];
     });
   }

@@ -1,11 +1,11 @@
-import { outputsInOrder } from '../../compiler/analysis/store-order.js';
 import { rootOf } from '../../compiler/analysis/view-root.js';
 import type { ArgFacts, BindingSpec, ParamSlot } from '../../compiler/artifact.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import { type AnyOp, type Block, type Kernel, type Value, walk } from '../../compiler/ir/module.js';
-import { bindParam, declarationOf, refuseInout } from './access.js';
+
 import { keepOrder, placeBarriers } from './barriers.js';
+import { bindParam, declarationOf, isMemoryOp } from './bindings.js';
 import { Emitter, layoutOf, type WgslContext } from './emitter.js';
 import { libraryFunction } from './library.js';
 import { emitBlock, isRename } from './lower.js';
@@ -80,10 +80,8 @@ function emitOnce(kernel: Kernel, ctx: WgslContext, { early, packed, lazy }: Sta
   const unused: string[] = [];
   for (const p of kernel.params) {
     if (p.kind === 'scalar') e.scalars.set(p.value, e.param({ scalar: p.name, dtype: p.dtype }));
-    else if (used.has(p.value)) {
-      refuseInout(p);
-      bindParam(e, p);
-    } else unused.push(p.name);
+    else if (used.has(p.value)) bindParam(e, p);
+    else unused.push(p.name);
   }
   checkBindings(e.bindings.length, ctx.limits.storageBuffers);
   emitBlock(e, kernel.body);
@@ -98,7 +96,7 @@ function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
   );
   const sharedBytes = memories.reduce((n, [kind, { bytes }]) => n + plan.sizes[kind] * bytes, 0);
   checkWorkgroupBytes(sharedBytes, e.ctx.limits.workgroupBytes);
-  const statements = keepOrder(placeBarriers(e.statements, plan.overlap));
+  const statements = keepOrder(placeBarriers(e.statements, plan.overlap), e.order.overlap);
   const programs = programIds(e);
   const paramsBinding = e.bindings.length;
   const views = [...e.views.values()];
@@ -112,6 +110,7 @@ function assemble(e: Emitter, unused: readonly string[]): WgslProgram {
     `@group(0) @binding(${paramsBinding}) var<uniform> params: array<vec4<u32>, ${Math.max(1, Math.ceil(e.params.length / 4))}>;`,
     ...memories.map(([kind, { name, type }]) => `var<workgroup> ${name}: array<${type}, ${plan.sizes[kind]}>;`),
     ...[...e.library].sort().map(libraryFunction),
+    ...e.helpers.values(),
     `@compute @workgroup_size(${threads}, 1, 1)`,
     'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) inv: u32) {',
     ...e.prologue.map((s) => `  ${s}`),
@@ -156,7 +155,7 @@ function programIds(e: Emitter): string[] {
   return lines;
 }
 
-/** Finds outputs whose stores keep their order, and the values that dots and conversions read from workgroup memory. */
+/** Finds the values that are read from workgroup memory. */
 function prepare(e: Emitter, lazy: boolean): void {
   for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
     if (op.name === 'dot') for (const v of op.operands.slice(0, 2)) e.needsStage.add(stagedSource(v));
@@ -165,7 +164,6 @@ function prepare(e: Emitter, lazy: boolean): void {
       if (!isRename(layoutOf(from), layoutOf(to))) e.needsStage.add(from);
     }
   }
-  for (const output of outputsInOrder(e.kernel)) e.ordered.set(output, e.buffer('storage', 1));
   if (lazy) for (const [v, inPlace] of stagedInPlace(e.kernel.body)) if (inPlace) e.stagesLate.add(v);
 }
 
@@ -187,7 +185,7 @@ const stagedSource = (v: Value): Value =>
 function usedParams(kernel: Kernel): Set<Value> {
   const used = new Set<Value>();
   for (const op of walk(kernel.body) as Generator<AnyOp>)
-    if (op.name === 'load' || op.name === 'store' || op.name === 'get') used.add(rootOf(op.operands[0] as Value).root);
+    if (isMemoryOp(op)) used.add(rootOf(op.operands[0] as Value).root);
   return used;
 }
 

@@ -5,12 +5,13 @@ import type { Kernel, Op, Value } from '../../compiler/ir/module.js';
 import { type DType, is16Bit, type TileType } from '../../compiler/ir/types.js';
 import { bitRuns, indexParts } from '../../compiler/layout/axes.js';
 import { type Layout, registerCount } from '../../compiler/layout/layout.js';
-import type { ViewState } from './access.js';
 import type { Staged } from './memory.js';
+import { Order } from './order.js';
 import { component, laneType, type RegTile, vectorType, widthOf } from './registers.js';
 import { type Buffer, type Statement, text } from './statement.js';
 import { MAX_TILE_REGISTERS, type WgslLimits } from './target.js';
 import { nonUniformValues } from './uniformity.js';
+import type { ViewState } from './views.js';
 
 export interface WgslContext {
   readonly limits: WgslLimits;
@@ -36,13 +37,15 @@ export class Emitter {
   readonly needsStage = new Set<Value>();
   /** Values of `needsStage` that are written where they are first read, not where they are made. */
   readonly stagesLate = new Set<Value>();
-  /** Outputs, by parameter, whose stores keep their order. */
-  readonly ordered = new Map<Value, Buffer>();
+  /** Which accesses of arguments keep their order. */
+  readonly order: Order;
   /** Scalars that WGSL's uniformity analysis does not know to be uniform. */
   readonly nonUniform: ReadonlySet<Value>;
   /** Divisors of scalars, for the alignment of accesses. */
   readonly multiple: Multiples;
   readonly library = new Set<string>();
+  /** Text of functions by name: on this program's bindings, and of the kernel's own. */
+  readonly helpers = new Map<string, string>();
   readonly params: ParamSlot[] = [];
   readonly paramNames = new Map<string, string>();
   readonly bindings: BindingSpec[] = [];
@@ -60,6 +63,7 @@ export class Emitter {
     this.threads = threads;
     this.nonUniform = nonUniformValues(kernel);
     this.multiple = multiplesIn(kernel);
+    this.order = new Order(kernel, () => this.buffer('storage', 1));
   }
 
   name(prefix = 'v'): string {
@@ -72,10 +76,16 @@ export class Emitter {
   }
 
   /** A named copy of an expression, so that it is evaluated once. */
-  let(expr: string, prefix = 'v'): string {
+  let(expr: string, prefix = 'v', reads: readonly Buffer[] = []): string {
     if (/^\w+$/.test(expr)) return expr;
     const name = this.name(prefix);
-    this.line(`let ${name} = ${expr};`);
+    this.line(`let ${name} = ${expr};`, reads);
+    return name;
+  }
+
+  /** A function of this program by its name, written where it is first called for. */
+  helper(name: string, write: (name: string) => string): string {
+    if (!this.helpers.has(name)) this.helpers.set(name, write(name));
     return name;
   }
 

@@ -1,31 +1,32 @@
 import { callLabels } from '../../compiler/diag/call-labels.js';
 import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
-import { yielded } from '../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../compiler/ir/types.js';
 import { coordinates, flatten } from '../../compiler/layout/axes.js';
 import { classifyConversion } from '../../compiler/layout/convert.js';
 import { apply, type Layout, registerCount } from '../../compiler/layout/layout.js';
 import type { OpName } from '../../compiler/ops/table.js';
-import { emitGet, emitLoad, emitStore, emitViewAt, emitViewSlice } from './access.js';
+import { emitAtomicAdd, emitGet, emitLoad, emitStore } from './access.js';
+import { emitGather, emitScatter, emitScatterAdd } from './addressed.js';
+import { emitFor, emitIf, emitWhile } from './control.js';
 import { emitDot } from './dot.js';
 import { ELEMENTWISE, type ElementwiseName, isElementwiseName } from './elementwise.js';
 import { axisIndexOf, checkRegisters, type Emitter, layoutOf, position, rankOf, tileOf } from './emitter.js';
 import { literal } from './literal.js';
-import { fromWord, stage, toWord, unstage } from './memory.js';
+import { stage, unstage } from './memory.js';
 import { emitReduce } from './reduce.js';
-import { component, laneType, pack, type RegTile, vectorType, widthOf } from './registers.js';
+import { component, laneType, pack, type RegTile, widthOf } from './registers.js';
 import { emitScan } from './scan.js';
-import { offsetMark, type Statement } from './statement.js';
+import { emitViewAt, emitViewSlice } from './views.js';
 
 type Rules = { readonly [N in Exclude<OpName, ElementwiseName>]: (e: Emitter, op: Op<N>) => void };
 
-const result = (op: { results: Value[] }): Value => {
+export const result = (op: { results: Value[] }): Value => {
   const v = op.results[0];
   if (v === undefined) throw new Bug('op without result');
   return v;
 };
-const operand = (op: { operands: Value[] }, i: number): Value => {
+export const operand = (op: { operands: Value[] }, i: number): Value => {
   const v = op.operands[i];
   if (v === undefined) throw new Bug(`operand ${i} is missing`);
   return v;
@@ -45,7 +46,7 @@ function emitOp(e: Emitter, op: AnyOp): void {
   for (const v of op.results) stageIfNeeded(e, v);
 }
 
-function stageIfNeeded(e: Emitter, v: Value): void {
+export function stageIfNeeded(e: Emitter, v: Value): void {
   if (!e.needsStage.has(v) || e.stagesLate.has(v) || e.staged.has(v)) return;
   stage(e, v, e.tile(v));
 }
@@ -159,127 +160,6 @@ function emitIota(e: Emitter, op: Op<'iota'>): void {
   e.define(result(op), groups, true);
 }
 
-// ---------------------------------------------------------------------------------------------- control flow
-
-/** Mutable variables that hold a value across a region. */
-interface Slot {
-  readonly v: Value;
-  readonly names: readonly string[];
-}
-
-const declare = (type: string, name: string, init: string): string => `var ${name}: ${type} = ${init};`;
-
-/** Variables for `v`, initialised from `init` where there is one. Carried values of a 16-bit dtype are rounded. */
-function slotFor(e: Emitter, v: Value, init: Value | null): Slot {
-  if (rankOf(v) === 0) {
-    const name = e.name('s');
-    const type = laneType(tileOf(v).dtype);
-    e.line(declare(type, name, init === null ? `${type}()` : e.scalar(init)));
-    return { v, names: [name] };
-  }
-  const registers = registerCount(layoutOf(v));
-  const type = vectorType(laneType(tileOf(v).dtype), widthOf(registers));
-  const from = init === null ? null : e.rounded(e.tile(init));
-  const names = Array.from({ length: registers / widthOf(registers) }, (_, g) => {
-    const name = e.name('c');
-    e.line(declare(type, name, from === null ? `${type}()` : (from.groups[g] ?? '')));
-    return name;
-  });
-  return { v, names };
-}
-
-/** Makes `v` stand for what the variables hold now. */
-function readSlot(e: Emitter, slot: Slot, v: Value): void {
-  if (rankOf(v) === 0) {
-    e.scalars.set(v, slot.names[0] ?? '');
-    return;
-  }
-  e.tiles.set(v, { dtype: tileOf(v).dtype, registers: registerCount(layoutOf(v)), groups: slot.names, rounded: true });
-}
-
-function assign(e: Emitter, slots: readonly Slot[], values: readonly Value[]): void {
-  // All right-hand sides first: a yield may permute the carried values.
-  const texts = slots.map((slot, i) => {
-    const x = values[i] as Value;
-    if (rankOf(slot.v) === 0) return [e.scalar(x)];
-    return e.rounded(e.tile(x)).groups;
-  });
-  const moves = slots
-    .flatMap((slot, i) => slot.names.map((name, g) => [name, texts[i]?.[g] ?? ''] as const))
-    .filter(([a, b]) => a !== b);
-  const targets = new Set(moves.map(([a]) => a));
-  const readsTarget = (text: string): boolean => (text.match(/\w+/g) ?? []).some((word) => targets.has(word));
-  const safe = moves.map(([a, b]) => [a, readsTarget(b) ? e.let(`(${b})`) : b] as const);
-  for (const [a, b] of safe) e.line(`${a} = ${b};`);
-}
-
-function inside(e: Emitter, run: () => void): Statement[] {
-  const outer = e.statements;
-  e.statements = [];
-  run();
-  const made = e.statements;
-  e.statements = outer;
-  return made;
-}
-
-/** A scalar that steers control flow around barriers must be uniform in the eyes of WGSL's analysis. */
-function uniform(e: Emitter, v: Value): string {
-  const s = e.scalar(v);
-  if (!e.nonUniform.has(v)) return s;
-  const b = e.buffer('word', 1);
-  const { dtype } = tileOf(v);
-  e.line(`if (inv == 0u) {\nmem1[${offsetMark(b)}] = ${toWord(s, dtype)};\n}`, [], [b]);
-  const name = e.name('u');
-  e.line(`let ${name} = ${fromWord(`workgroupUniformLoad(&mem1[${offsetMark(b)}])`, dtype)};`, [b]);
-  return name;
-}
-
-function emitFor(e: Emitter, op: Op<'for'>): void {
-  const body = op.regions[0] as Block;
-  const [iv, ...carried] = body.args;
-  const [begin, end, step] = [0, 1, 2].map((i) => uniform(e, operand(op, i)));
-  const slots = carried.map((arg, i) => slotFor(e, arg, operand(op, i + 3)));
-  const name = e.name('n');
-  const statements = inside(e, () => {
-    e.scalars.set(iv as Value, name);
-    if (op.attrs.reverse) {
-      e.scalars.set(
-        iv as Value,
-        e.let(`${begin} + ((max(${end} - ${begin}, 0i) - 1i) / ${step}) * ${step} - (${name} - ${begin})`),
-      );
-    }
-    carried.forEach((arg, i) => {
-      readSlot(e, slots[i] as Slot, arg);
-      if (rankOf(arg) > 0) stageIfNeeded(e, arg);
-    });
-    emitBlock(e, body);
-    assign(e, slots, yielded(body));
-  });
-  e.statements.push({
-    kind: 'loop',
-    head: `for (var ${name}: i32 = ${begin}; ${name} < ${end}; ${name} += ${step})`,
-    body: statements,
-  });
-  op.results.forEach((r, i) => {
-    readSlot(e, slots[i] as Slot, r);
-  });
-}
-
-function emitIf(e: Emitter, op: Op<'if'>): void {
-  const condition = uniform(e, operand(op, 0));
-  const slots = op.results.map((r) => slotFor(e, r, null));
-  const [yes, no] = op.regions.map((region) =>
-    inside(e, () => {
-      emitBlock(e, region);
-      assign(e, slots, yielded(region));
-    }),
-  );
-  e.statements.push({ kind: 'branch', head: condition, yes: yes ?? [], no: no ?? [] });
-  op.results.forEach((r, i) => {
-    readSlot(e, slots[i] as Slot, r);
-  });
-}
-
 const nothing = (): void => {};
 const notHere = (_: Emitter, op: Op): never => {
   throw new Bug(`code generation of ${op.name}: workgroup memory is planned while WGSL is emitted`);
@@ -331,11 +211,11 @@ const RULES: Rules = {
   take: notBuilt,
   reduce_by: notBuilt,
   scan_by: notBuilt,
-  atomic_add: notBuilt,
-  gather: notBuilt,
-  scatter: notBuilt,
-  scatter_add: notBuilt,
-  while: notBuilt,
+  atomic_add: emitAtomicAdd,
+  gather: emitGather,
+  scatter: emitScatter,
+  scatter_add: emitScatterAdd,
+  while: emitWhile,
   view_at: emitViewAt,
   view_slice: emitViewSlice,
   load: emitLoad,

@@ -244,7 +244,7 @@ function lifetimes(list: readonly Statement[]): Map<Buffer, Lifetime> {
         }
       } else if (s.kind === 'loop') {
         const loop = { start: now, touched: new Set<Buffer>() };
-        visit(s.body, [...loops, loop]);
+        visit([...s.test, ...s.body], [...loops, loop]);
         now++;
         for (const b of loop.touched) {
           const life = lives.get(b);

@@ -14,8 +14,8 @@ export const MEMORIES: Readonly<
 };
 
 /**
- * A piece of workgroup memory with a lifetime, sizes and offsets in elements of its array; or an output whose stores keep
- * their order (`storage`).
+ * A piece of workgroup memory with a lifetime, sizes and offsets in elements of its array; or an argument whose accesses
+ * keep their order (`storage`).
  */
 export interface Buffer {
   readonly id: number;
@@ -36,8 +36,16 @@ export interface TextStatement {
 /** The program as structured statements: what barrier placement and memory planning look at. */
 export type Statement =
   | TextStatement
-  | { readonly kind: 'loop'; readonly head: string; readonly body: Statement[] }
+  | LoopStatement
   | { readonly kind: 'branch'; readonly head: string; readonly yes: Statement[]; readonly no: Statement[] };
+
+/** `test` runs before each trip, the last time without one: it ends with the way out, where there is any. */
+export interface LoopStatement {
+  readonly kind: 'loop';
+  readonly head: string;
+  readonly test: Statement[];
+  readonly body: Statement[];
+}
 
 export const text = (line: string, reads: readonly Buffer[] = [], writes: readonly Buffer[] = []): TextStatement => ({
   kind: 'text',
@@ -58,7 +66,8 @@ export function print(list: readonly Statement[], offsets: ReadonlyMap<number, n
         .split('\n')
         .map((line) => indent + line);
     const inner = `${indent}  `;
-    if (s.kind === 'loop') return [`${indent}${resolve(s.head)} {`, ...print(s.body, offsets, inner), `${indent}}`];
+    if (s.kind === 'loop')
+      return [`${indent}${resolve(s.head)} {`, ...print([...s.test, ...s.body], offsets, inner), `${indent}}`];
     const end =
       s.no.length === 0 ? [`${indent}}`] : [`${indent}} else {`, ...print(s.no, offsets, inner), `${indent}}`];
     return [`${indent}if (${resolve(s.head)}) {`, ...print(s.yes, offsets, inner), ...end];

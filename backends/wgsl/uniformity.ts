@@ -1,5 +1,5 @@
 import type { AnyOp, Block, Kernel, Value } from '../../compiler/ir/module.js';
-import { yielded } from '../../compiler/ir/rewrite.js';
+import { isLoop, loopParts, yielded } from '../../compiler/ir/rewrite.js';
 
 /**
  * Scalars and views that WGSL's uniformity analysis will not know to be uniform: results of folds and whatever follows
@@ -21,15 +21,15 @@ function spread(block: Block, found: Set<Value>): void {
   };
   for (const op of block.ops as AnyOp[]) {
     for (const region of op.regions) spread(region, found);
-    const yields = op.regions.map(yielded);
-    if (op.name === 'for') {
-      op.results.forEach((result, i) => {
-        const arg = op.regions[0]?.args[i + 1];
-        for (const from of [op.operands[i + 3], yields[0]?.[i]]) follow(from, arg);
-        follow(arg, result);
+    if (isLoop(op)) {
+      const { inits, args, body, condition } = loopParts(op);
+      args.forEach((arg, i) => {
+        for (const from of [inits[i], yielded(body)[i]]) follow(from, arg);
+        for (const to of [condition?.args[i], op.results[i]]) follow(arg, to);
       });
     } else if (op.name === 'if') {
-      for (const [i, result] of op.results.entries()) for (const values of yields) follow(values[i], result);
+      for (const [i, result] of op.results.entries())
+        for (const region of op.regions) follow(yielded(region)[i], result);
     } else if (isSource(op)) for (const result of op.results) found.add(result);
     else for (const result of op.results) for (const from of op.operands) follow(from, result);
   }

@@ -149,6 +149,20 @@ export const CODES = {
     wrong: 'const A = B + 1;\nconst B = A + 1;',
     right: 'const A = 1;\nconst B = A + 1;',
   },
+  LAC0116: {
+    title: 'exit that there is not',
+    explain:
+      'continue ends a trip of the loop around it, return a function; both may stand under a run-time condition. A loop on the device ends by its range or its condition: neither break nor return leaves it. A function that returns a value returns one on all of its paths.',
+    wrong: 'for (const i of range(n)) {\n  if (x.get(i) === key) break;\n}',
+    right: 'let i = cast(0, i32);\nwhile (i < n && x.get(i) !== key) i += 1;',
+  },
+  LAC0117: {
+    title: 'loop that never ends',
+    explain:
+      'The condition of this while is true whatever the body assigns. Nothing but its condition ends a loop on the device.',
+    wrong: 'while (true) i += 1;',
+    right: 'while (i < n) i += 1;',
+  },
 
   // ---- 02xx shapes, dtypes, values
   LAC0201: {
@@ -334,6 +348,20 @@ export const CODES = {
       'Atomic additions come in the order in which programs and lanes happen to reach them, and float sums depend on their order: the last bits vary from run to run. Integer sums do not.',
     wrong: 'total.atomicAdd([0], reshape(sum(x, 0), [1]));',
     right: 'parts.store([n], reshape(sum(x, 0), [1]));    // and a second launch adds the parts',
+  },
+  LAC0230: {
+    title: 'combining function that does not fit',
+    explain:
+      'The function of scan() and reduce() gets one lane of each tile from either side and returns one for each, of the dtype of its tile. It is arithmetic on scalars: it sees no other lanes, no memory, and runs no loops. The order of the calls is unspecified, so it must be associative.',
+    wrong: 'reduce(x, 0, (a, b) => a + sum(t, 0));',
+    right: 'const s = sum(t, 0);\nreduce(x, 0, (a, b) => maximum(a, b)) + s;',
+  },
+  LAC0231: {
+    title: 'combining function that is not associative',
+    explain:
+      'scan() and reduce() group their lanes as suits the device: (a - b) - c and a - (b - c) would both have to be right. Differences and quotients of the two sides are never associative.',
+    wrong: 'reduce(x, 0, (a, b) => a - b);',
+    right: 'reduce(x, 0, (a, b) => a + b);',
   },
 
   // ---- 03xx declarations
@@ -528,11 +556,6 @@ export const CODES = {
     title: 'tile takes too many registers',
     explain:
       'A tile is spread over the invocations of a workgroup. When one invocation would hold more than 256 values of one tile (on CUDA: when the tiles that live at one time need more than the 255 registers of a thread), it would only spill to slow memory, so the configuration is passed over; on CUDA it is taken where it was asked for in full, or where no other is left. Smaller blocks or more warps need fewer.',
-  },
-  LAC0505: {
-    title: 'in-place arguments are not supported by this backend yet',
-    explain:
-      'An `inout` argument is read and written by one program. The WGSL backend does not place the memory barriers for that yet.',
   },
   LAC0506: {
     title: 'too many tensor arguments',

@@ -14,7 +14,9 @@ const { list } = fc.letrec<{ list: Statement[] }>((tie) => ({
     fc.oneof(
       { maxDepth: 3, withCrossShrink: true },
       access,
-      tie('list').map((body): Statement => ({ kind: 'loop', head: 'for', body })),
+      fc
+        .tuple(fc.oneof(fc.constant([]), tie('list')), tie('list'))
+        .map(([test, body]): Statement => ({ kind: 'loop', head: 'for', test, body })),
       fc.tuple(tie('list'), tie('list')).map(([yes, no]): Statement => ({ kind: 'branch', head: 'c', yes, no })),
     ),
     { maxLength: 6 },
@@ -24,16 +26,19 @@ const { list } = fc.letrec<{ list: Statement[] }>((tie) => ({
 function countBarriers(list: readonly Statement[]): number {
   return list.reduce((n, s) => {
     if (s.kind === 'text') return n + (s === BARRIER ? 1 : 0);
-    return n + (s.kind === 'loop' ? countBarriers(s.body) : countBarriers(s.yes) + countBarriers(s.no));
+    return n + (s.kind === 'loop' ? countBarriers([...s.test, ...s.body]) : countBarriers(s.yes) + countBarriers(s.no));
   }, 0);
 }
 
-/** One path through the program: loops run 0 to 3 times, branches go either way. */
+/** One path through the program: loops run 0 to 3 times and test once more, branches go either way. */
 function* path(statements: readonly Statement[], random: () => number): Generator<Statement> {
   for (const s of statements) {
     if (s.kind === 'text') yield s;
     else if (s.kind === 'branch') yield* path(random() < 0.5 ? s.yes : s.no, random);
-    else for (let trips = Math.floor(random() * 4); trips > 0; trips--) yield* path(s.body, random);
+    else {
+      for (let trips = Math.floor(random() * 4); trips > 0; trips--) yield* path([...s.test, ...s.body], random);
+      yield* path(s.test, random);
+    }
   }
 }
 
