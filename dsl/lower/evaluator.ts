@@ -9,6 +9,7 @@ import type { AttrsOf, OpName } from '../../compiler/ops/table.js';
 import { Findings, spanOf } from '../read/diagnostics.js';
 import type { SourceProject } from '../read/project.js';
 import { ts } from '../read/typescript.js';
+import { copyOf, type Exits, newExits, tripExits } from './exits.js';
 import type { Observer } from './observer.js';
 import { type Frame, rootFrame } from './scope.js';
 import { POISON, type PoisonVal } from './value.js';
@@ -43,8 +44,10 @@ export class Evaluator {
   /** Choice of each dtype parameter; null outside a kernel's body. */
   readonly dtypes: Readonly<Record<string, DType>> | null;
   observer: Observer | null = null;
-  /** Run-time `if` and `for` around the statement at hand, inside the present function. */
-  runtimeDepth = 0;
+  /** How control has left, or may leave, the present function and the trip of a loop at hand. */
+  exits: Exits = newExits();
+  /** In a combining function, which works on one lane of its tiles: what would branch selects. */
+  isLanewise = false;
   /** Some expression had no value: a finding says why, or the front end is wrong. */
   poisoned = false;
   /** dim and program_id ops, which go to the start of the body so that they dominate every use. */
@@ -187,26 +190,38 @@ export class Evaluator {
     }
   }
 
-  /** Runs `body` in a run-time `if` or `for`, where `return` cannot end the function. */
-  conditionally<T>(body: () => T): T {
-    this.runtimeDepth++;
+  /** Runs one trip of a loop: what has left it is forgotten at its end. */
+  trip(isAtRunTime: boolean, body: () => void): void {
+    const outer = this.exits;
+    this.exits = tripExits(outer, isAtRunTime);
     try {
-      return body();
+      body();
     } finally {
-      this.runtimeDepth--;
+      this.exits = outer;
+    }
+  }
+
+  /** Runs `body` for its findings: its ops are dropped, and it leaves nothing. */
+  inVain(body: () => void): void {
+    const outer = this.exits;
+    this.exits = copyOf(outer);
+    try {
+      this.into(newBlock([]), body);
+    } finally {
+      this.exits = outer;
     }
   }
 
   /** Runs `body` as a function of its own. */
   call<T>(frame: Frame, body: () => T): T {
-    const [outer, depth] = [this.frame, this.runtimeDepth];
+    const outer = { frame: this.frame, exits: this.exits };
     this.frame = frame;
-    this.runtimeDepth = 0;
+    this.exits = newExits();
     try {
       return body();
     } finally {
-      this.frame = outer;
-      this.runtimeDepth = depth;
+      this.frame = outer.frame;
+      this.exits = outer.exits;
     }
   }
 }

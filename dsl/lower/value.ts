@@ -85,7 +85,8 @@ export interface RangeVal {
   readonly end: NumVal | TileVal;
   readonly step: NumVal | TileVal;
   readonly stages: number | undefined;
-  readonly unroll: boolean;
+  /** True: at compile time, index by index. A number: so many indices a trip. */
+  readonly unroll: boolean | number;
   readonly reverse: boolean;
 }
 export interface KernelVal {

@@ -57,7 +57,7 @@ export function range(call: Call): Val {
   const values = bounds.map((o) => bound(call, o));
   const [a, b, c] = values;
   if (options === null || values.some((v) => v === null) || a == null) return POISON;
-  if (!stagesFit(call, last, options.get('stages'))) return POISON;
+  if (!countFits(call, last, 'stages', options) || !countFits(call, last, 'unroll', options)) return POISON;
   const step = c ?? num(1);
   if (step.kind === 'num' && step.value <= 0)
     return call.ev.error('LAC0223', arg(call, 2).node, `the step of a range is positive, not ${step.value}`, {
@@ -70,16 +70,22 @@ export function range(call: Call): Val {
     end: b ?? a,
     step,
     stages: stages?.kind === 'num' ? stages.value : undefined,
-    unroll: unroll?.kind === 'bool' && unroll.value,
+    unroll: unroll?.kind === 'bool' || unroll?.kind === 'num' ? unroll.value : false,
     reverse: reverse?.kind === 'bool' && reverse.value,
   };
 }
 
-function stagesFit(call: Call, last: number, stages: Val | undefined): boolean {
-  if (stages?.kind !== 'num' || (Number.isInteger(stages.value) && stages.value >= 1)) return true;
+const COUNTS = {
+  stages: 'it counts iterations in flight: { stages: 2 }',
+  unroll: 'it counts indices a trip: { unroll: 4 }; true takes all of them apart',
+} as const;
+
+function countFits(call: Call, last: number, name: keyof typeof COUNTS, options: ReadonlyMap<string, Val>): boolean {
+  const n = options.get(name);
+  if (n?.kind !== 'num' || (Number.isInteger(n.value) && n.value >= 1)) return true;
   const { node } = arg(call, last);
-  call.ev.error('LAC0222', propertyNode(node, 'stages') ?? node, `stages is a whole number >= 1, not ${stages.value}`, {
-    help: ['it counts iterations in flight: { stages: 2 }'],
+  call.ev.error('LAC0222', propertyNode(node, name) ?? node, `${name} is a whole number >= 1, not ${n.value}`, {
+    help: [COUNTS[name]],
   });
   return false;
 }
