@@ -77,6 +77,42 @@ Napi::Value kernelObject(Napi::Env env, const Slot& slot, const Kernel& loaded, 
     contextIn(slot, info.Env())->launch(*kernel, wordOf(info[0]), block, bytes);
     return info.Env().Undefined();
   });
+  using Held = std::shared_ptr<const Kernel>;
+  object.Set("handle", Napi::External<Held>::New(env, new Held(kernel), [](Napi::Env, Held* held) { delete held; }));
+  return object;
+}
+
+/// Launches `info[0]`: kernels by their handles, `info[1]`: programs, `info[2]`: parameter blocks.
+Napi::Value graphObject(const Napi::CallbackInfo& info, const Slot& slot) {
+  const Napi::Env env = info.Env();
+  const auto handles = info[0].As<Napi::Array>(), programs = info[1].As<Napi::Array>(), blocks = info[2].As<Napi::Array>();
+  std::vector<Step> steps;
+  std::vector<std::vector<std::uint8_t>> params;
+  for (std::uint32_t i = 0; i < handles.Length(); i++) {
+    const Napi::Value handle = handles[i], count = programs[i];
+    const auto [data, bytes] = bytesOf(blocks[i]);
+    steps.push_back({*handle.As<Napi::External<std::shared_ptr<const Kernel>>>().Data(), wordOf(count)});
+    params.emplace_back(data, data + bytes);
+  }
+  const std::shared_ptr<Graph> graph(new Graph(contextIn(slot, env)->buildGraph(std::move(steps), params)),
+                                     [slot](Graph* gone) {
+                                       try {
+                                         if (*slot != nullptr) (*slot)->destroyGraph(*gone);
+                                       } catch (const CudaFailure&) {
+                                         // The context is lost; its graphs are gone.
+                                       }
+                                       delete gone;
+                                     });
+  auto object = Napi::Object::New(env);
+  method(object, "setParams", [slot, graph](const Napi::CallbackInfo& call) {
+    const auto [data, bytes] = bytesOf(call[1]);
+    contextIn(slot, call.Env())->setParams(*graph, sizeOf(call[0]), data, bytes);
+    return call.Env().Undefined();
+  });
+  method(object, "launch", [slot, graph](const Napi::CallbackInfo& call) {
+    contextIn(slot, call.Env())->launch(*graph);
+    return call.Env().Undefined();
+  });
   return object;
 }
 
@@ -155,6 +191,7 @@ void programMethods(Napi::Object object, const Slot& slot) {
       return [slot, kernel, params](Napi::Env env) { return kernelObject(env, slot, kernel, params->Value()); };
     });
   });
+  method(object, "graph", [slot](const Napi::CallbackInfo& info) { return graphObject(info, slot); });
 }
 
 void streamMethods(Napi::Object object, const Slot& slot) {

@@ -14,6 +14,27 @@ constexpr unsigned FREE_SHARED_BYTES = 48 * 1024;
 /// Longest that a gate stays shut: a caller that forgets it must not hang the device.
 constexpr auto GATE_LIMIT = std::chrono::seconds(2);
 
+/// A parameter block as `extra` of a launch.
+class Extra {
+ public:
+  Extra(void* params, std::size_t bytes) : bytes_(bytes), list_{POINTER, params, SIZE, &bytes_, nullptr} {}
+  Extra(const Extra&) = delete;
+  Extra& operator=(const Extra&) = delete;
+  void** get() { return bytes_ > 0 ? list_ : nullptr; }
+
+ private:
+  // CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE; CU_LAUNCH_PARAM_END is null.
+  static inline void* const POINTER = reinterpret_cast<void*>(1);
+  static inline void* const SIZE = reinterpret_cast<void*>(2);
+  std::size_t bytes_;
+  void* list_[5];
+};
+
+KernelNodeParams nodeParams(const Step& step, Extra& extra) {
+  const Kernel& kernel = *step.kernel;
+  return {kernel.function, step.programs, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes, nullptr, extra.get()};
+}
+
 void waitAtGate(void* data) {
   std::unique_ptr<std::shared_ptr<Gate>> gate(static_cast<std::shared_ptr<Gate>*>(data));
   std::unique_lock<std::mutex> lock((*gate)->mutex);
@@ -208,11 +229,53 @@ void Context::unload(const Kernel& kernel) {
 void Context::launch(const Kernel& kernel, unsigned programs, void* params, std::size_t paramBytes) {
   settleReads();
   makeCurrent();
-  // CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE, CU_LAUNCH_PARAM_END
-  void* extra[] = {reinterpret_cast<void*>(1), params, reinterpret_cast<void*>(2), &paramBytes, nullptr};
+  Extra extra(params, paramBytes);
   driver_->check(driver_->launchKernel(kernel.function, programs, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes,
-                                       stream_, nullptr, paramBytes > 0 ? extra : nullptr),
+                                       stream_, nullptr, extra.get()),
                  "cuLaunchKernel");
+}
+
+Graph Context::buildGraph(std::vector<Step> steps, const std::vector<std::vector<std::uint8_t>>& params) {
+  makeCurrent();
+  Graph made;
+  made.steps = std::move(steps);
+  try {
+    driver_->check(driver_->graphCreate(&made.graph, 0), "cuGraphCreate");
+    for (std::size_t i = 0; i < made.steps.size(); i++) {
+      Extra extra(const_cast<std::uint8_t*>(params[i].data()), params[i].size());
+      const KernelNodeParams node = nodeParams(made.steps[i], extra);
+      const CUgraphNode* before = made.nodes.empty() ? nullptr : &made.nodes.back();
+      CUgraphNode added = nullptr;
+      driver_->check(driver_->graphAddKernelNode(&added, made.graph, before, before == nullptr ? 0 : 1, &node),
+                     "cuGraphAddKernelNode");
+      made.nodes.push_back(added);
+    }
+    driver_->check(driver_->graphInstantiate(&made.exec, made.graph, 0), "cuGraphInstantiateWithFlags");
+    return made;
+  } catch (...) {
+    destroyGraph(made);
+    throw;
+  }
+}
+
+void Context::setParams(const Graph& graph, std::size_t step, void* params, std::size_t paramBytes) {
+  makeCurrent();
+  Extra extra(params, paramBytes);
+  const KernelNodeParams node = nodeParams(graph.steps.at(step), extra);
+  driver_->check(driver_->graphExecKernelNodeSetParams(graph.exec, graph.nodes.at(step), &node),
+                 "cuGraphExecKernelNodeSetParams");
+}
+
+void Context::launch(const Graph& graph) {
+  settleReads();
+  makeCurrent();
+  driver_->check(driver_->graphLaunch(graph.exec, stream_), "cuGraphLaunch");
+}
+
+void Context::destroyGraph(const Graph& graph) {
+  makeCurrent();
+  if (graph.exec != nullptr) driver_->graphExecDestroy(graph.exec);
+  if (graph.graph != nullptr) driver_->graphDestroy(graph.graph);
 }
 
 void Context::synchronize() {

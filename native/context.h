@@ -56,6 +56,20 @@ struct Kernel {
   std::string log;
 };
 
+/// A launch as a node of a graph: the parameters are copied.
+struct Step {
+  std::shared_ptr<const Kernel> kernel;
+  unsigned programs = 0;
+};
+
+/// Launches one after another, submitted as one.
+struct Graph {
+  CUgraph graph = nullptr;
+  CUgraphExec exec = nullptr;
+  std::vector<Step> steps;
+  std::vector<CUgraphNode> nodes;
+};
+
 /// Keeps a stream from running what is queued behind it, so that the host's pace does not show in timings.
 struct Gate {
   std::mutex mutex;
@@ -93,6 +107,13 @@ class Context {
   Kernel load(const std::string& ptx, const std::string& entry, unsigned threads, unsigned sharedBytes, bool lineInfo);
   void unload(const Kernel& kernel);
   void launch(const Kernel& kernel, unsigned programs, void* params, std::size_t paramBytes);
+
+  /// `params`: a block for each step.
+  Graph buildGraph(std::vector<Step> steps, const std::vector<std::vector<std::uint8_t>>& params);
+  /// For later launches of the graph; those that are queued keep what they were given.
+  void setParams(const Graph& graph, std::size_t step, void* params, std::size_t paramBytes);
+  void launch(const Graph& graph);
+  void destroyGraph(const Graph& graph);
 
   void synchronize();
   CUevent createEvent();

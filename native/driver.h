@@ -20,12 +20,25 @@ using CUmodule = struct CUmod_st*;
 using CUfunction = struct CUfunc_st*;
 using CUstream = struct CUstream_st*;
 using CUevent = struct CUevent_st*;
+using CUgraph = struct CUgraph_st*;
+using CUgraphNode = struct CUgraphNode_st*;
+using CUgraphExec = struct CUgraphExec_st*;
 using CUhostFn = void (*)(void*);
 
 constexpr CUresult CUDA_SUCCESS = 0;
 constexpr unsigned CU_STREAM_NON_BLOCKING = 1;
 constexpr unsigned CU_EVENT_DEFAULT = 0;
 constexpr unsigned CU_EVENT_DISABLE_TIMING = 2;
+
+/// CUDA_KERNEL_NODE_PARAMS_v1.
+struct KernelNodeParams {
+  CUfunction function;
+  unsigned gridX, gridY, gridZ;
+  unsigned blockX, blockY, blockZ;
+  unsigned sharedBytes;
+  void** params;
+  void** extra;
+};
 
 enum DeviceAttribute {
   MAX_THREADS_PER_BLOCK = 1,
@@ -98,7 +111,16 @@ enum JitOption {
     (int* blocks, CUfunction, int threads, std::size_t dynamicSharedBytes))                                            \
   X(launchKernel, "cuLaunchKernel",                                                                                    \
     (CUfunction, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,    \
-     unsigned sharedBytes, CUstream, void** params, void** extra))
+     unsigned sharedBytes, CUstream, void** params, void** extra))                                                     \
+  X(graphCreate, "cuGraphCreate", (CUgraph*, unsigned flags))                                                          \
+  X(graphDestroy, "cuGraphDestroy", (CUgraph))                                                                         \
+  X(graphAddKernelNode, "cuGraphAddKernelNode",                                                                        \
+    (CUgraphNode*, CUgraph, const CUgraphNode* after, std::size_t count, const KernelNodeParams*))                     \
+  X(graphInstantiate, "cuGraphInstantiateWithFlags", (CUgraphExec*, CUgraph, unsigned long long flags))                \
+  X(graphExecKernelNodeSetParams, "cuGraphExecKernelNodeSetParams",                                                    \
+    (CUgraphExec, CUgraphNode, const KernelNodeParams*))                                                               \
+  X(graphLaunch, "cuGraphLaunch", (CUgraphExec, CUstream))                                                             \
+  X(graphExecDestroy, "cuGraphExecDestroy", (CUgraphExec))
 
 /// What the driver refused, or what a kernel did that ended its context.
 struct CudaFailure : std::exception {

@@ -12,6 +12,9 @@ export type LaunchArgs = Readonly<Record<string, Tensor | number | null | undefi
 /** The part of a manifest that a launch reads. */
 export type LaunchSpec = Pick<Manifest, 'kernel' | 'args' | 'dtypes' | 'grid'>;
 
+/** The part of a plan that its arguments are read by. */
+type ArgumentSpec = Omit<LaunchSpec, 'grid'>;
+
 export interface Signature {
   readonly tensors: Readonly<Record<string, Tensor | null>>;
   readonly scalars: Readonly<Record<string, number>>;
@@ -43,7 +46,7 @@ export class Findings {
 }
 
 /** Everything that the arguments alone say; throws LacError LAC06xx for what contradicts the declaration. */
-export function readArguments(spec: LaunchSpec, args: LaunchArgs, device: Device): Signature {
+export function readArguments(spec: ArgumentSpec, args: LaunchArgs, device: Device): Signature {
   const found = new Findings(spec.kernel);
   checkNames(spec, args, found);
   found.raise();
@@ -58,7 +61,7 @@ export function readArguments(spec: LaunchSpec, args: LaunchArgs, device: Device
   return { tensors, scalars, dims, dtypes };
 }
 
-function checkNames(spec: LaunchSpec, args: LaunchArgs, found: Findings): void {
+function checkNames(spec: ArgumentSpec, args: LaunchArgs, found: Findings): void {
   const names = spec.args.map((a) => a.name);
   for (const name of Object.keys(args))
     if (!names.includes(name))
@@ -100,7 +103,7 @@ function scalarOf(a: ScalarSpec, value: LaunchArgs[string], found: Findings): nu
   return value;
 }
 
-function unifyDtypes(spec: LaunchSpec, tensors: Signature['tensors'], found: Findings): Record<string, DType> {
+function unifyDtypes(spec: ArgumentSpec, tensors: Signature['tensors'], found: Findings): Record<string, DType> {
   const dtypes: Record<string, DType> = {};
   const from: Record<string, string> = {};
   for (const a of spec.args.filter(isTensorSpec)) {
@@ -120,7 +123,7 @@ function unifyDtypes(spec: LaunchSpec, tensors: Signature['tensors'], found: Fin
   return dtypes;
 }
 
-function unifyDims(spec: LaunchSpec, tensors: Signature['tensors'], found: Findings): Record<string, number> {
+function unifyDims(spec: ArgumentSpec, tensors: Signature['tensors'], found: Findings): Record<string, number> {
   const dims: Record<string, number> = {};
   const from: Record<string, string> = {};
   for (const a of spec.args.filter(isTensorSpec)) {

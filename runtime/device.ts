@@ -1,7 +1,7 @@
 import type { Variant } from '../compiler/artifact.js';
 import type { TensorDType } from './codec.js';
 import type { InterpretVariant } from './interpret/variant.js';
-import type { LaunchPlan } from './launch.js';
+import type { LaunchPlan, LaunchSequence } from './launch.js';
 import type { Storage } from './storage.js';
 import type { AllocationOptions, Tensor } from './tensor.js';
 
@@ -96,6 +96,8 @@ export interface Device {
   prepare(variant: AnyVariant): Promise<void>;
   /** Resolves when the work is submitted; later launches and reads come after it. */
   launch(plan: LaunchPlan): Promise<void>;
+  /** As `launch`; programs that are yet to be compiled are compiled before the first launch. */
+  launchAll(sequence: LaunchSequence): Promise<void>;
   /** Waits for everything submitted, and throws what went wrong meanwhile. */
   synchronize(): Promise<void>;
   /**

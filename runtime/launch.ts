@@ -34,6 +34,15 @@ export interface LaunchPlan {
   readonly paramBytes: Uint8Array<ArrayBuffer>;
 }
 
+/**
+ * Launches in order, each of which sees what earlier ones stored; launches of others come before or after all of them.
+ * Sequences with one `key` differ in nothing but where their tensors lie.
+ */
+export interface LaunchSequence {
+  readonly key: object;
+  readonly launches: readonly LaunchPlan[];
+}
+
 /** Workgroups of a row: program id = x + y * GRID_WIDTH. The least that every WebGPU device allows. */
 export const GRID_WIDTH = 65535;
 
@@ -50,8 +59,7 @@ const NO_BYTES = new Uint8Array(0);
 export function bindLaunch(device: Device, spec: LaunchSpec, variant: AnyVariant, args: LaunchArgs): LaunchPlan {
   const signature = readArguments(spec, args, device);
   const found = new Findings(spec.kernel);
-  for (const [dim, extent] of Object.entries(signature.dims))
-    if (extent >= MAX_OFFSET) found.add('LAC0615', `${dim} is ${extent}; indices end at 2^31 - 1`);
+  checkExtents(signature, found);
   checkVariant(spec, signature, variant, found);
   checkAliasing(spec, signature, device, found);
   checkDevice(device, variant, signature, found);
@@ -67,6 +75,19 @@ export function bindLaunch(device: Device, spec: LaunchSpec, variant: AnyVariant
   const { words, paramBytes } = paramsOf(spec, variant, { tensors, scalars, dims }, grid);
   // Spelled out: spreading objects here took three quarters of the call.
   return { device, kernel: spec.kernel, variant, tensors, scalars, dims, grid, programs, words, paramBytes };
+}
+
+function checkExtents({ dims }: Signature, found: Findings): void {
+  for (const [dim, extent] of Object.entries(dims))
+    if (extent >= MAX_OFFSET) found.add('LAC0615', `${dim} is ${extent}; indices end at 2^31 - 1`);
+}
+
+/** Checks that need no variant: extents, and that what is written has addresses of its own. Throws LacError LAC06xx. */
+export function checkSignature(device: Device, spec: Pick<LaunchSpec, 'kernel' | 'args'>, signature: Signature): void {
+  const found = new Findings(spec.kernel);
+  checkExtents(signature, found);
+  checkAliasing(spec, signature, device, found);
+  found.raise();
 }
 
 /** Program ids are i32. WebGPU folds the line of programs into rows, and the last one may be incomplete. */
@@ -100,7 +121,7 @@ const describeFacts = (f: { contiguous: boolean; align: number }): string =>
     .filter((text) => text !== '')
     .join(' and ');
 
-function checkAliasing(spec: LaunchSpec, s: Signature, device: Device, found: Findings): void {
+function checkAliasing(spec: Pick<LaunchSpec, 'args'>, s: Signature, device: Device, found: Findings): void {
   const present: { readonly name: string; readonly written: boolean; readonly tensor: Tensor }[] = [];
   for (const { name, dir } of spec.args) {
     const tensor = s.tensors[name];

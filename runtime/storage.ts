@@ -15,5 +15,7 @@ export interface Storage {
    * `begin` is even; half a word left over after the last element gets the bytes of a guard band.
    */
   poison(begin: number, count: number): void;
+  /** Every element, and what pads the last one, with these bits. */
+  fillAll(bits: number): void;
   free(): void;
 }

@@ -13,10 +13,11 @@ import {
   type Timing,
 } from '../device.js';
 import { messageOf, runtimeError } from '../errors.js';
-import type { LaunchPlan } from '../launch.js';
+import type { LaunchPlan, LaunchSequence } from '../launch.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
 import { cudaError, fatalText, isFatal } from './failures.js';
 import { contextEndsAfter, faultMet } from './faults.js';
+import { LaunchGraphs, type Ready, writeAddresses } from './graphs.js';
 import { KernelCache, type LoadedKernel } from './kernels.js';
 import type { NativeContext, NativeDevice, NativeDriver } from './native.js';
 import { type Block, MemoryPool } from './pool.js';
@@ -61,6 +62,7 @@ export class CudaDevice implements Device {
   readonly #native: NativeContext;
   readonly #pool: MemoryPool;
   readonly #kernels: KernelCache;
+  readonly #graphs: LaunchGraphs;
   /** Memory of tensors that nobody can reach any more. */
   readonly #unreachable: FinalizationRegistry<Block>;
   /** Kernels since the device was last known to be well. */
@@ -83,6 +85,7 @@ export class CudaDevice implements Device {
     const pool = new MemoryPool(native, memoryBytes * KEPT_SHARE);
     this.#pool = pool;
     this.#kernels = new KernelCache(native);
+    this.#graphs = new LaunchGraphs(native);
     this.#unreachable = new FinalizationRegistry((block) => giveBack(pool, block));
     abandoned.register(this, native, native);
   }
@@ -213,6 +216,27 @@ export class CudaDevice implements Device {
     this.#submit(plan);
   }
 
+  /** Sequences of a key that came before are one submission. */
+  async launchAll({ key, launches }: LaunchSequence): Promise<void> {
+    const waiting = launches.filter((plan) => plan.programs > 0);
+    const variants = waiting.map((plan) => cudaVariant(plan.variant));
+    const submit = (): void => this.#submitAll(key, waiting);
+    if (this.#behind === null && variants.every((v) => this.#kernels.ready(v))) submit();
+    else
+      await this.#after(async () => {
+        for (const variant of variants) await this.#load(variant);
+        submit();
+      });
+  }
+
+  #submitAll(key: object, launches: readonly LaunchPlan[]): void {
+    this.#live();
+    const ready = launches.map((plan) => this.#ready(plan));
+    for (const { kernel } of launches) this.#running.add(kernel);
+    if (this.#try('launch a plan', () => this.#graphs.submit(key, ready))) return;
+    for (const one of ready) this.#launch(one);
+  }
+
   /** Does something behind what is under way, and before later launches; earlier failures do not keep it from that. */
   async #after(work: () => Promise<void>): Promise<void> {
     const earlier = this.#behind;
@@ -232,17 +256,19 @@ export class CudaDevice implements Device {
   /** Fills the parameter block and queues the launch. Tensors are looked at again: they may have been freed since. */
   #submit(plan: LaunchPlan): void {
     this.#live();
-    if (plan.programs === 0) return;
+    if (plan.programs > 0) this.#launch(this.#ready(plan));
+  }
+
+  #ready(plan: LaunchPlan): Ready {
     const variant = cudaVariant(plan.variant);
     const loaded = this.#kernels.ready(variant);
     if (loaded === undefined) throw new Bug(`${plan.kernel} was submitted before it was loaded`);
+    return { plan, loaded, addresses: variant.bindings.map(({ arg }) => addressOf(plan, arg)) };
+  }
+
+  #launch({ plan, loaded, addresses }: Ready): void {
     const { words, block, paramsAt, kernel } = loaded;
-    let at = 0;
-    for (const { arg } of variant.bindings) {
-      const address = addressOf(plan, arg);
-      words[at++] = address;
-      words[at++] = address / 2 ** 32;
-    }
+    writeAddresses(words, addresses);
     block.set(plan.paramBytes, paramsAt);
     this.#running.add(plan.kernel);
     try {
@@ -286,7 +312,7 @@ function cudaVariant(variant: AnyVariant): CudaVariant {
   return variant;
 }
 
-/** Of the tensor's element 0. An address is not more than 2^49: storing it to 32-bit words takes it modulo 2^32. */
+/** Of the tensor's element 0. */
 function addressOf(plan: LaunchPlan, arg: string): number {
   const tensor = plan.tensors[arg];
   const storage = tensor?.storage;

@@ -55,6 +55,8 @@ export interface NativeContext {
     params: ArrayBuffer,
     lineInfo: boolean,
   ): Promise<NativeKernel>;
+  /** Launches in order, submitted as one: kernels by their handles, programs, and parameter blocks, which are copied. */
+  graph(handles: readonly NativeHandle[], programs: readonly number[], params: readonly Uint8Array[]): NativeGraph;
   synchronize(): Promise<void>;
   events(count: number): NativeEvents;
   /** What is submitted from here on waits on the device for `letGo`, two seconds at most. */
@@ -73,6 +75,19 @@ export interface NativeKernel {
   /** What the driver's compiler said; empty where it did not run. */
   readonly log: string;
   launch(programs: number): void;
+  readonly handle: NativeHandle;
+}
+
+declare const HANDLE: unique symbol;
+/** What only the addon can look into. */
+export interface NativeHandle {
+  readonly [HANDLE]: never;
+}
+
+export interface NativeGraph {
+  /** For later launches; those that are queued keep what they were given. */
+  setParams(step: number, params: Uint8Array): void;
+  launch(): void;
 }
 
 export interface NativeEvents {

@@ -47,9 +47,16 @@ export class CudaStorage implements Storage {
   }
 
   poison(begin: number, count: number): void {
+    this.#fill(begin, count, poisonPattern(this.dtype, 1));
+  }
+
+  fillAll(bits: number): void {
+    this.#fill(0, this.elements, rawOf(this.dtype, 1).fill(bits));
+  }
+
+  #fill(begin: number, count: number, { buffer }: Raw): void {
     if (!this.#block || count === 0) return;
     const width = bytesOf(this.dtype) === 2 ? 2 : 4;
-    const { buffer } = poisonPattern(this.dtype, 1);
     const bits = width === 2 ? new Uint16Array(buffer)[0] : new Uint32Array(buffer)[0];
     this.#device.fill(this.#block.address + begin * width, bits ?? 0, width, count);
   }

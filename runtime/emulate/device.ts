@@ -23,7 +23,7 @@ import {
   type Timing,
 } from '../device.js';
 import { runtimeError } from '../errors.js';
-import type { LaunchPlan } from '../launch.js';
+import type { LaunchPlan, LaunchSequence } from '../launch.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
 import { summarize } from '../timing.js';
 import { EmulateStorage } from './storage.js';
@@ -101,6 +101,10 @@ export class EmulateDevice implements Device {
   /** Launches the plan and counts what it does: instructions, wavefronts of shared memory, sectors of global memory. */
   async count(plan: LaunchPlan): Promise<Counters | null> {
     return this.#run(plan, { ...this.#options, counters: true });
+  }
+
+  async launchAll({ launches }: LaunchSequence): Promise<void> {
+    for (const plan of launches) this.#run(plan, this.#options);
   }
 
   async synchronize(): Promise<void> {

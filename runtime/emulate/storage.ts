@@ -52,6 +52,10 @@ export class EmulateStorage implements Storage {
     this.writeRaw(begin, poisonPattern(this.dtype, count));
   }
 
+  fillAll(bits: number): void {
+    rawOf(this.dtype, this.#memory).fill(bits);
+  }
+
   free(): void {
     this.freed = true;
     this.#memory = new ArrayBuffer(0);

@@ -13,7 +13,7 @@ import {
   type Timing,
 } from '../device.js';
 import { runtimeError } from '../errors.js';
-import type { LaunchPlan } from '../launch.js';
+import type { LaunchPlan, LaunchSequence } from '../launch.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
 import { summarize } from '../timing.js';
 import { InterpretStorage } from './storage.js';
@@ -74,11 +74,19 @@ export class InterpretDevice implements Device {
 
   /** Throws LacError LAC08xx for what semantics.md says traps. */
   async launch(plan: LaunchPlan): Promise<void> {
+    this.#run(plan);
+  }
+
+  #run(plan: LaunchPlan): void {
     this.#live();
-    await this.prepare(plan.variant);
-    if (plan.variant.target !== 'interpret' || plan.programs === 0) return;
-    const { grid, dims } = plan;
-    interpretKernel(plan.variant.ir, argsOf(plan), { mode: this.mode, grid, dims });
+    const { variant, grid, dims } = plan;
+    if (variant.target !== 'interpret') throw new Bug(`a variant for ${variant.target} on the interpreter`);
+    if (plan.programs === 0) return;
+    interpretKernel(variant.ir, argsOf(plan), { mode: this.mode, grid, dims });
+  }
+
+  async launchAll({ launches }: LaunchSequence): Promise<void> {
+    for (const plan of launches) this.#run(plan);
   }
 
   async synchronize(): Promise<void> {

@@ -1,4 +1,4 @@
-import { decode, encode, type Raw, type TensorDType } from '../codec.js';
+import { decode, encode, type Raw, rawOf, type TensorDType } from '../codec.js';
 import { messageOf, runtimeError } from '../errors.js';
 import { poisonPattern } from '../guards.js';
 import type { Storage } from '../storage.js';
@@ -43,6 +43,11 @@ export class InterpretStorage implements Storage {
   poison(begin: number, count: number): void {
     this.data.set(decode(this.dtype, poisonPattern(this.dtype, count)), begin);
     this.written.fill(0, begin, begin + count);
+  }
+
+  fillAll(bits: number): void {
+    this.data.fill(decode(this.dtype, rawOf(this.dtype, 1).fill(bits))[0] as number);
+    this.written.fill(1);
   }
 
   free(): void {

@@ -13,13 +13,13 @@ import {
   type Timing,
 } from '../device.js';
 import { messageOf, runtimeError } from '../errors.js';
-import { GRID_WIDTH, type LaunchPlan } from '../launch.js';
+import { GRID_WIDTH, type LaunchPlan, type LaunchSequence } from '../launch.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
 import { BufferPool } from './buffers.js';
 import { ErrorScopes } from './error-scopes.js';
 import { MAP_READ } from './flags.js';
 import { ParamRing } from './param-ring.js';
-import { PipelineCache } from './pipelines.js';
+import { type Pipeline, PipelineCache } from './pipelines.js';
 import { WebGpuStorage } from './storage.js';
 import { timePlans } from './timing.js';
 
@@ -29,6 +29,9 @@ export interface Dispatch {
   readonly bindGroup: GPUBindGroup;
   readonly groups: readonly [number, number];
 }
+
+/** Less than the parameter blocks that the ring holds: a pass reads what was written last. */
+const LAUNCHES_OF_PASS = 32;
 
 /** Bytes read back in one piece. */
 const READ_CHUNK = 64 * 2 ** 20;
@@ -104,6 +107,14 @@ export class WebGpuDevice implements Device {
     if (this.#state === 'open') this.#pool.release(buffer, 'storage');
   }
 
+  /** All bytes to 0. */
+  clear(buffer: GPUBuffer): void {
+    this.#live();
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.clearBuffer(buffer);
+    this.gpu.queue.submit([encoder.finish()]);
+  }
+
   write(buffer: GPUBuffer, byteOffset: number, data: Raw): void {
     this.#live();
     this.gpu.queue.writeBuffer(buffer, byteOffset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
@@ -147,13 +158,36 @@ export class WebGpuDevice implements Device {
     this.gpu.queue.submit([encoder.finish()]);
   }
 
+  /** Programs first, then everything at once, in passes of few enough launches for the ring of parameter blocks. */
+  async launchAll({ launches }: LaunchSequence): Promise<void> {
+    this.#live();
+    const waiting = launches.filter((plan) => plan.programs > 0);
+    const pipelines: Pipeline[] = [];
+    for (const { variant } of waiting) pipelines.push(await this.guard(this.#pipelines.get(webgpuVariant(variant))));
+    this.#live();
+    for (let first = 0; first < waiting.length; first += LAUNCHES_OF_PASS) {
+      const some = waiting.slice(first, first + LAUNCHES_OF_PASS);
+      const encoder = this.gpu.createCommandEncoder();
+      encodeDispatches(
+        encoder,
+        some.map((plan, i) => this.#dispatch(plan, pipelines[first + i] as Pipeline)),
+      );
+      this.gpu.queue.submit([encoder.finish()]);
+    }
+  }
+
   /** Compiles, writes the parameter block and binds; null when the grid is empty. Tensors are looked at again: they may have been freed since. */
   async dispatchOf(plan: LaunchPlan): Promise<Dispatch | null> {
     this.#live();
     const variant = webgpuVariant(plan.variant);
     if (plan.programs === 0) return null;
-    const { pipeline, layout } = await this.guard(this.#pipelines.get(variant));
+    const pipeline = await this.guard(this.#pipelines.get(variant));
     this.#live();
+    return this.#dispatch(plan, pipeline);
+  }
+
+  #dispatch(plan: LaunchPlan, { pipeline, layout }: Pipeline): Dispatch {
+    const variant = webgpuVariant(plan.variant);
     const entries = variant.bindings.map((b) => ({ binding: b.index, resource: bindingOf(plan, b.arg) }));
     entries.push({ binding: variant.paramsBinding, resource: this.#params.write(plan.words) });
     const bindGroup = this.gpu.createBindGroup({ layout, entries });

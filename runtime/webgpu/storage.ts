@@ -4,6 +4,9 @@ import { guardPattern, poisonPattern } from '../guards.js';
 import type { Storage } from '../storage.js';
 import type { WebGpuDevice } from './device.js';
 
+/** Elements that are filled at once: what is staged on the host stays small. */
+const CHUNK = 2 ** 20;
+
 /** Bindings are arrays of vec4 at most: a whole number of 16 bytes. */
 const UNIT_BYTES = 16;
 
@@ -59,6 +62,16 @@ export class WebGpuStorage implements Storage {
     const raw = guardPattern(this.dtype, even);
     raw.set(poisonPattern(this.dtype, count));
     this.writeRaw(begin, raw);
+  }
+
+  fillAll(bits: number): void {
+    if (!this.#buffer) return;
+    if (bits === 0) this.#device.clear(this.#buffer);
+    else
+      for (let at = 0; at < this.elements; at += CHUNK) {
+        const count = Math.min(CHUNK, this.elements - at);
+        this.writeRaw(at, rawOf(this.dtype, bytesOf(this.dtype) === 2 ? count + (count % 2) : count).fill(bits));
+      }
   }
 
   free(): void {

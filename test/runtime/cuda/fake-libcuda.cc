@@ -309,4 +309,64 @@ Result cuLaunchKernel(Function* function, unsigned programs, unsigned, unsigned,
   return OK;
 }
 
+/// A graph is a list of launches; an executable one is a copy, whose launches copy it again.
+struct KernelNodeParams {
+  Function* function;
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes;
+  void** params;
+  void** extra;
+};
+struct Node {
+  Function* function;
+  unsigned programs, threads;
+  std::vector<std::uint8_t> block;
+};
+using Graph = std::vector<Node>;
+
+Node nodeOf(const KernelNodeParams& p) {
+  Node node{p.function, p.gridX, p.blockX, {}};
+  if (p.extra != nullptr) {
+    const auto* begin = static_cast<const std::uint8_t*>(p.extra[1]);
+    node.block.assign(begin, begin + *static_cast<std::size_t*>(p.extra[3]));
+  }
+  return node;
+}
+
+/// FAKE_CUDA_GRAPHS names a file that gets a line for every graph that is built, changed or launched.
+void graphLog(const char* what) {
+  if (std::getenv("FAKE_CUDA_GRAPHS")) std::ofstream(std::getenv("FAKE_CUDA_GRAPHS"), std::ios::app) << what << "\n";
+}
+
+Result cuGraphCreate(Graph** graph, unsigned) { return *graph = new Graph, OK; }
+Result cuGraphDestroy(Graph* graph) { return delete graph, OK; }
+/// A node is known by its number from 1 on; every one has to come after the one before it.
+Result cuGraphAddKernelNode(std::size_t* node, Graph* graph, const std::size_t* after, std::size_t count,
+                            const KernelNodeParams* params) {
+  LIVE();
+  if (count != (graph->empty() ? 0 : 1) || (count == 1 && *after != graph->size())) return INVALID_VALUE;
+  graph->push_back(nodeOf(*params));
+  return *node = graph->size(), OK;
+}
+Result cuGraphInstantiateWithFlags(Graph** exec, Graph* graph, unsigned long long) {
+  LIVE();
+  graphLog("built");
+  return *exec = new Graph(*graph), OK;
+}
+Result cuGraphExecDestroy(Graph* exec) { return delete exec, OK; }
+Result cuGraphExecKernelNodeSetParams(Graph* exec, std::size_t node, const KernelNodeParams* params) {
+  LIVE();
+  graphLog("changed");
+  return exec->at(node - 1) = nodeOf(*params), OK;
+}
+Result cuGraphLaunch(Graph* exec, Stream* stream) {
+  LIVE();
+  graphLog("launched");
+  for (Node& node : *exec) {
+    std::size_t bytes = node.block.size();
+    void* extra[] = {nullptr, node.block.data(), nullptr, &bytes, nullptr};
+    cuLaunchKernel(node.function, node.programs, 1, 1, node.threads, 1, 1, 0, stream, nullptr, extra);
+  }
+  return OK;
+}
+
 }  // extern "C"
