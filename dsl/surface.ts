@@ -9,7 +9,9 @@ import type {
   Expand,
   Mask,
   Origin,
+  Product,
   Reduce,
+  Right,
   Same,
   Scalar,
   Shape,
@@ -126,12 +128,13 @@ export function bitcast<D extends 'f32' | 'i32' | 'u32', S extends Shape = any>(
 export interface DotOptions {
   precision?: 'default' | 'tf32' | 'tf32x3' | 'ieee';
 }
-export function dot<M = any, K = any, N = any>(
-  a: Tile<any, [M, K]>,
-  b: Tile<any, [NoInfer<K>, N]>,
-  acc?: Tile<'f32', [NoInfer<M>, NoInfer<N>]> | DotOptions,
+/** a [M, K] by b [K, N]; with three axes, the products of a batch: [B, M, K] by [B, K, N]. Plus acc, where given. */
+export function dot<A extends Shape = any, B extends Shape = any>(
+  a: Tile<any, A>,
+  b: Tile<any, Right<A, B>>,
+  acc?: Tile<'f32', Product<A, B>> | DotOptions,
   opts?: DotOptions,
-): Tile<'f32', [M, N]> {
+): Tile<'f32', Product<A, B>> {
   return compiled('dot');
 }
 

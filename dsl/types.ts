@@ -101,6 +101,43 @@ export type Taken<S, I, A> =
           : S[K];
       };
 export type Trans<S> = IsAny<S> extends true ? any : S extends readonly [infer X, infer Y] ? [Y, X] : never;
+/** B where it can stand on the right of A in a product, else the shape that could. */
+export type Right<A, B> =
+  IsAny<A> extends true
+    ? B
+    : A extends readonly [unknown, infer K]
+      ? IsAny<B> extends true
+        ? B
+        : B extends readonly [infer K2, unknown]
+          ? [K2] extends [K]
+            ? B
+            : [K, any]
+          : [K, any]
+      : A extends readonly [infer G, unknown, infer K]
+        ? IsAny<B> extends true
+          ? B
+          : B extends readonly [infer G2, infer K2, unknown]
+            ? [G2, K2] extends [G, K]
+              ? B
+              : [G, K, any]
+            : [G, K, any]
+        : never;
+/** Shape of the product of A and B: what one of them does not say is a hole. */
+export type Product<A, B> =
+  IsAny<A> extends true
+    ? IsAny<B> extends true
+      ? any
+      : B extends readonly [unknown, infer N]
+        ? [any, N]
+        : B extends readonly [infer G, unknown, infer N]
+          ? [G, any, N]
+          : any
+    : A extends readonly [infer M, unknown]
+      ? [M, Last<B>]
+      : A extends readonly [infer G, infer M, unknown]
+        ? [G, M, Last<B>]
+        : any;
+type Last<B> = IsAny<B> extends true ? any : B extends readonly [...unknown[], infer N] ? N : any;
 type Drop<S extends Shape, I extends readonly unknown[]> = I extends readonly [infer H, ...infer IR]
   ? S extends readonly [infer X, ...infer SR]
     ? [H] extends [typeof all]

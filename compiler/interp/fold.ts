@@ -11,11 +11,15 @@ export function dot(op: Op<'dot'>, m: Machine): Step {
   const acc = op.operands[2] === undefined ? null : m.tile(op.operands[2]);
   const out = m.tile(op.results[0]);
   const sums = new Float64Array(out.length);
-  const [rows, inner] = shapeOf(op, 0) as [number, number];
+  const shape = shapeOf(op, 0);
+  const batches = shape.length === 3 ? (shape[0] as number) : 1;
+  const [rows, inner] = shape.slice(-2) as [number, number];
+  const part = (x: Float64Array, batch: number): Float64Array =>
+    x.subarray((batch * x.length) / batches, ((batch + 1) * x.length) / batches);
   const round = m.mode === 'round';
   return () => {
     sums.fill(0);
-    multiply(sums, a, b, rows, inner);
+    for (let i = 0; i < batches; i++) multiply(part(sums, i), part(a, i), part(b, i), rows, inner);
     if (acc !== null) for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (acc[i] as number);
     if (round) roundAll(sums, 'f32');
     out.set(sums);

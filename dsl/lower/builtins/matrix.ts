@@ -7,7 +7,7 @@ import { arg, type Call, optionsArg, tileArg } from './arguments.js';
 
 const PRECISIONS = ['default', 'tf32', 'tf32x3', 'ieee'];
 
-/** dot(a, b), dot(a, b, acc), each with options last: a [M, K] by b [K, N], sums in f32. */
+/** dot(a, b), dot(a, b, acc), each with options last: a [M, K] by b [K, N], or a batch of them; sums in f32. */
 export function dot(call: Call): Val {
   const [a, b] = [tileArg(call, 0), tileArg(call, 1)];
   if (a === null || b === null || !operandsFit(call, a, b)) return POISON;
@@ -15,10 +15,9 @@ export function dot(call: Call): Val {
   const precision = precisionOf(call, hasAcc || call.args.length > 3 ? 3 : 2);
   const acc = hasAcc ? tileArg(call, 2) : undefined;
   if (precision === null || acc === null) return POISON;
-  const [m = 1] = tileTypeOf(a.val).shape;
-  const [, n = 1] = tileTypeOf(b.val).shape;
-  const dims = [a.val.dims[0] ?? '', b.val.dims[1] ?? ''];
-  if (acc !== undefined && !accumulatorFits(call, acc, [m, n], dims)) return POISON;
+  const shape = [...tileTypeOf(a.val).shape.slice(0, -1), tileTypeOf(b.val).shape.at(-1) ?? 1];
+  const dims = [...a.val.dims.slice(0, -1), b.val.dims.at(-1) ?? ''];
+  if (acc !== undefined && !accumulatorFits(call, acc, shape, dims)) return POISON;
   const operands = [a.val.v, b.val.v, ...(acc === undefined ? [] : [acc.val.v])];
   return tileOf(call.ev.value(call.node, 'dot', operands, precision === 'default' ? {} : { precision }), dims);
 }
@@ -38,14 +37,16 @@ function precisionOf(call: Call, i: number): string | null {
 function operandsFit(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): boolean {
   const [x, y] = [tileTypeOf(a.val), tileTypeOf(b.val)];
   const labels = typeLabels(a, b);
-  if (rankOf(a.val) !== 2 || rankOf(b.val) !== 2) {
-    call.ev.error('LAC0211', call.node, 'dot multiplies two matrices', {
+  const rank = rankOf(a.val);
+  if (rank !== rankOf(b.val) || (rank !== 2 && rank !== 3)) return noMatrices(call, a, b);
+  if (x.shape.at(-1) !== y.shape.at(-2)) return innerDiffers(call, a, b);
+  if (rank === 3 && x.shape[0] !== y.shape[0]) {
+    call.ev.error('LAC0211', call.node, `dot needs equal batches: ${describe(a.val)} by ${describe(b.val)}`, {
       labels,
-      help: ['col(x) and row(x) make matrices of vectors'],
+      help: ['the first axis of both counts the products'],
     });
     return false;
   }
-  if (x.shape[1] !== y.shape[0]) return innerDiffers(call, a, b);
   if (x.dtype === y.dtype && isFloat(x.dtype)) return true;
   const [narrow, other] = x.dtype === 'f32' ? [a, b] : [b, a];
   const to = tileTypeOf(other.val).dtype;
@@ -61,16 +62,31 @@ function operandsFit(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): bool
   return false;
 }
 
+function noMatrices(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): false {
+  const isVector = rankOf(a.val) < 2 || rankOf(b.val) < 2;
+  call.ev.error('LAC0211', call.node, 'dot multiplies two matrices, or two batches of matrices', {
+    labels: typeLabels(a, b),
+    help: [
+      isVector
+        ? 'col(x) and row(x) make matrices of vectors'
+        : 'reshape(x, [B * M, K]) makes one matrix of a batch; expand(x, 0) a batch of one',
+    ],
+  });
+  return false;
+}
+
 function innerDiffers(call: Call, a: Operand<TileVal>, b: Operand<TileVal>): false {
   const [x, y] = [tileTypeOf(a.val).shape, tileTypeOf(b.val).shape];
   call.ev.error('LAC0211', call.node, `dot needs equal inner extents: ${describe(a.val)} by ${describe(b.val)}`, {
     labels: typeLabels(a, b),
     help: [
-      x[1] === y[1]
-        ? transposeHelp(b.node, 'the right operand')
-        : x[0] === y[0]
-          ? transposeHelp(a.node, 'the left operand')
-          : 'columns of the left operand = rows of the right one',
+      x.length === 3
+        ? 'columns of the left operands = rows of the right ones, behind the batch'
+        : x[1] === y[1]
+          ? transposeHelp(b.node, 'the right operand')
+          : x[0] === y[0]
+            ? transposeHelp(a.node, 'the left operand')
+            : 'columns of the left operand = rows of the right one',
     ],
   });
   return false;
