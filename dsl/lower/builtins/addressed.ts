@@ -40,6 +40,7 @@ export const scatterAdd = (call: Call, view: ViewVal): Val =>
 /** Indices and value broadcast together; the values convert to the view's dtype. */
 function writeLanes(call: Call, view: ViewVal, op: 'scatter' | 'scatter_add'): Val {
   const index = addresses(call, view);
+  if (index === null && arg(call, 0).val.kind !== 'arr') return POISON;
   const value = laneValue(call, view);
   if (index === null || value === null) return POISON;
   const joined = joinShapes(call.ev, call.node, [...index, value]);
@@ -73,7 +74,6 @@ function writeElement(
 function laneValue(call: Call, view: ViewVal): Operand<Numeric> | null {
   const { val, node } = arg(call, 1);
   if (val.kind === 'num') return fits(call.ev, node, val.value, viewTypeOf(view).dtype) ? { val, node } : null;
-  if (val.kind === 'arr') return wrong(call, { val, node }, 'a value', ['the indices come first: scatter([i, j], x)']);
   return isNumeric(val) && val.kind === 'tile' ? { val, node } : wrong(call, { val, node }, 'a number or a tile');
 }
 
@@ -87,15 +87,17 @@ function converted(call: Call, { val, node }: Operand<Numeric>, dtype: DType, { 
 function addresses(call: Call, view: ViewVal): Operand<Numeric>[] | null {
   const o = arg(call, 0);
   const items = itemsOf(o);
-  if (items === null) return wrong(call, o, 'indices, one an axis, as [i, j]', indexHelp(o));
+  if (items === null) return wrong(call, o, 'indices, one an axis, as [i, j]', indexHelp(call, o));
   const rank = viewTypeOf(view).extents.length;
   if (items.length !== rank) return wrongCount(call, o.node, 'index list', items.length, view);
   const found = items.map((item) => address(call, item));
   return found.every((f) => f !== null) ? (found as Operand<Numeric>[]) : null;
 }
 
-const indexHelp = ({ val }: Operand): string[] =>
-  val.kind === 'tile' || val.kind === 'num' ? ['write it in brackets: a list has one index an axis'] : [];
+function indexHelp(call: Call, { val }: Operand): string[] {
+  if (arg(call, 1).val.kind === 'arr') return [`the indices come first: ${call.name}([i, j], value)`];
+  return val.kind === 'tile' || val.kind === 'num' ? ['write it in brackets: a list has one index an axis'] : [];
+}
 
 function address(call: Call, o: Operand): Operand<Numeric> | null {
   const { val, node } = o;

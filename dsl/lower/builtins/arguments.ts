@@ -207,6 +207,13 @@ export function optionsArg(call: Call, i: number, kinds: OptionKinds): ReadonlyM
   return found;
 }
 
+function optionHelp(name: string, val: Val): string[] {
+  if (val.kind !== 'tile') return [];
+  return name === 'pad'
+    ? ['pad is a number known at compile time; where(mask, x, pad) puts a tile or scalar there']
+    : ['it must be known at compile time: a literal, a Const or an option'];
+}
+
 function checkOption(call: Call, node: ts.Node, name: string, val: Val, kinds: OptionKinds): boolean {
   const allowed = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (allowed === undefined) {
@@ -221,6 +228,7 @@ function checkOption(call: Call, node: ts.Node, name: string, val: Val, kinds: O
     'LAC0222',
     propertyNode(node, name) ?? node,
     `the option ${name} of ${call.name} cannot be ${describe(val)}`,
+    { help: allowed.includes('tile') ? [] : optionHelp(name, val) },
   );
   return false;
 }
