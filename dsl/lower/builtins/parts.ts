@@ -78,12 +78,15 @@ function liesInside(call: Call, o: Operand, axis: number, whole: Joined, part: J
   const what =
     extent > most
       ? `a part of ${shapeText(part.shape, part.dims)} is larger than the tile of ${shapeText(whole.shape, whole.dims)}`
-      : `on axis ${axis} this part is ${at} to ${at + extent - 1}, the tile 0 to ${most - 1}`;
+      : `on axis ${axis} this part has ${span(at, extent)}, the tile ${span(0, most)}`;
   call.ev.error('LAC0228', extent > most ? call.node : o.node, what, {
     help: [extent > most ? 'parts are no larger than their tile' : `origins here are 0 to ${most - extent}`],
   });
   return false;
 }
+
+const span = (first: number, n: number): string =>
+  n === 1 ? `position ${first}` : `positions ${first} to ${first + n - 1}`;
 
 /** concat([a, b], axis): inserts into a tile of zeros, none of which stays. */
 export function concat(call: Call): Val {
