@@ -51,6 +51,12 @@ export function evaluateCall(ev: Evaluator, node: TS.CallExpression, scope: Scop
   }
 }
 
+/** Calls a function that is itself a value, with arguments that were computed elsewhere. */
+export function callValue(ev: Evaluator, callee: Val, args: readonly Operand[], node: TS.Node): Val {
+  if (callee.kind === 'builtin') return callBuiltin({ ev, node, name: callee.name, args });
+  return callee.kind === 'fn' ? inlineCall(ev, callee, args, node) : POISON;
+}
+
 /** `f32(x)`. */
 function castHelp(node: TS.CallExpression, dtype: string): Help {
   const newText = `cast(${textOf(node.arguments[0] ?? node, 400)}, ${dtype})`;
@@ -169,7 +175,7 @@ export function callDeclared(ev: Evaluator, fn: FnVal, given: Operand): Val {
 function inlineCall(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): Val {
   const frame = enter(ev, fn, node);
   if (frame === null || !argumentsFit(ev, fn, args, node)) return POISON;
-  if (ev.block === null) return callBody(ev, fn, args, frame);
+  if (ev.block === null || ev.isLanewise) return callBody(ev, fn, args, frame);
   const region = newBlock([]);
   const result = ev.into(region, () => callBody(ev, fn, args, frame));
   if (region.ops.length === 0) return result;
@@ -206,7 +212,9 @@ function enter(ev: Evaluator, fn: FnVal, node: TS.Node): Frame | null {
   }
   const depth = ev.frame.depth + 1;
   if (depth > MAX_INLINE_DEPTH) ev.tooLarge(node, `more than ${MAX_INLINE_DEPTH} calls are inlined in one another`);
-  return { callee: fn.name, node: fn.node, call: ev.locOf(node), parent: ev.frame, depth };
+  // A function written where it is handed over is no call that anybody sees.
+  const { callee, call } = node === fn.node ? ev.frame : { callee: fn.name, call: ev.locOf(node) };
+  return { callee, node: fn.node, call, parent: ev.frame, depth };
 }
 
 export const isAsyncOrGenerator = (node: TS.FunctionLikeDeclaration): boolean =>

@@ -212,6 +212,17 @@ export class Evaluator {
     }
   }
 
+  /** Runs `body` for one lane of some tiles. */
+  lanewise<T>(body: () => T): T {
+    const outer = this.isLanewise;
+    this.isLanewise = true;
+    try {
+      return body();
+    } finally {
+      this.isLanewise = outer;
+    }
+  }
+
   /** Runs `body` as a function of its own. */
   call<T>(frame: Frame, body: () => T): T {
     const outer = { frame: this.frame, exits: this.exits };

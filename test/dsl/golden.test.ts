@@ -21,8 +21,8 @@ describe('every diagnostic code of the language, as golden text', () => {
   });
 
   test('no code is without a case', () => {
-    // Files that are large, deep, missing or outside the project are made by read.test.ts.
-    const elsewhere = ['LAC0001', 'LAC0002', 'LAC0003', 'LAC0005'];
+    // Files that are large, deep, missing or outside the project are made by read.test.ts; LAC0102 is said by backends.
+    const elsewhere = ['LAC0001', 'LAC0002', 'LAC0003', 'LAC0005', 'LAC0102'];
     const mine = Object.keys(CODES).filter((c) => /^LAC0[0-3]/.test(c));
     expect(mine.filter((c) => !cases.includes(c) && !elsewhere.includes(c))).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { declareKernel, declareTensor, dtypeParameter, scalarArgument } from '..
 import { declarePlan, declareTemp } from '../../read/plan-declaration.js';
 import type { Val } from '../value.js';
 import type { Call } from './arguments.js';
+import { combined } from './combine.js';
 import { cumsum, extremum, mulhi, quotient, reduce, UNARY_NAMES, unaryMath, where } from './math.js';
 import { dot } from './matrix.js';
 import { concat, insert, slice, take } from './parts.js';
@@ -15,11 +16,6 @@ export interface Builtin {
   readonly usage: string;
   readonly run: (call: Call) => Val;
 }
-
-const notBuilt =
-  (instead: string) =>
-  (call: Call): Val =>
-    call.ev.error('LAC0102', call.node, `${call.name} is declared but not built yet`, { help: [instead] });
 
 const of = (min: number, max: number, run: Builtin['run'], usage: string): Builtin => ({ min, max, run, usage });
 
@@ -56,8 +52,8 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   mulhi: of(2, 2, mulhi, 'mulhi(a, b)'),
   ...Object.fromEntries(UNARY_NAMES.map((name) => [name, of(1, 1, (c: Call) => unaryMath(c, name), `${name}(x)`)])),
 
-  scan: of(3, 4, notBuilt('cumsum(x, axis) is built; other scans can be loops over chunks'), 'scan(x, axis, combine)'),
-  reduce: of(3, 3, notBuilt('sum, max, min, argmax and argmin are built'), 'reduce(x, axis, combine)'),
+  scan: of(3, 4, (c) => combined(c, 'scan_by'), 'scan(x, axis, (a, b) => a + b)'),
+  reduce: of(3, 3, (c) => combined(c, 'reduce_by'), 'reduce(x, axis, (a, b) => a + b)'),
   plan: of(2, 2, declarePlan, 'plan({ args, ... }, ({ x, y }, { N }, run) => { ... })'),
   temp: of(2, 3, declareTemp, 'temp(dtype, shape), or temp(dtype, shape, { fill: 0 })'),
 
