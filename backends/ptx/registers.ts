@@ -1,6 +1,6 @@
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { type Block, type Kernel, type Op, type Value, walk } from '../../compiler/ir/module.js';
-import { yielded } from '../../compiler/ir/rewrite.js';
+import { isLoop, loopParts, yielded } from '../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../compiler/ir/types.js';
 import { registerCount } from '../../compiler/layout/layout.js';
 import { isElementwise } from '../../compiler/ops/table.js';
@@ -57,7 +57,7 @@ function mostRegisters(block: Block, outside: number): Peak {
       ends.get(i) ?? 0,
       reused(op).reduce((n, v) => (last.get(v) === i && (counted.has(v) || isComputed(v)) ? n + wordsOf(v) : n), 0),
     );
-    const inside = op.regions.map((region) => mostRegisters(region, op.name === 'for' ? live - again : live));
+    const inside = op.regions.map((region) => mostRegisters(region, isLoop(op) ? live - again : live));
     for (const p of [{ need: live + made - again, op }, ...inside]) if (p.need > peak.need) peak = p;
     live -= ends.get(i) ?? 0;
     if (isHeld(op)) for (const v of op.results) begin(v, i);
@@ -71,15 +71,14 @@ function mostRegisters(block: Block, outside: number): Peak {
  */
 function reused(op: Op): readonly Value[] {
   if (op.name === 'dot') return op.operands.slice(2);
-  const passed = op.name === 'for' ? op.operands.slice(3) : op.regions.flatMap((region) => yielded(region));
-  const readInside = op.name === 'for' ? new Set([...walk(op.regions[0] ?? empty)].flatMap((x) => x.operands)) : null;
+  const passed = isLoop(op) ? loopParts(op).inits : op.regions.flatMap((region) => yielded(region));
+  const inside = isLoop(op) ? op.regions.flatMap((region) => [...walk(region)]) : null;
+  const readInside = inside === null ? null : new Set(inside.flatMap((x) => x.operands));
   return [...new Set(passed)].filter((v) => readInside?.has(v) !== true);
 }
 
 /** Made on demand from something that is held: lane by lane, in the place of that. */
 const isComputed = (v: Value): boolean => v.def.kind === 'op' && isElementwise(v.def.name);
-
-const empty: Block = { kind: 'block', args: [], ops: [] };
 
 const isHeld = (op: Op): boolean => !isLazy(op) || (op.attrs as { now?: boolean }).now === true;
 

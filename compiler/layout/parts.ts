@@ -1,5 +1,6 @@
-import { axisField } from './axes.js';
-import { type Layout, log2, makeLayout } from './layout.js';
+import { axisField, axisIndex, coordinates, flatten } from './axes.js';
+import { combine, solver } from './gf2.js';
+import { type Layout, log2, makeLayout, registerCount } from './layout.js';
 
 /**
  * The layout in which a part of a tile lies where it is: the registers that hold it, renamed. Null where the part is not
@@ -31,6 +32,32 @@ function bitsOutside(shape: readonly number[], part: readonly number[]): number 
 }
 
 /** Index in the part of an element that lies in the part at the origin. */
-function indexInPart(shape: readonly number[], part: readonly number[], index: number): number {
+export function indexInPart(shape: readonly number[], part: readonly number[], index: number): number {
   return part.reduce((at, e, axis) => (at << log2(e)) | ((index >>> axisField(shape, axis).shift) & (e - 1)), 0);
+}
+
+/**
+ * For each register of `to`, a layout of the part at the origin, the register of the same thread of `l` that has its
+ * element; null where another thread may have it. The origin is taken modulo the extents of the tile.
+ */
+export function partRegisters(l: Layout, origin: readonly number[], to: Layout): number[] | null {
+  const inWhole = (index: number): number => flatten(l.shape, coordinates(to.shape, index));
+  const stays = (['lane', 'warp'] as const).every((dim) =>
+    (to.ins[dim] ?? []).every(
+      (basis, bit) =>
+        l.ins[dim]?.[bit] === inWhole(basis) &&
+        to.shape.every((e, axis) => (origin[axis] ?? 0) % e === 0 || axisIndex(to.shape, axis, basis) === 0),
+    ),
+  );
+  if (!stays) return null;
+  const find = solver(l.ins.register ?? []);
+  const sources: number[] = [];
+  for (let r = 0; r < registerCount(to); r++) {
+    const at = coordinates(to.shape, combine(to.ins.register ?? [], r));
+    const wrapped = at.map((x, axis) => (x + (origin[axis] ?? 0)) & ((l.shape[axis] ?? 1) - 1));
+    const source = find(flatten(l.shape, wrapped));
+    if (source === null) return null;
+    sources.push(source);
+  }
+  return sources;
 }

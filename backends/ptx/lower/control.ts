@@ -3,12 +3,15 @@ import { type AnyOp, type Block, type Op, type Value, walk } from '../../../comp
 import { runsAnywhere, yielded } from '../../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../../compiler/ir/types.js';
 import { registerCount } from '../../../compiler/layout/layout.js';
-import type { Operand, Reg } from '../isa/operand.js';
+import type { Label, Operand, Reg } from '../isa/operand.js';
 import { emitCopy } from './copy.js';
 import { dtypeOf, type Emitter, isTileValue, layoutOf, rankOf } from './emitter.js';
 import { takenOver } from './in-place.js';
 import { isLazy } from './lazy.js';
+import { readsPublished } from './parts.js';
+import { publishOutside } from './published.js';
 import { makeTile, wordsOf } from './tile.js';
+import { type Truth, truthOf } from './truth.js';
 
 /** Registers that stand for a value which loops and branches assign: one a 32-bit word, or a predicate. */
 type Slots = readonly Reg[];
@@ -57,15 +60,21 @@ const moveOf = (to: Reg): 'mov.pred' | 'mov.b32' => (to.cls === 'pred' ? 'mov.pr
 /** Tiles of more registers than this are made anew in a loop, where that is cheap, rather than held over it. */
 const HELD_REGISTERS = 8;
 
-/** Registers for what a loop reads from outside of it: computed before, so that it is not computed in every trip. */
-function holdLiveIns(e: Emitter, body: Block): void {
-  const inside = new Set<Value>(body.args);
-  for (const op of walk(body)) {
-    for (const v of op.results) inside.add(v);
-    for (const region of op.regions) for (const v of region.args) inside.add(v);
-  }
+/**
+ * Registers for what a loop reads from outside of it: computed before, so that it is not computed in every trip. Tiles of
+ * which it takes elements in shared memory are there before it begins.
+ */
+function holdLiveIns(e: Emitter, loop: Op): void {
+  const ops = loop.regions.flatMap((region) => [...walk(region)]);
+  const blocks = [...loop.regions, ...ops.flatMap((op) => op.regions)];
+  const inside = new Set<Value>([...blocks.flatMap((b) => b.args), ...ops.flatMap((op) => op.results)]);
   const seen = new Set<Value>();
-  for (const op of walk(body)) for (const v of op.operands) if (!inside.has(v)) hold(e, v, seen);
+  for (const op of ops) for (const v of op.operands) if (!inside.has(v)) hold(e, v, seen);
+  for (const op of ops as AnyOp[]) {
+    const [x] = op.operands;
+    if ((op.name !== 'slice' && op.name !== 'take') || x === undefined || inside.has(x)) continue;
+    if (readsPublished(e, op)) publishOutside(e, e.tile(x));
+  }
 }
 
 function hold(e: Emitter, v: Value, seen: Set<Value>): void {
@@ -86,10 +95,10 @@ function hold(e: Emitter, v: Value, seen: Set<Value>): void {
 const ROOMY_REGISTERS = 176;
 
 /** Registers of what a trip holds for long: carried tiles, and sums of products that are not carried. */
-function heldRegisters(body: Block): number {
+function heldRegisters(body: Block, args: readonly Value[]): number {
   const carried = new Set(yielded(body));
   const sums = body.ops.filter((op) => op.name === 'dot').flatMap((op) => op.results);
-  const held = [...body.args.slice(1), ...sums.filter((v) => !carried.has(v))];
+  const held = [...args, ...sums.filter((v) => !carried.has(v))];
   return held.filter(isTileValue).reduce((n, v) => n + registerCount(layoutOf(v)), 0);
 }
 
@@ -100,7 +109,7 @@ export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
   const body = op.regions[0] ?? noRegion();
   const [begin, end, step] = op.operands.slice(0, 3).map((v) => e.scalar(v)) as [Operand, Operand, Operand];
   const inits = op.operands.slice(3);
-  holdLiveIns(e, body);
+  holdLiveIns(e, op);
   const carried = body.args.slice(1);
   const slots = carried.map((v) => slotsFor(e, v));
   assign(
@@ -114,7 +123,7 @@ export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
   e.b.into('mov.b32', index, op.attrs.reverse === true ? lastIndex(e, begin, end, step) : begin);
   e.b.place(loop);
   const waits = e.deferred.waits;
-  e.deferred.waits = heldRegisters(body) <= ROOMY_REGISTERS;
+  e.deferred.waits = heldRegisters(body, carried) <= ROOMY_REGISTERS;
   e.scope(() => {
     e.setScalar(body.args[0] ?? noRegion(), index);
     for (const [i, v] of carried.entries()) bind(e, v, slots[i] ?? []);
@@ -133,6 +142,42 @@ export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
   e.b.branch(loop, again);
   e.b.place(exit);
   for (const [i, v] of op.results.entries()) bind(e, v, slots[i] ?? []);
+}
+
+/** The condition is one number for all threads: they compute it alike. */
+export function emitWhile(e: Emitter, op: Op<'while'>, emitBlock: EmitBlock): void {
+  const [test, body] = op.regions as [Block, Block];
+  holdLiveIns(e, op);
+  const slots = op.operands.map((v) => slotsFor(e, v));
+  assign(
+    e,
+    slots,
+    op.operands.map((v) => contents(e, v)),
+  );
+  const [loop, exit] = [e.b.newLabel('loop'), e.b.newLabel('exit')];
+  e.b.place(loop);
+  const waits = e.deferred.waits;
+  e.deferred.waits = heldRegisters(body, body.args) <= ROOMY_REGISTERS;
+  e.scope(() => {
+    for (const region of [test, body]) for (const [i, v] of region.args.entries()) bind(e, v, slots[i] ?? []);
+    emitBlock(e, test);
+    leaveUnless(e, truthOf(e.scalar(yielded(test)[0] ?? noRegion())), exit);
+    emitBlock(e, body);
+    assign(
+      e,
+      slots,
+      yielded(body).map((v) => contents(e, v)),
+    );
+  });
+  e.deferred.waits = waits;
+  e.b.branch(loop);
+  e.b.place(exit);
+  for (const [i, v] of op.results.entries()) bind(e, v, slots[i] ?? []);
+}
+
+function leaveUnless(e: Emitter, condition: Truth, exit: Label): void {
+  if (condition === false) e.b.branch(exit);
+  else if (condition !== true) e.b.branch(exit, condition, true);
 }
 
 /** begin + floor((end - 1 - begin) / step) step. */

@@ -124,6 +124,10 @@ export class Emitter {
   get inScope(): boolean {
     return this.#scopes.length > 0;
   }
+  /** Scopes that are open. */
+  get depth(): number {
+    return this.#scopes.length;
+  }
   onLeave(forget: () => void): void {
     this.#scopes.at(-1)?.push(forget);
   }

@@ -45,6 +45,25 @@ export function min32(b: PtxBuilder, x: Operand, y: Operand): Operand {
   return m === null ? b.op('min.s32', x, y) : b.op('min.s32', y, x);
 }
 
+/** The smaller of a number, read without a sign, and a constant. */
+export function min32u(b: PtxBuilder, x: Operand, most: number): Operand {
+  const n = known(x);
+  return n === null ? b.op('min.u32', x, imm(most)) : imm(Math.min(n >>> 0, most));
+}
+
+export function and32(b: PtxBuilder, x: Operand, mask: number): Operand {
+  const n = known(x);
+  return n === null ? b.op('and.b32', x, imm(mask)) : imm(n & mask);
+}
+
+/** A 32-bit number times a constant. */
+export function scale32(b: PtxBuilder, x: Operand, factor: number): Operand {
+  const n = known(x);
+  if (n !== null) return imm(Math.imul(n, factor));
+  if (factor === 1) return x;
+  return isPowerOfTwo(factor) ? b.op('shl.b32', x, imm(Math.log2(factor))) : b.op('mul.lo.s32', x, imm(factor));
+}
+
 /** A sum of b64 registers and immediates. */
 export function add64(b: PtxBuilder, x: Reg | Imm, y: Reg | Imm): Reg | Imm {
   const [m, n] = [known(x), known(y)];

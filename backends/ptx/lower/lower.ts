@@ -5,12 +5,14 @@ import type { OpName } from '../../../compiler/ops/table.js';
 import { emitGet, emitLoad } from './access.js';
 import { emitGather, emitScatter } from './addressed.js';
 import { emitAtomicAdd } from './atomic.js';
-import { emitFor, emitIf } from './control.js';
+import { emitFor, emitIf, emitWhile } from './control.js';
 import { emitCommit, emitCopy, emitWait } from './copy.js';
 import { emitDot } from './dot.js';
 import { type ElementwiseName, emitElementwise, isElementwiseName } from './elementwise-tiles.js';
 import type { Emitter } from './emitter.js';
+import { emitInsert } from './insert.js';
 import { isLazy } from './lazy.js';
+import { emitSlice, emitTake } from './parts.js';
 import { emitReduce } from './reduce.js';
 import { emitScan } from './scan.js';
 import { emitBroadcast, emitConst, emitExpand, emitIota, emitReshape, emitSplat, emitTrans } from './shape.js';
@@ -72,16 +74,16 @@ const RULES: Rules = {
   dot: emitDot,
   reduce: emitReduce,
   scan: emitScan,
-  slice: notBuilt,
-  insert: notBuilt,
-  take: notBuilt,
+  slice: emitSlice,
+  insert: emitInsert,
+  take: emitTake,
   reduce_by: notBuilt,
   scan_by: notBuilt,
   atomic_add: emitAtomicAdd,
   gather: emitGather,
   scatter: emitScatter,
   scatter_add: emitScatter,
-  while: notBuilt,
+  while: (e, op) => emitWhile(e, op, emitBlock),
   view_at: emitViewAt,
   view_slice: emitViewSlice,
   load: emitLoad,

@@ -24,6 +24,13 @@ export function below(b: PtxBuilder, x: Operand, y: Operand): Truth {
   return m === null ? b.op('setp.lt.s32', x, y) : b.op('setp.gt.s32', y, x);
 }
 
+/** x = y. */
+export function equal(b: PtxBuilder, x: Operand, y: Operand): Truth {
+  const [m, n] = [known(x), known(y)];
+  if (m !== null && n !== null) return m === n;
+  return m === null ? b.op('setp.eq.s32', x, y) : b.op('setp.eq.s32', y, x);
+}
+
 /** lo <= x < hi, signed; `lo` null is 0, and `hi` is never below 0 then, so that one unsigned comparison does. */
 export function within(b: PtxBuilder, x: Operand, lo: Operand | null, hi: Operand): Truth {
   if (lo !== null) return and(b, below(b, x, hi), atLeast(b, x, lo));
