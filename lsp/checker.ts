@@ -87,6 +87,12 @@ export class Checker {
     return [own, ...others].filter((a) => a !== null).filter((a) => a.modules.has(file));
   }
 
+  /** Whether a file is open and its text has not been checked yet. */
+  isBehind(file: string): boolean {
+    const o = this.#open.get(file);
+    return o !== undefined && o.checkedChanges !== o.changes;
+  }
+
   projects(): SourceProject[] {
     return [...this.#open.values()].map((o) => o.project);
   }

@@ -44,7 +44,8 @@ function valueNode(node: TS.Node): TS.Node {
 
 function markdownOf(view: View, node: TS.Node, fact: Fact): string {
   const [first] = fact.values;
-  if (first?.named != null) return language(node, first.named) ?? code(first.text);
+  if (first?.named != null) return [language(node, first.named) ?? code(first.text), ...gives(view, node)].join('\n\n');
+  if (first?.kind === 'fn') return [code(first.text), ...gives(view, node)].join('\n\n');
   if (first?.kind === 'kernel') return kernelText(view, node) ?? code(first.text);
   const label = (v: Shown): string =>
     !ts.isIdentifier(node) || v.text.startsWith(`${node.text} = `) ? v.text : `${node.text}: ${v.text}`;
@@ -64,7 +65,18 @@ function extentsText(value: Shown, variant: Variant | null): string {
   return `\n\n${value.extents}${dtypes.length === 0 ? '' : `, with ${dtypes.join(', ')}`}`;
 }
 
-/** A function of the language, and what this call of it gives is said by hovering over its brackets. */
+/** What the call around the name of a function gives. */
+function gives(view: View, node: TS.Node): string[] {
+  const access = ts.isPropertyAccessExpression(node.parent) ? node.parent : node;
+  const call = access.parent;
+  if (!ts.isCallExpression(call) || call.expression !== access) return [];
+  const fact = view.factOf(call);
+  return (fact?.values ?? [])
+    .filter((v) => v.kind !== 'none')
+    .map((v) => `gives \`${v.text}\`${extentsText(v, fact?.variant ?? null)}`);
+}
+
+/** A function of the language. */
 function language(node: TS.Node, name: string): string | null {
   const entry = entryOf(name) ?? entryOf(nameOf(node));
   return entry === undefined ? null : [code(entry.usage), entry.doc].filter((text) => text !== '').join('\n\n');

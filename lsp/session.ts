@@ -92,6 +92,8 @@ export class Session {
   }
 
   #publish(file: string, uri = this.places.uriOf(file)): void {
+    // Its own check will publish it, with what holds of the text that it has by now.
+    if (this.checker.isBehind(file)) return;
     const version = this.#byPath.get(file)?.version;
     const diagnostics = this.board.in(file).map((d) => sent(d, file, this.places, (code) => this.#explained(code)));
     const params = { uri, diagnostics, ...(version === undefined ? {} : { version }) };

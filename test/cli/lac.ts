@@ -30,14 +30,17 @@ export interface Lac {
 
 export type Event = Readonly<Record<string, unknown>> & { readonly v: 1; readonly event: string };
 
-/** Compiles the sources as they are into a folder of this test's own, below the root so that packages are found. */
-export function buildLac(name: string): Lac {
+/**
+ * Compiles the sources as they are into a folder of this test's own, below the root so that packages are found.
+ * `declarations`: the installed package has them, and the language server reads them.
+ */
+export function buildLac(name: string, { declarations = false } = {}): Lac {
   mkdirSync(join(ROOT, 'build'), { recursive: true });
   const out = mkdtempSync(join(ROOT, 'build', `${name}-`));
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   execFileSync(
     process.execPath,
-    [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out, '--noCheck', '--declaration', 'false'],
+    [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out, '--noCheck', '--declaration', String(declarations)],
     { stdio: 'pipe' },
   );
   const main = join(out, 'cli', 'main.js');
