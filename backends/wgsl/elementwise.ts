@@ -39,6 +39,18 @@ const type = (c: LaneContext, lane: string): string => vectorType(lane, c.width)
 /** Shift counts are taken modulo 32 (semantics.md); WGSL wants them as u32. */
 const count = (c: LaneContext): string => `(${type(c, 'u32')}(${c.x[1]}) & ${type(c, 'u32')}(31u))`;
 
+const ZERO = /^(?:vec\d<[iu]32>\()?0[iu]\)?$/;
+const MINUS_ONE = /^(?:vec\d<i32>\()?\(-1i\)\)?$/;
+
+/** Integers. What WGSL rejects as a constant expression has no value (semantics.md): it is the dividend here. */
+const quotient =
+  (o: '/' | '%'): Rule =>
+  (c) => {
+    const [x = '', y = ''] = c.x;
+    const rejected = ZERO.test(y) || (MINUS_ONE.test(y) && x.includes('-2147483647i - 1i'));
+    return rejected ? x : infix(o)(c);
+  };
+
 const PREDICATES: Readonly<Record<string, string>> = { lt: '<', le: '<=', gt: '>', ge: '>=', eq: '==', ne: '!=' };
 
 function castText(c: LaneContext): string {
@@ -55,8 +67,8 @@ export const ELEMENTWISE: { readonly [N in ElementwiseName]: Rule } = {
   sub: infix('-'),
   mul: infix('*'),
   div: infix('/'),
-  idiv: infix('/'),
-  rem: (c) => (isFloatLane(c.from) ? library('lac_fmod')(c) : infix('%')(c)),
+  idiv: quotient('/'),
+  rem: (c) => (isFloatLane(c.from) ? library('lac_fmod') : quotient('%'))(c),
   max: call('max'),
   min: call('min'),
   and: infix('&'),
@@ -71,8 +83,8 @@ export const ELEMENTWISE: { readonly [N in ElementwiseName]: Rule } = {
   abs: call('abs'),
   exp: call('exp'),
   exp2: call('exp2'),
-  log: call('log'),
-  log2: call('log2'),
+  log: library('lac_log'),
+  log2: library('lac_logtwo'),
   log1p: library('lac_log1p'),
   sqrt: call('sqrt'),
   rsqrt: call('inverseSqrt'),

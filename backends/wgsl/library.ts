@@ -1,36 +1,10 @@
 import { Bug } from '../../compiler/diag/diagnostic.js';
+import { type LibraryTemplate, MATH } from './math.js';
 import { vectorType, type Width } from './registers.js';
 
-type Template = (t: (lane: string) => string) => string;
-
-/**
- * sin (`turns` 0) or cos (1): WGSL promises 2^-11 inside one period and nothing beyond. Whole quarter turns are taken away
- * in parts of few bits, so that their products with the number of turns are exact up to 2^17 (Cody and Waite); then
- * polynomials (Cephes). Absolute error 1.1e-7 up to 131072; beyond, a value between -1 and 1. NaN of NaN and Infinity, which clamp would hide.
- */
-const sine =
-  (turns: 0 | 1): Template =>
-  (t) =>
-    `let q = round(a * 0.63661975f);
-  let p = (((a - q * 1.5625f) - q * 0.00830078125f) + q * 4.470348358154297e-6f) - q * 1.5832483768463135e-8f;
-  let r = clamp(p - q * 6.077094383272197e-11f, ${t('f32')}(-0.8f), ${t('f32')}(0.8f));
-  let n = ${t('i32')}(q)${turns === 1 ? ` + ${t('i32')}(1i)` : ''};
-  let z = r * r;
-  let s = r + r * z * (-0.16666654611f + z * (0.0083321608736f - z * 0.00019515295891f));
-  let c = 1.0f - 0.5f * z + z * z * (0.04166664568298827f + z * (-0.001388731625493765f + z * 2.443315711809948e-5f));
-  let v = select(c, s, (n & ${t('i32')}(1i)) == ${t('i32')}(0i));
-  let u = bitcast<${t('u32')}>(a);
-  let none = (u & ${t('u32')}(0x7f800000u)) == ${t('u32')}(0x7f800000u);
-  let w = select(v, -v, (n & ${t('i32')}(2i)) != ${t('i32')}(0i));
-  return select(w, bitcast<${t('f32')}>(u | ${t('u32')}(0x7fc00000u)), none);`;
-
-/**
- * Functions that WGSL lacks, or whose built-in form WGSL leaves loose, by name without the width suffix. `t('f32')` is
- * the vector type at hand.
- */
-const TEMPLATES: Readonly<
-  Record<string, { readonly result: string; readonly params: readonly string[]; readonly body: Template }>
-> = {
+/** Functions of lanes, by name without the width suffix. */
+const TEMPLATES: Readonly<Record<string, LibraryTemplate>> = {
+  ...MATH,
   // Nearest even; NaN stays NaN (bits of the f32, not of a comparison that may be assumed away).
   lac_round_bf16_: {
     result: 'f32',
@@ -66,68 +40,6 @@ const TEMPLATES: Readonly<
   let big = select(c, ${t('u32')}(4294967295u), a >= ${t('f32')}(4294967296.0f));
   let nan = (bitcast<${t('u32')}>(a) & ${t('u32')}(0x7fffffffu)) > ${t('u32')}(0x7f800000u);
   return select(big, ${t('u32')}(0u), nan);`,
-  },
-  // Remainder toward 0. One step of correction covers the rounding of the quotient while it is below 2^24.
-  lac_fmod: {
-    result: 'f32',
-    params: ['f32', 'f32'],
-    body: (t) => `let m = abs(b);
-  let x = abs(a);
-  let r0 = fma(-trunc(x / m), m, x);
-  let r1 = select(r0, r0 + m, r0 < ${t('f32')}(0.0f));
-  let r2 = select(r1, r1 - m, r1 >= m);
-  return select(r2, -r2, a < ${t('f32')}(0.0f));`,
-  },
-  // x log(u)/(u-1) with u = 1 + x cancels the rounding of u (Goldberg 1991, theorem 4).
-  lac_log1p: {
-    result: 'f32',
-    params: ['f32'],
-    body: (t) => `let u = a + ${t('f32')}(1.0f);
-  let d = u - ${t('f32')}(1.0f);
-  let flat = d == ${t('f32')}(0.0f);
-  return select(a * (log(u) / select(d, ${t('f32')}(1.0f), flat)), a, flat);`,
-  },
-  // The exponent is never positive, so nothing overflows.
-  lac_sigmoid: {
-    result: 'f32',
-    params: ['f32'],
-    body: (t) => `let e = exp(-abs(a));
-  let s = ${t('f32')}(1.0f) / (${t('f32')}(1.0f) + e);
-  return select(e * s, s, a >= ${t('f32')}(0.0f));`,
-  },
-  // e is 0 where |tanh x| rounds to 1; below 0.1 the odd series, to 1e-8. No clamp: it would hide NaN.
-  lac_tanh: {
-    result: 'f32',
-    params: ['f32'],
-    body: (t) => `let e = exp(-2.0f * abs(a));
-  let big = (${t('f32')}(1.0f) - e) / (${t('f32')}(1.0f) + e);
-  let q = a * a;
-  let small = a * (1.0f + q * (-0.33333334f + q * (0.13333334f - q * 0.053968254f)));
-  return select(select(-big, big, a >= ${t('f32')}(0.0f)), small, abs(a) < ${t('f32')}(0.1f));`,
-  },
-  // Series below 0.5; above, Abramowitz & Stegun 7.1.26 (absolute error 1.5e-7).
-  lac_erf: {
-    result: 'f32',
-    params: ['f32'],
-    body: (t) => `let x = abs(a);
-  let q = a * a;
-  let small = a * (1.1283792f + q * (-0.37612638f + q * (0.11283792f + q * (-0.026866170f + q * 0.0052239777f))));
-  let k = 1.0f / (1.0f + 0.3275911f * x);
-  let p = k * (0.254829592f + k * (-0.284496736f + k * (1.421413741f + k * (-1.453152027f + k * 1.061405429f))));
-  let big = 1.0f - p * exp(-q);
-  return select(select(-big, big, a >= ${t('f32')}(0.0f)), small, x < ${t('f32')}(0.5f));`,
-  },
-  lac_sin: { result: 'f32', params: ['f32'], body: sine(0) },
-  lac_cos: { result: 'f32', params: ['f32'], body: sine(1) },
-  lac_mulhi: {
-    result: 'u32',
-    params: ['u32', 'u32'],
-    body: (t) => `let m = ${t('u32')}(0xffffu);
-  let s = ${t('u32')}(16u);
-  let al = a & m; let ah = a >> s; let bl = b & m; let bh = b >> s;
-  let mid = ah * bl + ((al * bl) >> s);
-  let low = al * bh + (mid & m);
-  return ah * bh + (mid >> s) + (low >> s);`,
   },
 };
 

@@ -2,7 +2,7 @@ import type { ts as TS } from 'ts-morph';
 import type { Help } from '../../compiler/diag/diagnostic.js';
 import type { ExprOp } from '../../compiler/expr.js';
 import type { Value } from '../../compiler/ir/module.js';
-import { type DType, isFloat, isInt, tileType } from '../../compiler/ir/types.js';
+import { type DType, isFloat, isInt, type TileType, tileType } from '../../compiler/ir/types.js';
 import { spanOf } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
 import { coerce, commonDType, isNumeric, joinShapes, type Numeric, type Operand, typeLabels } from './convert.js';
@@ -273,7 +273,7 @@ export function divisorIsZero(ev: Evaluator, node: TS.Node, b: Operand, dtype: D
   return true;
 }
 
-/** Whole constant exponents multiply repeatedly; any other power is exp2(b * log2(a)). */
+/** Whole constant exponents multiply repeatedly; any other power is exp2(b * log2(a)), and 1 where b is 0. */
 function power(ev: Evaluator, node: TS.Node, a: Operand<Numeric>, b: Operand<Numeric>): Val {
   if (maskOf(a.val) || maskOf(b.val)) return maskMisuse(ev, node, '**', a, b);
   if (a.val.kind === 'tile' && b.val.kind === 'num' && Number.isInteger(b.val.value) && Math.abs(b.val.value) <= 1024)
@@ -287,8 +287,23 @@ function power(ev: Evaluator, node: TS.Node, a: Operand<Numeric>, b: Operand<Num
     });
   const p = unify(ev, node, a, b);
   if (p === null) return POISON;
-  const exponent = ev.value(node, 'mul', [p.y, ev.value(node, 'log2', [p.x], {})], {});
-  return tileOf(ev.value(node, 'exp2', [exponent], {}), p.dims);
+  const always = b.val.kind === 'num' && b.val.value !== 0;
+  return tileOf(realPower(ev, node, p.x, p.y, always), p.dims);
+}
+
+/** exp2(y * log2(x)) in f32, rounded once; x ** 0 is 1, whatever x is. */
+function realPower(ev: Evaluator, node: TS.Node, x: Value, y: Value, yIsNotZero: boolean): Value {
+  const { dtype, shape } = x.type as TileType;
+  const f32 = tileType('f32', shape);
+  const wide = (v: Value): Value => (dtype === 'f32' ? v : ev.value(node, 'cast', [v], { to: 'f32' }));
+  const exponent = wide(y);
+  const t = ev.value(node, 'mul', [exponent, ev.value(node, 'log2', [wide(x)], {})], {});
+  let power = ev.value(node, 'exp2', [t], {});
+  if (!yIsNotZero) {
+    const isZero = ev.value(node, 'cmp', [exponent, ev.constant(node, 0, f32)], { pred: 'eq' });
+    power = ev.value(node, 'select', [isZero, ev.constant(node, 1, f32), power], {});
+  }
+  return dtype === 'f32' ? power : ev.value(node, 'cast', [power], { to: dtype });
 }
 
 function wholePower(ev: Evaluator, node: TS.Node, a: Operand<TileVal>, exponent: number): Val {

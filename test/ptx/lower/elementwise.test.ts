@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { f32OfBits } from '../../../backends/ptx/isa/operand.js';
 import { type ElementwiseName, isElementwiseName } from '../../../backends/ptx/lower/elementwise.js';
 import { type DType, is16Bit, isFloat } from '../../../compiler/ir/types.js';
+import { allowedError } from '../../../compiler/ops/accuracy.js';
 import { roundTo } from '../../../compiler/ops/round.js';
 import { isElementwise, OP_NAMES, opRow } from '../../../compiler/ops/table.js';
 import { assemble, PTXAS, WITH_PTXAS } from '../isa/ptxas.js';
@@ -50,23 +51,6 @@ const LANES = everyLane();
 const titleOf = ({ op, operands, to }: LaneOp): string =>
   `${op.name} ${Object.values(op.attrs).join(' ')} ${operands.join(', ')} -> ${to}`;
 
-/** Errors in ulp of f32 that the rules promise, at x; other ops are exact. The emulator's approximations are exact. */
-const ULPS: { readonly [N in ElementwiseName]?: (x: number) => number } = {
-  exp: (x) => 2 + Math.abs(x),
-  exp2: () => 1,
-  log: () => 2,
-  log2: () => 3,
-  log1p: () => 5,
-  rsqrt: () => 1,
-  sqrt: () => 1,
-  div: () => 1,
-  sigmoid: (x) => 2 + Math.max(0, -x),
-  tanh: () => 4,
-  erf: () => 4,
-};
-/** Absolute errors, for |x| up to 2^17; beyond, a value between -1 and 1. */
-const ABSOLUTE: { readonly [N in ElementwiseName]?: number } = { sin: 1e-7, cos: 1e-7 };
-
 function expected({ op, operands, from }: LaneOp, x: readonly number[]): number {
   const { evaluate } = opRow(op.name);
   if (evaluate === undefined) throw new Error(`${op.name} is not elementwise`);
@@ -83,18 +67,11 @@ function fault(lane: LaneOp, x: readonly number[], got: number): string | null {
   if (Object.is(got, exact) || (got === 0 && exact === 0)) return null;
   // Folded constants are rounded to their dtype, as arithmetic may be.
   if (Object.is(got, roundTo(lane.to, exact))) return null;
-  const [first = 0] = x;
-  const absolute = ABSOLUTE[lane.op.name];
-  if (absolute !== undefined) {
-    const close = Math.abs(first) > 2 ** 17 ? Math.abs(got) <= 1 : Math.abs(got - want) <= absolute;
-    return close ? null : say;
-  }
-  const ulps = ULPS[lane.op.name]?.(first) ?? 0;
+  // Folded constants are exact in f32.
+  const allowed = allowedError(lane.op.name, lane.from, 'f32', 'ptx', x[0] ?? 0, want);
   // What flushes is 0; what lies at the end of the range may step over it.
-  if (ulps > 0 && Math.abs(want) < 2 ** -126 && Math.abs(got) <= 2 ** -126) return null;
-  const ulp = 2 ** (Math.max(-126, Math.floor(Math.log2(Math.abs(want)))) - 23);
-  if (!Number.isFinite(got)) return Math.abs(want) + ulps * ulp >= 2 ** 128 ? null : say;
-  return Math.abs(got - want) <= ulps * ulp ? null : say;
+  if (!Number.isFinite(got)) return Math.abs(want) + allowed >= 2 ** 128 ? null : say;
+  return Math.abs(got - want) <= allowed ? null : say;
 }
 
 const EDGES: Readonly<Record<string, readonly number[]>> = {

@@ -65,13 +65,17 @@ function storeWord(b: PtxBuilder, x: Operand, d: DType, param: string): void {
   b.exec('st.global.b32', at(b.op('add.s64', b.op('ld.param.b64', at(param)), threadOffset(b))), word);
 }
 
-/** The op on every lane, on the emulator of sm_80. */
-export function runLanes(lane: LaneOp, columns: readonly Column[]): number[] {
+/** The op on every lane, on the emulator of sm_80; `edit` may change the program. */
+export function runLanes(
+  lane: LaneOp,
+  columns: readonly Column[],
+  edit: (ptx: string) => string = (ptx) => ptx,
+): number[] {
   const count = columns.reduce((n: number, c) => (typeof c === 'number' ? n : c.length), 1);
   const padded = Math.ceil(count / BLOCK) * BLOCK;
   const b = new PtxBuilder(targetFor(80));
   storeWord(b, emitLane(b, lane, columns, 0), lane.to, `b${columns.length}`);
-  const text = moduleOf(b, columns.length + 1);
+  const text = edit(moduleOf(b, columns.length + 1));
   const memory = new GlobalMemory();
   const output = new Uint32Array(padded);
   const buffers = [...columns.map((c, i) => inputWords(c, lane.operands[i] as DType, padded)), output];

@@ -1,6 +1,6 @@
 /**
- * Functions of powers, on f32. Errors are bounds over all f32 inputs, in ulp of the result (one ulp of relative error is
- * 2^-23 at most); results below 2^-126 may be 0, as `.ftz` makes them. Coefficients of polynomials are minimax fits.
+ * Functions of powers, on f32. Errors are bounds over all f32 inputs, in ulp of the result (compiler/ops/accuracy.ts);
+ * results below 2^-126 may be 0, as `.ftz` makes them. Coefficients of polynomials are minimax fits.
  */
 import type { PtxBuilder } from '../../isa/builder.js';
 import { f32, type Operand, type Reg } from '../../isa/operand.js';
@@ -11,10 +11,10 @@ const LOG2E = f32(Math.LOG2E);
 /** 2^x: 2 ulp. */
 export const exp2 = (b: PtxBuilder, x: Operand): Reg => b.op('ex2.approx.ftz.f32', x);
 
-/** e^x as 2^(x log2 e): 2 ulp + |x| ulp, from the rounding of the product. */
+/** e^x as 2^(x log2 e): 2 ulp + 1.25 |x| ulp, from the rounding of the product. */
 export const exp = (b: PtxBuilder, x: Operand): Reg => exp2(b, b.op('mul.f32', x, LOG2E));
 
-/** 1 / (1 + e^-x): 2 ulp for x > 0, below that the error of e^x. No overflow: 1 / infinity is the limit. */
+/** 1 / (1 + e^-x): 4 ulp + 1.25 |x| ulp, of which x > 0 needs 4. No overflow: 1 / infinity is the limit. */
 export function sigmoid(b: PtxBuilder, x: Operand): Reg {
   const e = exp2(b, b.op('mul.f32', x, f32(-Math.LOG2E)));
   return b.op('rcp.approx.f32', b.op('add.f32', e, f32(1)));
@@ -33,7 +33,7 @@ export function tanh(b: PtxBuilder, x: Operand): Reg {
 }
 
 /**
- * Error function: 4 ulp. Up to 0.93 an odd polynomial; above, 1 - e^r with a polynomial r of |x|, whose leading term is
+ * Error function: 2 ulp. Up to 0.93 an odd polynomial; above, 1 - e^r with a polynomial r of |x|, whose leading term is
  * negative, so that r is -infinity at infinity.
  */
 export function erf(b: PtxBuilder, x: Operand): Reg {

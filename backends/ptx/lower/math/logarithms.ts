@@ -3,9 +3,9 @@ import type { PtxBuilder } from '../../isa/builder.js';
 import { f32, imm, type Operand, type Reg } from '../../isa/operand.js';
 import { horner } from './polynomial.js';
 
-/** x = m 2^e with m in 2/3 .. 4/3: log m, and e as a float. For positive finite x. */
+/** x = (1 + f) 2^e with f in -1/3 .. 1/3, and e as a float. For positive finite x. */
 interface Split {
-  readonly logM: Reg;
+  readonly f: Reg;
   readonly e: Reg;
 }
 
@@ -18,11 +18,10 @@ function split(b: PtxBuilder, x: Operand): Split {
   const shift = b.op('selp.f32', f32(-23), f32(0), subnormal);
   const field = b.op('and.b32', b.op('sub.s32', a, imm(TWO_THIRDS)), imm(0xff800000));
   const e = b.op('fma.rn.f32', b.op('cvt.rn.f32.s32', field), f32(2 ** -23), shift);
-  const f = b.op('sub.f32', b.op('sub.s32', a, field), f32(1));
-  return { logM: logNearOne(b, f), e };
+  return { f: b.op('sub.f32', b.op('sub.s32', a, field), f32(1)), e };
 }
 
-/** log(1 + f) for f in -1/3 .. 1/3: f + f^2 p(f). Even and odd powers of p in two chains, to halve the latency. */
+/** log(1 + f): f + f^2 p(f). Even and odd powers of p in two chains, to halve the latency. */
 function logNearOne(b: PtxBuilder, f: Reg): Reg {
   const s = b.op('mul.f32', f, f);
   const odd = horner(b, s, [-0.130310059, -0.121483512, -0.166846126, -0.2499962]);
@@ -38,27 +37,27 @@ function onDomain(b: PtxBuilder, x: Operand, value: Reg): Reg {
   return b.op('selp.f32', above, zero, b.op('setp.gt.f32', x, f32(0)));
 }
 
-/** Natural logarithm: 2 ulp. */
+/** Natural logarithm: 1 ulp. */
 export function log(b: PtxBuilder, x: Operand): Reg {
-  const { logM, e } = split(b, x);
-  return onDomain(b, x, b.op('fma.rn.f32', e, f32(Math.LN2), logM));
+  const { f, e } = split(b, x);
+  return onDomain(b, x, b.op('fma.rn.f32', e, f32(Math.LN2), logNearOne(b, f)));
 }
 
-/** Logarithm to base 2: 3 ulp; exact at powers of 2. */
+/** Logarithm to base 2: 2 ulp; exact at powers of 2. */
 export function log2(b: PtxBuilder, x: Operand): Reg {
-  const { logM, e } = split(b, x);
-  return onDomain(b, x, b.op('fma.rn.f32', logM, f32(Math.LOG2E), e));
+  const { f, e } = split(b, x);
+  return onDomain(b, x, b.op('fma.rn.f32', logNearOne(b, f), f32(Math.LOG2E), e));
 }
 
 /**
- * log(1 + x): 5 ulp. x log(u) / (u - 1) with u = 1 + x cancels the rounding of u (Goldberg 1991, theorem 4); where u is
- * 1, x itself.
+ * log(1 + x): 3 ulp. Below 1/3 in magnitude the polynomial in x itself; elsewhere the rounding of 1 + x, which is exact
+ * or below half an ulp of a number of 1/2 at least, moves the logarithm by 1.5 ulp.
  */
 export function log1p(b: PtxBuilder, x: Operand): Reg {
   const u = b.op('add.rn.f32', x, f32(1));
-  const d = b.op('sub.rn.f32', u, f32(1));
-  const { logM, e } = split(b, u);
-  const ratio = b.op('div.full.f32', b.op('fma.rn.f32', e, f32(Math.LN2), logM), d);
-  const scaled = onDomain(b, u, b.op('mul.f32', x, ratio));
-  return b.op('selp.f32', x, scaled, b.op('setp.eq.f32', d, f32(0)));
+  const near = b.op('setp.lt.f32', b.op('abs.f32', x), f32(1 / 3));
+  const far = split(b, u);
+  const f = b.op('selp.f32', x, far.f, near);
+  const e = b.op('selp.f32', f32(0), far.e, near);
+  return onDomain(b, u, b.op('fma.rn.f32', e, f32(Math.LN2), logNearOne(b, f)));
 }
