@@ -871,6 +871,13 @@ export const CODES = {
     explain:
       'No entry of this name, a block larger than .maxntid, a parameter block of another size, or more shared memory than the device has.',
   },
+  LAC0830: {
+    title: 'race in global memory',
+    explain:
+      'Two threads of one program touch the same bytes of an argument, one of them stores (or one adds atomically and the other loads), and no barrier orders them. Threads of different warps are ordered by bar.sync, lanes of a warp by bar.warp.sync or bar.sync.',
+    wrong: 'st.global.b32 [%rd1], %r2;\nld.global.b32 %r3, [%rd4];              // stored by another thread',
+    right: 'st.global.b32 [%rd1], %r2;\nbar.sync 0;\nld.global.b32 %r3, [%rd4];',
+  },
 
   // ---- 09xx command line and driver
   LAC0901: {

@@ -1,4 +1,5 @@
 import {
+  type BufferUse,
   type Checks,
   type Counters,
   emulate,
@@ -29,7 +30,7 @@ import { summarize } from '../timing.js';
 import { EmulateStorage } from './storage.js';
 
 export interface EmulateOptions extends Checks {
-  /** Stores of two programs to one element, loads of what another program stores. Default true. */
+  /** Races in global memory: between programs, between threads of one, and stores to inputs. Default true. */
   readonly programs?: boolean;
 }
 
@@ -168,9 +169,13 @@ function parametersOf(plan: LaunchPlan, variant: CudaVariant, memory: GlobalMemo
   const bytes = new Uint8Array(pointers + plan.paramBytes.length);
   const view = new DataView(bytes.buffer);
   const addresses = new Map<EmulateStorage, bigint>();
+  const written = new Set(
+    variant.bindings.filter((x) => x.access !== 'read').map(({ arg }) => tensorOf(plan, arg).storage),
+  );
+  const useOf = (s: EmulateStorage): BufferUse => (watch ? (written.has(s) ? 'watched' : 'input') : 'free');
   variant.bindings.forEach(({ arg }, i) => {
     const { storage, offset } = tensorOf(plan, arg);
-    const base = addresses.get(storage) ?? memory.add(arg, storage.memory, storage.bytes, watch);
+    const base = addresses.get(storage) ?? memory.add(arg, storage.memory, storage.bytes, useOf(storage));
     addresses.set(storage, base);
     view.setBigUint64(8 * i, base + BigInt(offset * bytesOf(storage.dtype)), true);
   });

@@ -175,7 +175,7 @@ const loadGlobal =
       const l = lanes[i] as number;
       const buffer = global.locate(w, l, w.high[i] as number, w.low[i] as number, bytes);
       const at = global.offsetOf(w.low[i] as number);
-      if (buffer.writers !== null) global.noteLoad(w, l, buffer, at, bytes);
+      buffer.watch?.load(w, l, at, bytes);
       get(w, buffer, at, registers, shape, l);
     }
     countSectors(w, n);
@@ -189,9 +189,9 @@ const storeGlobal =
     globalAddresses(w, a, lanes, n);
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
-      const buffer = global.locate(w, l, w.high[i] as number, w.low[i] as number, bytes);
+      const buffer = global.locateWritten(w, l, w.high[i] as number, w.low[i] as number, bytes);
       const at = global.offsetOf(w.low[i] as number);
-      if (buffer.writers !== null) global.noteStore(w, l, buffer, at, bytes);
+      buffer.watch?.store(w, l, at, bytes);
       put(w, buffer, at, registers, shape, l);
     }
     countSectors(w, n);
@@ -213,7 +213,10 @@ function countSectors(w: Warp, n: number): void {
   tally.sectors[w.pc] = (tally.sectors[w.pc] as number) + different;
 }
 
-/** atom.global.add and red.global.add of 32 bits; lanes in order, which no program may rely on. */
+/**
+ * atom.global.add and red.global.add of 32 bits; lanes in order, which no program may rely on. In f32, subnormal operands
+ * and results count as zeros of their sign (PTX ISA, "atom").
+ */
 const atomic: Decoder = (o) => {
   const match = /^(atom|red)\.(?:relaxed\.|gpu\.)*global\.(?:gpu\.)?add\.([suf])32$/.exec(o.opcode);
   if (match === null) return o.refuse();
@@ -224,6 +227,9 @@ const atomic: Decoder = (o) => {
   const float = match[2] === 'f';
   return { execute: add(old, address, o.source(gives ? 2 : 1, float ? 'float' : 'int'), float) };
 };
+
+const LEAST_NORMAL = 2 ** -126;
+const flushed = (x: number): number => (Math.abs(Math.fround(x)) < LEAST_NORMAL ? 0 * x : x);
 
 const single = new Float32Array(1);
 const bits = new Uint32Array(single.buffer);
@@ -236,12 +242,13 @@ const add =
     for (let i = 0; i < n; i++) {
       const l = lanes[i] as number;
       const low = w.low[i] as number;
-      const { words } = global.locate(w, l, w.high[i] as number, low, 4);
+      const { words, watch } = global.locateWritten(w, l, w.high[i] as number, low, 4);
+      watch?.add(w, l, global.offsetOf(low), 4);
       const at = global.offsetOf(low) >> 2;
       const was = words[at] as number;
       if (float) {
         bits[0] = was;
-        single[0] = (single[0] as number) + (w.f[b + l] as number);
+        single[0] = flushed(flushed(single[0] as number) + flushed(w.f[b + l] as number));
         words[at] = bits[0] as number;
       } else words[at] = was + (w.u[b + l] as number);
       w.u[old + l] = was;
@@ -294,7 +301,7 @@ const issue =
       if (bytes === 0) continue;
       const buffer = global.locateBytes(w, l, w.high[i] as number, low, bytes);
       const begin = global.offsetOf(low);
-      if (buffer.writers !== null) global.noteLoad(w, l, buffer, begin, bytes);
+      buffer.watch?.load(w, l, begin, bytes);
       for (let b = 0; b < bytes; b++) shared.bytes[at + b] = buffer.bytes[begin + b] as number;
     }
     countSectors(w, n);

@@ -1,5 +1,6 @@
 import { diagnostic, LacError } from '../../../compiler/diag/diagnostic.js';
 import { fault } from './fault.js';
+import { GlobalWatch } from './global-watch.js';
 import type { Warp } from './warp.js';
 
 /** Where every buffer begins in its own 4 GiB of addresses: room to miss it on both sides, aligned as an allocation is. */
@@ -13,9 +14,13 @@ export interface GlobalBuffer {
   readonly bytes: Uint8Array;
   readonly halves: Uint16Array;
   readonly words: Uint32Array;
-  /** Of each piece of 2 bytes: 1 + number of the CTA that wrote it; null where that is not checked. */
-  readonly writers: Int32Array | null;
+  /** Null where nothing is to be found out. */
+  readonly watch: GlobalWatch | null;
+  readonly input: boolean;
 }
+
+/** What a launch does with a buffer: only reads it; anything, with races found; anything, unwatched. */
+export type BufferUse = 'input' | 'watched' | 'free';
 
 /**
  * Global memory as buffers at 64-bit addresses with nothing between them. The high word of an address names the buffer
@@ -26,9 +31,9 @@ export class GlobalMemory {
 
   /**
    * Adds a buffer over `memory`, whose length must be a multiple of 4; the first `size` bytes are the buffer. Gives the
-   * address of its first byte. `watch`: stores of two CTAs to one place are errors, and loads of what another stored.
+   * address of its first byte.
    */
-  add(name: string, memory: ArrayBuffer, size: number, watch = false): bigint {
+  add(name: string, memory: ArrayBuffer, size: number, use: BufferUse = 'free'): bigint {
     if (memory.byteLength % 4 !== 0 || size > memory.byteLength || size > START)
       throw new LacError(diagnostic('LAC0829', `${name} has ${size} bytes in ${memory.byteLength}`));
     this.#buffers.push({
@@ -37,7 +42,8 @@ export class GlobalMemory {
       bytes: new Uint8Array(memory),
       halves: new Uint16Array(memory),
       words: new Uint32Array(memory),
-      writers: watch ? new Int32Array(Math.ceil(size / 2)) : null,
+      watch: use === 'watched' ? new GlobalWatch(name, size) : null,
+      input: use === 'input',
     });
     return BigInt(this.#buffers.length) * BigInt(SPAN) + BigInt(START);
   }
@@ -63,24 +69,11 @@ export class GlobalMemory {
     return low - START;
   }
 
-  /** Loads of bytes that another CTA of the launch stored. */
-  noteLoad(w: Warp, lane: number, b: GlobalBuffer, offset: number, bytes: number): void {
-    if (b.writers === null) return;
-    for (let i = offset >> 1; i < (offset + bytes + 1) >> 1; i++) {
-      const writer = b.writers[i] as number;
-      if (writer !== 0 && writer !== w.cta.number + 1)
-        throw fault(w, 'LAC0804', `reads byte ${2 * i} of ${b.name}, which CTA number ${writer - 1} writes`, lane);
-    }
-  }
-
-  noteStore(w: Warp, lane: number, b: GlobalBuffer, offset: number, bytes: number): void {
-    if (b.writers === null) return;
-    for (let i = offset >> 1; i < (offset + bytes + 1) >> 1; i++) {
-      const writer = b.writers[i] as number;
-      if (writer !== 0 && writer !== w.cta.number + 1)
-        throw fault(w, 'LAC0803', `writes byte ${2 * i} of ${b.name}, as CTA number ${writer - 1} does`, lane);
-      b.writers[i] = w.cta.number + 1;
-    }
+  /** Likewise for a store or an addition. */
+  locateWritten(w: Warp, lane: number, high: number, low: number, bytes: number): GlobalBuffer {
+    const buffer = this.locate(w, lane, high, low, bytes);
+    if (buffer.input) throw fault(w, 'LAC0820', `writes to ${buffer.name}, which the launch only reads`, lane);
+    return buffer;
   }
 
   #near(high: number, offset: number): string {

@@ -153,10 +153,10 @@ export class RaceCheck {
 }
 
 /** The tag's thread bits of whoever needs no barrier after itself; -1 for a whole warp. */
-const selfOf = (w: Warp, lane: number): number => (lane === WARP_WIDE ? -1 : (w.index << 6) | lane);
+export const selfOf = (w: Warp, lane: number): number => (lane === WARP_WIDE ? -1 : (w.index << 6) | lane);
 
-const tagOf = (w: Warp, lane: number): number => (w.epoch << THREAD_BITS) | (w.index << 6) | lane;
+export const tagOf = (w: Warp, lane: number): number => (w.epoch << THREAD_BITS) | (w.index << 6) | lane;
 
 /** Whether the write that left a tag comes before what a thread does now. */
-const happensBefore = (tag: number, self: number, w: Warp): boolean =>
+export const happensBefore = (tag: number, self: number, w: Warp): boolean =>
   (tag & THREAD_MASK) === self || tag >>> THREAD_BITS <= (w.clock[(tag >>> 6) & 31] as number);

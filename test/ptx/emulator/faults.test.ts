@@ -281,7 +281,7 @@ describe('global memory', () => {
     const feedback = broken(
       vectorAdd(1000),
       'ld.global.f32 %r4, [%d4];',
-      'and.b32 %r4, %r1, 1;\n ld.global.f32 %r4, [%d2+4];',
+      'and.b32 %r4, %r1, 1;\n ld.global.f32 %r4, [%d2+128];',
     );
     expect(add(feedback, watched)).toContain('LAC0804');
   });

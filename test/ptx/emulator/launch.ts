@@ -26,7 +26,7 @@ export interface LaunchOptions {
   readonly ctas?: number;
   readonly sharedBytes?: number;
   readonly checks?: Checks;
-  /** Watch for stores of two CTAs to one place. */
+  /** Watch for races in global memory. */
   readonly watch?: boolean;
 }
 
@@ -44,7 +44,7 @@ export function launch(
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     const copy = new ArrayBuffer(Math.ceil(bytes.length / 4) * 4);
     new Uint8Array(copy).set(bytes);
-    params[i] = memory.add(name, copy, bytes.length, watch);
+    params[i] = memory.add(name, copy, bytes.length, watch ? 'watched' : 'free');
     return { bytes, copy };
   });
   try {

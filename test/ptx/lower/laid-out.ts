@@ -108,7 +108,7 @@ function launch(
   const buffers = tensors.map((t) => {
     const raw = encode(t.dtype, t.data);
     const bytes = raw.buffer as ArrayBuffer;
-    return { t, bytes, address: memory.add(t.name, bytes, bytes.byteLength) };
+    return { t, bytes, address: memory.add(t.name, bytes, bytes.byteLength, t.output ? 'watched' : 'input') };
   });
   const { offsets, bytes } = paramLayout(program.params);
   const params = new DataView(new ArrayBuffer(8 * program.bindings.length + bytes));
