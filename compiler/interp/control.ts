@@ -95,11 +95,14 @@ const RULES: { readonly [N in OpName]: Rule<N> } = {
   yield: () => null,
 };
 
+/** One op as a step; null where nothing is left to do when the kernel runs. */
+export const compileOp = (op: Op, m: Machine): Step | null => (RULES[op.name] as Rule<OpName>)(op, m);
+
 /** The ops of a block as one step. Buffers are allocated now, once for the launch. */
 export function compileBlock(block: Block, m: Machine): Step {
   const steps: Step[] = [];
   for (const op of block.ops) {
-    const step = (RULES[op.name] as Rule<OpName>)(op, m);
+    const step = compileOp(op, m);
     if (step !== null) steps.push(step);
   }
   const owner = block.ops[0];

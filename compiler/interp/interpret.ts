@@ -35,7 +35,7 @@ export function interpretKernel(
 }
 
 /** Programs in order, the fastest axis first. */
-function forEachProgram(
+export function forEachProgram(
   axes: readonly string[],
   grid: Readonly<Record<string, number>>,
   m: Machine,
@@ -58,7 +58,7 @@ const missing = (message: string): never => {
   throw new Bug(`interpreter: ${message}`);
 };
 
-function bindParam(p: Param, arg: TensorArg | number | undefined, m: Machine, scatters: boolean): void {
+export function bindParam(p: Param, arg: TensorArg | number | undefined, m: Machine, scatters: boolean): void {
   if (p.kind === 'scalar') {
     if (typeof arg !== 'number') missing(`${p.name} must be a number`);
     m.tile(p.value)[0] = scalarValue(p, arg as number, m.mode);

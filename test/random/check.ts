@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { compareAll, type Disagreement, type Verdict } from './agree.js';
+import { programs } from './programs.js';
+
+/** Programs of each of the two files; `LAC_RUNS=100000 npx vitest run test/random` is the longer run. */
+const RUNS = Number(process.env.LAC_RUNS ?? 1000);
+/** Of a hundred programs, those that have to be compared to the end: others trap, or branch on what devices round differently. */
+const LEAST_COMPARED = 80;
+
+/** Random programs give the same on the interpreter, on WebGPU and on the emulated GPU, within the bounds of their arithmetic. */
+export async function checkPrograms(): Promise<void> {
+  const counts: Record<Verdict, number> = { agrees: 0, uncertain: 0, traps: 0, refused: 0 };
+  await fc.assert(
+    fc.asyncProperty(programs(), async (program) => {
+      for (const found of await compareAll(program)) {
+        if (typeof found === 'string') counts[found]++;
+        else throw new Error(report(found));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+  const all = Object.values(counts).reduce((n, x) => n + x, 0);
+  expect((100 * counts.agrees) / all, JSON.stringify(counts)).toBeGreaterThan(LEAST_COMPARED);
+}
+
+const report = ({ backend, message, text }: Disagreement): string => `${backend}: ${message}\n${text}`;
