@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { LacError } from '../compiler/diag/diagnostic.js';
+import { launchSpec } from '../driver/bind.js';
 import { compare, toleranceFor } from '../driver/compare.js';
 import { compileKernel } from '../driver/compile.js';
 import { makeInputs } from '../driver/inputs.js';
 import { loadReference } from '../driver/load-reference.js';
-import { launchSpec } from '../driver/run.js';
 import { targetOf } from '../driver/target.js';
 import { SourceProject } from '../dsl/read/project.js';
 import { bindLaunch, type Device, factsOf, type LaunchPlan, openDevice, type Tensor } from '../runtime/index.js';

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { LacError } from '../compiler/diag/diagnostic.js';
+import { launchSpec } from '../driver/bind.js';
 import { dimNames } from '../driver/choices.js';
 import { type Compiled, compileKernel } from '../driver/compile.js';
 import { type Config, candidates } from '../driver/configurations.js';
 import { makeInputs, scalarValues } from '../driver/inputs.js';
 import { loadReference, referenceFileOf } from '../driver/load-reference.js';
 import type { Dims, Reference } from '../driver/reference.js';
-import { launchSpec, runKernel } from '../driver/run.js';
+import { runKernel } from '../driver/run.js';
 import { type KernelDecl, SourceProject } from '../driver/source.js';
 import { targetOf } from '../driver/target.js';
 import { placeTensors } from '../driver/tensors.js';

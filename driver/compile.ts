@@ -15,7 +15,7 @@ import { type Config, candidates, checkConfig } from './configurations.js';
 import { foretold, type Refusal } from './foretell.js';
 import { dtypeOf, isTensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
-import { type KernelDecl, lowerDecl } from './source.js';
+import { type Declaration, type KernelDecl, lowerDecl } from './source.js';
 import { sourcePosition } from './source-position.js';
 import { maxInvocations, maxStorageElements, type Target } from './target.js';
 import { type TunedChoice, tunedFor } from './tuned.js';
@@ -113,7 +113,7 @@ const sameConfig = (a: Config, b: Config): boolean => Object.entries(a).every(([
 const volume = (config: Config): number => Object.values(config).reduce((product, value) => product * value, 1);
 
 /** The first configuration that would be tried, compiled or not. Null where `prune` leaves none. */
-export function firstChoice(decl: KernelDecl, request: Omit<CompileRequest, 'facts'>): TunedChoice | null {
+export function firstChoice(decl: Declaration, request: Omit<CompileRequest, 'facts'>): TunedChoice | null {
   for (const choice of choicesFor(decl, request).choices) return choice;
   return null;
 }
@@ -127,7 +127,7 @@ interface Choices {
   readonly stale: readonly Diagnostic[];
 }
 
-function choicesFor(decl: KernelDecl, { dims, config = {}, dtypes, target }: CompileRequest): Choices {
+function choicesFor(decl: Declaration, { dims, config = {}, dtypes, target }: CompileRequest): Choices {
   checkConfig(decl, config);
   const asked = Object.keys(decl.tune).every((name) => name in config);
   const untuned = candidates(decl, dims, config, maxInvocations(target));
@@ -256,5 +256,5 @@ const irVariant = (kernel: Kernel, when: Variant['when'], config: Config): AnyVa
 };
 
 /** Dtypes of the tensors that a kernel reads, once its parameters have their choices. */
-export const inputDtypes = (decl: KernelDecl, dtypes: Readonly<Record<string, DType>>): readonly DType[] =>
+export const inputDtypes = (decl: Declaration, dtypes: Readonly<Record<string, DType>>): readonly DType[] =>
   decl.args.filter((a) => isTensorArg(a) && a.dir !== 'out').map((a) => dtypeOf(a, dtypes));

@@ -3,23 +3,17 @@ import { positionAt } from '../compiler/diag/source-text.js';
 import type { HostHook, KernelHandle } from '../dsl/index.js';
 import { setHost } from '../dsl/index.js';
 import {
-  bindLaunch,
   type Device,
-  factsOf,
   KnownLaunches,
+  KnownPlans,
   type LaunchArgs,
-  type LaunchPlan,
   openDevice,
-  readArguments,
   type TensorDType,
 } from '../runtime/index.js';
+import { bindDeclaredPlan, bindKernel, launchSpec } from './bind.js';
 import { type Place, sourcePlace } from './call-site.js';
-import { compileKernel } from './compile.js';
-import { isTensorArg } from './inputs.js';
 import type { OptionValue } from './reference.js';
-import { launchSpec } from './run.js';
-import { type KernelDecl, SourceProject, withOptions } from './source.js';
-import { targetOf } from './target.js';
+import { isPlan, type KernelDecl, type PlanDecl, SourceProject, withOptions } from './source.js';
 
 /** Lets kernels be called from TypeScript: `await lightningFwd(device, { q, k, v, slope, o })`. */
 export function installHost(): void {
@@ -51,46 +45,33 @@ async function launch(
   config: Readonly<Record<string, number>>,
 ): Promise<void> {
   const decl = declarationOf(handle);
-  await device.launch(launchesOf(decl, config).plan(device, args, () => bindFirst(decl, device, args, config)));
+  if (isPlan(decl))
+    await plansOf(decl, config).launch(device, args, () => bindDeclaredPlan(decl, device, args, config).bound);
+  else
+    await device.launch(launchesOf(decl, config).plan(device, args, () => bindKernel(decl, device, args, config).plan));
 }
 
-/** Sizes, dtypes and alignment come from the tensors; the rest is as in `lac run`. */
-function bindFirst(
-  decl: KernelDecl,
-  device: Device,
-  args: LaunchArgs,
-  config: Readonly<Record<string, number>>,
-): LaunchPlan {
-  const spec = launchSpec(decl);
-  const { dims, dtypes, tensors } = readArguments(spec, args, device);
-  const facts = Object.fromEntries(
-    decl.args.filter(isTensorArg).flatMap(({ name }) => {
-      const tensor = tensors[name];
-      return tensor ? [[name, factsOf(tensor)] as const] : [];
-    }),
-  );
-  const { variant } = compileKernel(decl, { dims, dtypes, config, facts, target: targetOf(device) });
-  const touched = decl.args.map(({ name }) => [name, variant.unused.includes(name) ? null : args[name]]);
-  return bindLaunch(device, spec, variant, Object.fromEntries(touched));
+/** Made once for a declaration, and the knobs that a call gives. */
+function remembering<D extends object, T>(make: (decl: D) => T) {
+  const known = new WeakMap<D, Map<string, T>>();
+  return (decl: D, config: Readonly<Record<string, number>>): T => {
+    const made = known.get(decl) ?? new Map<string, T>();
+    known.set(decl, made);
+    const key = config === NO_KNOBS ? '' : JSON.stringify(config);
+    const found = made.get(key) ?? make(decl);
+    made.set(key, found);
+    return found;
+  };
 }
 
-/** By declaration, then by the knobs that a call gives. */
-const launches = new WeakMap<KernelDecl, Map<string, KnownLaunches>>();
-
-function launchesOf(decl: KernelDecl, config: Readonly<Record<string, number>>): KnownLaunches {
-  const known = launches.get(decl) ?? new Map<string, KnownLaunches>();
-  launches.set(decl, known);
-  const key = config === NO_KNOBS ? '' : JSON.stringify(config);
-  const found = known.get(key) ?? new KnownLaunches(launchSpec(decl));
-  known.set(key, found);
-  return found;
-}
+const launchesOf = remembering((decl: KernelDecl) => new KnownLaunches(launchSpec(decl)));
+const plansOf = remembering((decl: PlanDecl) => new KnownPlans(decl));
 
 const project = new SourceProject();
-const declarations = new WeakMap<KernelHandle, KernelDecl>();
+const declarations = new WeakMap<KernelHandle, KernelDecl | PlanDecl>();
 
-/** The declaration of a kernel that a program holds, read from its source once. */
-export function declarationOf(handle: KernelHandle): KernelDecl {
+/** The declaration of a kernel or plan that a program holds, read from its source once. */
+export function declarationOf(handle: KernelHandle): KernelDecl | PlanDecl {
   const known = declarations.get(handle);
   if (known !== undefined) return known;
   const place = sourcePlace(handle.site);
@@ -101,21 +82,22 @@ export function declarationOf(handle: KernelHandle): KernelDecl {
 }
 
 /** `.with` that runs inside a function has no declaration of its own: the kernel's, with the options given. */
-function derived({ base, options }: KernelHandle): KernelDecl | undefined {
+function derived({ base, options }: KernelHandle): KernelDecl | PlanDecl | undefined {
   if (base === null) return undefined;
   return withOptions(declarationOf(base), options as Readonly<Record<string, OptionValue>>);
 }
 
-/** The kernel whose declaration holds the place: the innermost, if one holds another. */
-function declaredAt(place: Place): KernelDecl | undefined {
-  const { kernels, unexported, diagnostics } = project.read(place.file);
+/** The kernel or plan whose declaration holds the place: the innermost, if one holds another. */
+function declaredAt(place: Place): KernelDecl | PlanDecl | undefined {
+  const { kernels, unexported, plans, unexportedPlans, diagnostics } = project.read(place.file);
   const text = project.text(place.file);
   if (text === undefined) return undefined;
-  const holds = (decl: KernelDecl): boolean => {
+  const holds = (decl: KernelDecl | PlanDecl): boolean => {
     const [from, to] = [positionAt(text, decl.span.start), positionAt(text, decl.span.end)];
     return from.line <= place.line && place.line <= to.line;
   };
-  const found = [...kernels, ...unexported].filter(holds).sort((a, b) => b.span.start - a.span.start)[0];
+  const all = [...kernels, ...unexported, ...plans, ...unexportedPlans];
+  const found = all.filter(holds).sort((a, b) => b.span.start - a.span.start)[0];
   const errors = diagnostics.filter((d) => d.severity === 'error' && d.span?.file === place.file);
   if (found === undefined && errors.length > 0) throw new LacError(errors);
   return found;

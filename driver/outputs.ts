@@ -5,7 +5,7 @@ import { messageOf } from '../runtime/errors.js';
 import { type Comparison, compare, toleranceFor } from './compare.js';
 import { dtypeOf, extentText, isNumbers, isTensorArg, shapeOf } from './inputs.js';
 import type { Dims, Reference, ReferenceContext } from './reference.js';
-import type { KernelDecl } from './source.js';
+import type { Declaration } from './source.js';
 
 /** Largest finite value of each float dtype: what stands for an infinity on devices that have none. */
 const LARGEST: Readonly<Partial<Record<DType, number>>> = {
@@ -18,7 +18,7 @@ type Outputs = Readonly<Record<string, Float64Array>>;
 
 /** Compares every output that the kernel wrote with what is expected. Throws LAC0905 where the two do not speak of the same. */
 export function compareOutputs(
-  decl: KernelDecl,
+  decl: Declaration,
   { tolerance, expected }: Pick<Reference, 'tolerance'> & { readonly expected: Outputs },
   dims: Dims,
   dtypes: Readonly<Record<string, DType>>,
@@ -41,7 +41,7 @@ export function compareOutputs(
 }
 
 /** What the reference says. Its inputs are its own: it may write to them. Throws LAC0903, LAC0905. */
-export function runReference(decl: KernelDecl, reference: Reference, context: ReferenceContext): Outputs {
+export function runReference(decl: Declaration, reference: Reference, context: ReferenceContext): Outputs {
   let returned: unknown;
   try {
     returned = reference.run(context);
@@ -52,7 +52,7 @@ export function runReference(decl: KernelDecl, reference: Reference, context: Re
 }
 
 /** A reference is the user's own program: what it returns is outputs only by what it declares. */
-function checkedOutputs(decl: KernelDecl, returned: unknown): Outputs {
+function checkedOutputs(decl: Declaration, returned: unknown): Outputs {
   if (typeof returned !== 'object' || returned === null || returned instanceof Promise) {
     const what = returned instanceof Promise ? 'a promise' : String(returned);
     throw disagree(decl, `returns ${what}, not an object of outputs`);
@@ -67,5 +67,5 @@ function checkedOutputs(decl: KernelDecl, returned: unknown): Outputs {
   return Object.fromEntries(outputs);
 }
 
-const disagree = (decl: KernelDecl, what: string): LacError =>
+const disagree = (decl: Declaration, what: string): LacError =>
   new LacError(diagnostic('LAC0905', `the reference of ${decl.name} ${what}`));

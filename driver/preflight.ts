@@ -8,11 +8,11 @@ import { checkConfig } from './configurations.js';
 import { dtypeOf, extentText, isTensorArg, scalarValues, shapeOf } from './inputs.js';
 import type { Dims, Reference } from './reference.js';
 import type { RunRequest } from './run.js';
-import { type KernelDecl, withOptions } from './source.js';
+import { type Declaration, type KernelDecl, type PlanDecl, withOptions } from './source.js';
 
 /** What a run asks for, with its names and sizes checked. */
 export interface Settled {
-  readonly decl: KernelDecl;
+  readonly decl: KernelDecl | PlanDecl;
   readonly dims: Dims;
   readonly dtypes: Readonly<Record<string, DType>>;
   readonly scalars: Readonly<Record<string, number>>;
@@ -41,7 +41,7 @@ export function settle(request: Omit<RunRequest, 'device'>): Settled {
   return { decl, dims, dtypes, scalars };
 }
 
-function sizes(decl: KernelDecl, reference: Reference | null, given: Dims): Dims {
+function sizes(decl: Declaration, reference: Reference | null, given: Dims): Dims {
   checkDims(decl, given);
   const all: Dims = { ...reference?.shape, ...given };
   const used = Object.fromEntries(

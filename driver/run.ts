@@ -3,21 +3,21 @@ import type { Diagnostic } from '../compiler/diag/diagnostic.js';
 import type { DType } from '../compiler/ir/types.js';
 import type { Device, Timing } from '../runtime/device.js';
 import { factsOf } from '../runtime/facts.js';
-import { bindLaunch, type LaunchPlan } from '../runtime/launch.js';
+import type { LaunchSequence } from '../runtime/launch.js';
 import type { GuardDamage } from '../runtime/tensor.js';
 import type { Comparison } from './compare.js';
-import { type Compiled, type CompileTimings, compileKernel, inputDtypes } from './compile.js';
+import { type Compiled, type CompileTimings, inputDtypes } from './compile.js';
 import type { Config } from './configurations.js';
 import { drawInputs, isTensorArg, wholeInputs } from './inputs.js';
 import { compareOutputs, runReference } from './outputs.js';
 import { checkDeviceMemory, isChecked, settle, wantsValues } from './preflight.js';
+import { type Prepared, prepare } from './prepare.js';
 import type { Dims, OptionValue, Reference, ReferenceContext } from './reference.js';
-import { type KernelDecl, optionValues } from './source.js';
-import { targetOf } from './target.js';
+import { type Declaration, type KernelDecl, optionValues, type PlanDecl } from './source.js';
 import { type PlacedTensors, type Placement, placeTensors } from './tensors.js';
 
 export interface RunRequest extends Placement {
-  readonly decl: KernelDecl;
+  readonly decl: KernelDecl | PlanDecl;
   /** Null: sizes come from `dims`, scalars are an error, nothing is compared. */
   readonly reference: Reference | null;
   readonly device: Device;
@@ -79,7 +79,7 @@ export interface Report {
 }
 
 /**
- * Compiles a kernel for a device, runs it on seeded inputs and compares every output with the reference. Outputs are NaN
+ * Compiles a kernel, or those of a plan, for a device, runs it on seeded inputs and compares every output with the reference. Outputs are NaN
  * before and stand between guard bands; inputs lie among NaN. Throws LacError for whatever is refused on the way.
  */
 export async function runKernel(request: RunRequest): Promise<Report> {
@@ -91,27 +91,30 @@ export async function runKernel(request: RunRequest): Promise<Report> {
   const drawn = drawInputs(decl.args, dtypes, dims, { ...reference, ...given(request) }, request.seed ?? 0);
   const placed = placeTensors(device, decl.args, dtypes, dims, drawn, request);
   const inputsMs = performance.now() - begin;
+  const free = [() => placed.free()];
   try {
     const facts = Object.fromEntries(Object.entries(placed.tensors).map(([name, tensor]) => [name, factsOf(tensor)]));
     request.onProgress?.(`compiling ${decl.name}`);
-    const compiled = compileKernel(decl, { ...choice(request), dtypes, dims, facts, target: targetOf(device) });
-    const plan = bindLaunch(device, launchSpec(decl), compiled.variant, argumentsOf(compiled, placed, scalars));
-    const measured = await launch(plan, request);
-    const read = await readOutputs(decl, placed, compiled.variant.unused, wantsValues(request));
+    const { config = {} } = request;
+    const { tensors } = placed;
+    const prepared = prepare({ decl, device, tensors, scalars, config, how: how(request) });
+    free.unshift(prepared.launches.free);
+    const measured = await launch(prepared.launches, request);
+    const read = await readOutputs(decl, placed, prepared.touched, wantsValues(request));
     const checked = isChecked(request);
     const context = { dims, scalars, options: optionValues(decl) };
     const inputs = (): Record<string, Float64Array> => wholeInputs(decl.args, dims, drawn);
     const check = checked ? compareAll(request, decl, dtypes, { ...context, inputs }, read.values) : UNCHECKED;
-    const timing = request.time === true ? await measure(plan, measured.firstRunMs, request) : null;
+    const timing = request.time === true ? await measure(prepared.launches, measured.firstRunMs, request) : null;
     return {
       kernel: decl.name,
       device: device.name,
       dims,
       dtypes,
       options: context.options,
-      config: compiled.config,
+      config: prepared.config,
       facts,
-      compile: compiled.timings,
+      compile: prepared.timings,
       ...measured,
       timing,
       tokens: reference?.tokens?.(dims) ?? null,
@@ -120,13 +123,13 @@ export async function runKernel(request: RunRequest): Promise<Report> {
       host: { inputs: inputsMs, reference: check.referenceMs, comparison: check.comparisonMs },
       checked,
       ok: read.damaged.length === 0 && check.outputs.every((o) => o.ok),
-      warnings: compiled.diagnostics,
-      chosen: compiled.chosen,
-      refused: compiled.refused,
-      skipped: compiled.skipped,
+      warnings: prepared.diagnostics,
+      chosen: prepared.chosen,
+      refused: prepared.refused,
+      skipped: prepared.skipped,
     };
   } finally {
-    placed.free();
+    for (const each of free) each();
   }
 }
 
@@ -141,7 +144,7 @@ const UNCHECKED: Check = { outputs: [], referenceMs: 0, comparisonMs: 0 };
 /** `inputs` are made when the reference needs them, so that only one copy is there for long. */
 function compareAll(
   { reference, device, onProgress }: RunRequest,
-  decl: KernelDecl,
+  decl: Declaration,
   dtypes: Readonly<Record<string, DType>>,
   { inputs, ...context }: Omit<ReferenceContext, 'inputs'> & { inputs: () => Record<string, Float64Array> },
   values: Report['values'],
@@ -157,8 +160,7 @@ function compareAll(
   return { outputs, referenceMs, comparisonMs: performance.now() - begin - referenceMs };
 }
 
-const choice = ({ config, passes, verify }: RunRequest) => ({
-  ...(config === undefined ? {} : { config }),
+const how = ({ passes, verify }: RunRequest) => ({
   ...(passes === undefined ? {} : { passes }),
   ...(verify === undefined ? {} : { verify }),
 });
@@ -169,35 +171,16 @@ function given({ inputs, reference }: RunRequest): Pick<Reference, 'inputs'> {
   return { inputs: { ...reference?.inputs, ...Object.fromEntries(own) } };
 }
 
-export const launchSpec = (decl: KernelDecl) => ({
-  kernel: decl.name,
-  args: decl.args,
-  dtypes: decl.dtypes,
-  grid: decl.grid,
-});
-
-/** Tensors that the variant never touches are passed as null. */
-function argumentsOf(
-  { decl, variant }: Compiled,
-  { tensors }: PlacedTensors,
-  scalars: Readonly<Record<string, number>>,
-) {
-  const touched = decl.args
-    .filter(isTensorArg)
-    .map(({ name }) => [name, variant.unused.includes(name) ? null : tensors[name]]);
-  return { ...scalars, ...Object.fromEntries(touched) };
-}
-
 async function launch(
-  plan: LaunchPlan,
-  { onProgress }: RunRequest,
+  sequence: LaunchSequence,
+  { device, onProgress }: RunRequest,
 ): Promise<{ pipelineMs: number; firstRunMs: number }> {
   const begin = performance.now();
-  await plan.device.prepare(plan.variant);
+  for (const { variant } of sequence.launches) await device.prepare(variant);
   const prepared = performance.now();
-  onProgress?.(`running on ${plan.device.name}`);
-  await plan.device.launch(plan);
-  await plan.device.synchronize();
+  onProgress?.(`running on ${device.name}`);
+  await device.launchAll(sequence);
+  await device.synchronize();
   return { pipelineMs: prepared - begin, firstRunMs: performance.now() - prepared };
 }
 
@@ -206,22 +189,32 @@ const BUDGET_MS = 1000;
 const SLOW_MS = 3000;
 
 /** About a second of launches: fewer where one takes long. */
-async function measure(plan: LaunchPlan, firstRunMs: number, { onProgress }: RunRequest): Promise<Timing> {
+async function measure(
+  { launches }: LaunchSequence,
+  firstRunMs: number,
+  { device, onProgress }: RunRequest,
+): Promise<Timing> {
   onProgress?.('measuring');
-  if (plan.device.backend === 'interpret' || plan.programs === 0 || firstRunMs > SLOW_MS) {
+  const idle = launches.every((plan) => plan.programs === 0);
+  if (device.backend === 'interpret' || idle || firstRunMs > SLOW_MS) {
     return { medianMs: firstRunMs, p10: firstRunMs, p90: firstRunMs, samples: [firstRunMs], how: 'host' };
   }
   const repeat = Math.max(1, Math.min(20, Math.floor(BUDGET_MS / Math.max(1, firstRunMs))));
   const quick = firstRunMs < 20;
-  return plan.device.time(plan, { warmup: quick ? 3 : 1, warmupMs: quick ? 500 : 0, repeat });
+  return device.time([launches], { warmup: quick ? 3 : 1, warmupMs: quick ? 500 : 0, repeat });
 }
 
-async function readOutputs(decl: KernelDecl, { tensors }: PlacedTensors, unused: readonly string[], wanted: boolean) {
+async function readOutputs(
+  decl: Declaration,
+  { tensors }: PlacedTensors,
+  touched: Prepared['touched'],
+  wanted: boolean,
+) {
   const values: Record<string, Float64Array> = {};
   const damaged: { output: string; damage: GuardDamage }[] = [];
   for (const arg of decl.args) {
     const tensor = tensors[arg.name];
-    if (!isTensorArg(arg) || arg.dir === 'in' || tensor === undefined || unused.includes(arg.name)) continue;
+    if (!isTensorArg(arg) || arg.dir === 'in' || tensor === undefined || !touched.has(arg.name)) continue;
     if (wanted) values[arg.name] = await tensor.read();
     const damage = await tensor.checkGuards();
     if (damage !== null) damaged.push({ output: arg.name, damage });

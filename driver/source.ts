@@ -3,26 +3,46 @@ import { Bug, type Diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Kernel } from '../compiler/ir/module.js';
 import type { Val } from '../dsl/lower/value.js';
 import { withValues } from '../dsl/read/declaration.js';
-import { type KernelDecl, lowerKernel, type Specialisation } from '../dsl/source.js';
+import {
+  type Declaration,
+  isPlan,
+  type KernelDecl,
+  lowerKernel,
+  type PlanDecl,
+  type Specialisation,
+} from '../dsl/source.js';
 import { checkOptions } from './choices.js';
 import type { OptionValue } from './reference.js';
 
 /** Options in force, as data: an inlined function is its name. */
-export const optionValues = (decl: KernelDecl): Record<string, OptionValue> =>
+export const optionValues = (decl: Pick<Declaration, 'options'>): Record<string, OptionValue> =>
   Object.fromEntries(
     Object.entries(decl.options).map(([name, value]) => [name, typeof value === 'object' ? value.function : value]),
   );
 
-export { checkFile, declaresKernels, type KernelDecl, SourceProject } from '../dsl/source.js';
+export {
+  checkFile,
+  type Declaration,
+  declaresKernels,
+  isPlan,
+  type KernelDecl,
+  type PlanDecl,
+  type RunDecl,
+  SourceProject,
+} from '../dsl/source.js';
+
+type Options = Readonly<Record<string, OptionValue>>;
 
 const variants = new WeakMap<KernelDecl, Map<string, KernelDecl>>();
 
 /**
  * The kernel with other options, as `.with` makes it in the source; the same declaration for the same options, so that
- * what was compiled for it is found again. Functions can only be given in the source.
+ * what was compiled for it is found again. Functions can only be given in the source. A plan has no options.
  */
-export function withOptions(decl: KernelDecl, options: Readonly<Record<string, OptionValue>>): KernelDecl {
+export function withOptions<D extends KernelDecl | PlanDecl>(decl: D, options: Options): D;
+export function withOptions(decl: KernelDecl | PlanDecl, options: Options): KernelDecl | PlanDecl {
   checkOptions(decl.name, decl.options, options);
+  if (isPlan(decl)) return decl;
   const entries = Object.entries(options);
   if (entries.every(([name, value]) => decl.options[name] === value)) return decl;
   const known = variants.get(decl) ?? new Map<string, KernelDecl>();

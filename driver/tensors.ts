@@ -2,6 +2,7 @@ import type { ArgSpec } from '../compiler/artifact.js';
 import { type DType, isFloat, sizeOf } from '../compiler/ir/types.js';
 import { encode, type Raw, rawOf } from '../runtime/codec.js';
 import type { Device } from '../runtime/device.js';
+import { poisonPattern } from '../runtime/guards.js';
 import { addressesOf, denseStrides, extentOf, isDense } from '../runtime/strides.js';
 import type { Tensor } from '../runtime/tensor.js';
 import { dtypeOf, isTensorArg, shapeOf, type TensorArg } from './inputs.js';
@@ -88,7 +89,8 @@ function among(
   const extent = extentOf(shape, strides);
   const around = device.empty(dtype, [extent + 2 * MARGIN]);
   const nothing = encode(dtype, [isFloat(dtype) ? Number.NaN : JUNK])[0] as number;
-  const stored = isDense(shape, strides) ? encode(dtype, values) : scattered(dtype, shape, strides, values, nothing);
+  const between = rawOf(dtype, isDense(shape, strides) ? 0 : extent).fill(nothing);
+  const stored = isDense(shape, strides) ? encode(dtype, values) : scattered(dtype, shape, strides, values, between);
   // From end to end: a row of 16-bit elements may begin inside a word.
   for (let begin = 0; begin < around.size; begin += CHUNK) {
     const raw = rawOf(dtype, Math.min(CHUNK, around.size - begin)).fill(nothing);
@@ -108,22 +110,22 @@ function copyRepeated(from: Raw, first: number, end: number, to: Raw): void {
   }
 }
 
-/** Elements at their addresses, `between` in the gaps. */
+/** Elements at their addresses, in what lies in the gaps. */
 function scattered(
   dtype: Tensor['dtype'],
   shape: readonly number[],
   strides: readonly number[],
   values: Float64Array,
-  between: number,
+  between: Raw,
 ): Raw {
-  const stored = rawOf(dtype, extentOf(shape, strides)).fill(between);
   const raw = encode(dtype, values);
   addressesOf(shape, strides).forEach((address, i) => {
-    stored[address] = raw[i % raw.length] as number;
+    between[address] = raw[i % raw.length] as number;
   });
-  return stored;
+  return between;
 }
 
+/** Gaps are written along, as they are: a row of 16-bit elements may begin inside a word. */
 function guarded(
   device: Device,
   dtype: Tensor['dtype'],
@@ -132,9 +134,11 @@ function guarded(
   values?: Float64Array,
 ): Tensor {
   const tensor: Tensor = device.empty(dtype, shape, { strides, guardBytes: GUARD_BYTES }).poison();
-  const size = sizeOf(shape);
-  if (values === undefined || size === 0) return tensor;
-  const raw = rawOf(dtype, size);
-  copyRepeated(encode(dtype, values), 0, size, raw);
-  return tensor.write(raw);
+  if (values === undefined || sizeOf(shape) === 0) return tensor;
+  const extent = extentOf(shape, strides);
+  const raw = poisonPattern(dtype, extent);
+  if (isDense(shape, strides)) copyRepeated(encode(dtype, values), 0, extent, raw);
+  else scattered(dtype, shape, strides, values, raw);
+  tensor.view([extent], [1]).write(raw);
+  return tensor;
 }

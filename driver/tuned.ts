@@ -4,7 +4,7 @@ import type { DType } from '../compiler/ir/types.js';
 import { dimNames } from './choices.js';
 import type { Config } from './configurations.js';
 import type { Dims } from './reference.js';
-import { type KernelDecl, optionValues } from './source.js';
+import { type Declaration, optionValues } from './source.js';
 import type { Target } from './target.js';
 import { type Range, readTunedRows, type TunedRow } from './tuned-file.js';
 
@@ -40,7 +40,7 @@ const NEAR = 3;
  * newer generations of GPUs come before older ones, then the order of the file counts. A size that is not known fits.
  * Throws LacError LAC0916 for a file that cannot be read.
  */
-export function tunedFor(decl: KernelDecl, query: TunedQuery): Tuned {
+export function tunedFor(decl: Declaration, query: TunedQuery): Tuned {
   const rows = readTunedRows(decl.span.file).filter((row) => row.kernel === decl.name);
   const stale = rows.flatMap((row) => {
     const why = staleness(row, decl);
@@ -61,11 +61,11 @@ const reason = ({ name }: TunedRow, away: number): string =>
   away === 0 ? `tuned (${name})` : `tuned for other sizes, ${Number(away.toFixed(1))} doublings away (${name})`;
 
 /** Knobs in the order of the declaration, so that equal configurations are equal as text. */
-const inOrder = (config: Config, decl: KernelDecl): Config =>
+const inOrder = (config: Config, decl: Declaration): Config =>
   Object.fromEntries(Object.keys(decl.tune).map((name) => [name, config[name] as number]));
 
 /** What a row says that the kernel does not know (any more). Null: nothing. */
-function staleness({ config, when }: TunedRow, decl: KernelDecl): string | null {
+function staleness({ config, when }: TunedRow, decl: Declaration): string | null {
   for (const [name, values] of Object.entries(decl.tune)) {
     const value = config[name];
     if (value === undefined) return `gives no value to the knob ${name}`;
@@ -94,7 +94,7 @@ const staleWarning = ({ name, kernel }: TunedRow, why: string): Diagnostic =>
   });
 
 /** What must hold: another dtype or a tile of another size is another program. */
-function applies(row: TunedRow, decl: KernelDecl, { target, dtypes, dims, config }: TunedQuery): boolean {
+function applies(row: TunedRow, decl: Declaration, { target, dtypes, dims, config }: TunedQuery): boolean {
   if (row.target !== target.kind) return false;
   if (target.kind === 'cuda' && row.sm > target.target.sm) return false;
   const options = optionValues(decl);
@@ -107,7 +107,7 @@ function applies(row: TunedRow, decl: KernelDecl, { target, dtypes, dims, config
 }
 
 /** Doublings between the sizes at hand and those of the row, summed over what it names. */
-function distance({ when }: TunedRow, { comptime, tuneKey }: KernelDecl, dims: Dims): number {
+function distance({ when }: TunedRow, { comptime, tuneKey }: Declaration, dims: Dims): number {
   const sizes = Object.entries(when.dims).filter(([name]) => !comptime.includes(name));
   const bySize = sizes.reduce((sum, [name, range]) => sum + octavesOutside(dims[name], range), 0);
   return when.key.reduce((sum, range, i) => sum + octavesOutside(keyValue(tuneKey?.[i], dims), range), bySize);

@@ -1,0 +1,74 @@
+import type { Diagnostic } from '../compiler/diag/diagnostic.js';
+import type { Device, HeldPlan, LaunchArgs, LaunchPlan, Tensor } from '../runtime/index.js';
+import { bindDeclaredPlan, bindKernel, type PlannedLaunch } from './bind.js';
+import type { Compiled, CompileRequest, CompileTimings } from './compile.js';
+import type { Config } from './configurations.js';
+import { isPlan, type KernelDecl, type PlanDecl } from './source.js';
+
+/** What a run launches, and how it came to that. */
+export interface Prepared {
+  readonly launches: HeldPlan;
+  /** Tensor arguments that a launch touches. */
+  readonly touched: ReadonlySet<string>;
+  readonly config: Config;
+  /** Of all programs. */
+  readonly timings: CompileTimings;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Why this configuration, for people. */
+  readonly chosen: string;
+  readonly refused: Compiled['refused'];
+  readonly skipped: number;
+}
+
+export interface PrepareRequest {
+  readonly decl: KernelDecl | PlanDecl;
+  readonly device: Device;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly scalars: Readonly<Record<string, number>>;
+  readonly config: Config;
+  readonly how: Pick<CompileRequest, 'passes' | 'verify'>;
+}
+
+/** Compiles and binds a kernel, or every step of a plan. Throws LacError for whatever is refused. */
+export function prepare({ decl, device, tensors, scalars, config, how }: PrepareRequest): Prepared {
+  const args: LaunchArgs = { ...scalars, ...tensors };
+  if (isPlan(decl)) return ofPlan(bindDeclaredPlan(decl, device, args, config, how), tensors);
+  const { plan, compiled } = bindKernel(decl, device, args, config, how);
+  const launches: HeldPlan = { key: plan, launches: [plan], free: () => {} };
+  return { ...compiled, launches, touched: touchedBy([plan], tensors) };
+}
+
+function ofPlan({ bound, choice, compiled }: PlannedLaunch, tensors: Readonly<Record<string, Tensor>>): Prepared {
+  const launches = bound.hold(tensors);
+  const steps = compiled.map((c) => `${c.decl.name} ${knobs(c.config)} ${c.chosen}`.replace(/ +/g, ' '));
+  return {
+    launches,
+    touched: touchedBy(launches.launches, tensors),
+    config: choice.config,
+    timings: total(compiled.map((c) => c.timings)),
+    diagnostics: compiled.flatMap((c) => c.diagnostics),
+    chosen: [choice.why, ...steps].join('; '),
+    refused: compiled.flatMap((c) => c.refused),
+    skipped: compiled.reduce((sum, c) => sum + c.skipped, 0),
+  };
+}
+
+const knobs = (config: Config): string =>
+  Object.entries(config)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+
+function touchedBy(launches: readonly LaunchPlan[], tensors: Readonly<Record<string, Tensor>>): Set<string> {
+  const used = new Set(launches.flatMap((plan) => Object.values(plan.tensors)));
+  return new Set(Object.keys(tensors).filter((name) => used.has(tensors[name] ?? null)));
+}
+
+const total = (timings: readonly CompileTimings[]): CompileTimings => {
+  const sum = (of: (t: CompileTimings) => number): number => timings.reduce((n, t) => n + of(t), 0);
+  return {
+    lower: sum((t) => t.lower),
+    passes: sum((t) => t.passes),
+    codegen: sum((t) => t.codegen),
+    total: sum((t) => t.total),
+  };
+};
