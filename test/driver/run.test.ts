@@ -150,6 +150,20 @@ describe('inputs of large tensors', () => {
     expect(await placed.tensors.x?.checkGuards()).toBe(null);
     placed.free();
   });
+
+  test('an inout tensor of 16-bit elements whose rows begin inside words, its gaps poisoned', async () => {
+    const sizes = { M: 3, N: 5 };
+    const inout = [{ name: 'x', dir: 'inout', dtype: 'T', dims: ['M', 'N'] }] as const;
+    const values = { x: Float64Array.from({ length: 15 }, (_, i) => i) };
+    const { tensors, free } = placeTensors(interpreter, inout, { T: 'f16' }, sizes, values, { rowPadding: 2 });
+    expect(tensors.x?.strides).toEqual([7, 1]);
+    expect(await tensors.x?.read()).toEqual(values.x);
+    expect(await tensors.x?.view([2], [1], 5).read()).toEqual(Float64Array.of(Number.NaN, Number.NaN));
+    expect(await tensors.x?.checkGuards()).toBe(null);
+    tensors.x?.view([2], [1], 12).fill(0);
+    expect(await tensors.x?.checkGuards()).toMatchObject({ where: 'between' });
+    free();
+  });
 });
 
 describe('inputs', () => {
