@@ -129,6 +129,7 @@ export class Editor {
 
   async close(file: string): Promise<void> {
     const { uri } = this.#document(file);
+    this.#published.delete(uri);
     await this.connection.sendNotification('textDocument/didClose', { textDocument: { uri } });
   }
 
