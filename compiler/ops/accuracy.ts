@@ -16,7 +16,7 @@ export interface Bound {
   readonly from?: string;
 }
 
-type AccuracyBackend = 'ptx' | 'wgsl';
+export type AccuracyBackend = 'ptx' | 'wgsl';
 type Bounds = Readonly<Record<AccuracyBackend, Bound>>;
 
 export type ElementwiseOp = {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { DType } from '../../compiler/ir/types.js';
 import { ACCURACY, type ElementwiseOp } from '../../compiler/ops/accuracy.js';
+import { faultOf, type Subject } from '../../compiler/ops/judge.js';
 import { laneOp, runLanes } from '../ptx/lower/lanes.js';
 import { DIRECTIONS, withHardwareErrors } from './hardware.js';
-import { between, everywhere, operands, roundedOperands, SPECIAL } from './samples.js';
-import { FLOAT_FUNCTIONS, fault, type Subject } from './within.js';
+import { between, everywhere, FLOAT_FUNCTIONS, operands, roundedOperands, SPECIAL } from './samples.js';
 
 const subject = (op: ElementwiseOp, from: DType): Subject => ({ op, from, to: 'f32', backend: 'ptx' });
 
@@ -19,7 +19,7 @@ function faults(s: Subject, columns: readonly (readonly number[])[], edit?: (ptx
   const got = runLanes(lane, columns, edit);
   const rows = (columns[0] ?? []).map((_, i) => columns.map((c) => c[i] as number));
   return rows
-    .map((x, i) => fault(s, x, got[i] as number))
+    .map((x, i) => faultOf(s, x, got[i] as number))
     .filter((f) => f !== null)
     .slice(0, 5);
 }

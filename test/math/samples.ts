@@ -1,7 +1,9 @@
 /** Operands for the float functions: whole ranges of bit patterns, and the places where functions change. */
 import { f32OfBits } from '../../backends/ptx/isa/operand.js';
 import type { DType } from '../../compiler/ir/types.js';
+import { ACCURACY, type ElementwiseOp } from '../../compiler/ops/accuracy.js';
 import { roundTo } from '../../compiler/ops/round.js';
+import { opRow } from '../../compiler/ops/table.js';
 
 /** A sequence of 32-bit words without pattern (Marsaglia's xorshift), the same for the same seed. */
 export function words(seed: number, count: number): number[] {
@@ -62,3 +64,8 @@ export function operands(count: number, seed = 1): number[] {
 /** Likewise, as a 16-bit dtype has them. */
 export const roundedOperands = (dtype: DType, count: number): number[] =>
   operands(count, 9).map((x) => roundTo(dtype, x));
+
+/** Ops of the table with one operand and a float result. */
+export const FLOAT_FUNCTIONS = (Object.keys(ACCURACY) as ElementwiseOp[]).filter(
+  (op) => opRow(op).operands.length === 1 && !['cast', 'bitcast', 'not'].includes(op),
+);

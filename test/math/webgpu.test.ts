@@ -3,14 +3,14 @@ import { emitWgsl } from '../../backends/wgsl/emit.js';
 import type { Kernel, Value } from '../../compiler/ir/module.js';
 import { type DType, isFloat } from '../../compiler/ir/types.js';
 import type { ElementwiseOp } from '../../compiler/ops/accuracy.js';
+import { faultOf, type Subject } from '../../compiler/ops/judge.js';
 import { fromBits16 } from '../../compiler/ops/round.js';
 import { runPipeline } from '../../compiler/passes/pipeline.js';
 import { bindLaunch } from '../../runtime/index.js';
 import { makeKernel, tile } from '../interp/make.js';
 import { ROOMY, software } from '../wgsl/run.js';
-import { between, everywhere, operands, roundedOperands, SPECIAL, words } from './samples.js';
+import { between, everywhere, FLOAT_FUNCTIONS, operands, roundedOperands, SPECIAL, words } from './samples.js';
 import { onWebGpu } from './webgpu.js';
-import { FLOAT_FUNCTIONS, fault, type Subject } from './within.js';
 
 /** Ops whose special values do not depend on what WGSL's own functions make of infinities and NaN. */
 const OURS = new Set<ElementwiseOp>(['log', 'log2', 'log1p', 'tanh', 'erf', 'sigmoid', 'sin', 'cos', 'rem']);
@@ -28,7 +28,7 @@ async function faults(
   const all = ops.flatMap((op, r) => {
     const subject: Subject = { op, ...types, backend: 'wgsl', finiteOnly: isFloat(types.from) && !OURS.has(op) };
     return rows
-      .map((x, i) => fault(subject, x, got[r]?.[i] as number))
+      .map((x, i) => faultOf(subject, x, got[r]?.[i] as number))
       .filter((f) => f !== null)
       .slice(0, 5);
   });
