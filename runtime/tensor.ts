@@ -78,13 +78,17 @@ export class Tensor<D extends TensorDType = TensorDType, const S extends readonl
   }
 
   /** Another window on the same allocation; `offset` counts from this tensor's element 0. */
-  view(shape: readonly number[], strides: readonly number[] = denseStrides(shape), offset = 0): Tensor<D> {
+  view<const S extends readonly number[]>(
+    shape: S,
+    strides: readonly number[] = denseStrides(shape),
+    offset = 0,
+  ): Tensor<D, S> {
     checkGeometry(shape, strides);
     const first = this.offset + offset;
     const { begin, end } = this.#allocation;
     if (!Number.isInteger(offset) || first < begin || first + extentOf(shape, strides) > end)
       throw runtimeError('LAC0620', `view [${shape.join(', ')}] with offset ${offset} leaves its allocation`);
-    return new Tensor<D>(this.device, this.dtype, [...shape], [...strides], first, this.#allocation);
+    return new Tensor<D, S>(this.device, this.dtype, [...shape] as unknown as S, [...strides], first, this.#allocation);
   }
 
   /**
