@@ -103,6 +103,10 @@ describe('hints', () => {
     expect(hintsOf(text).part).toEqual([': i32[8] | i32[16]']);
   });
 
+  test('what differs between options is shown for those in force', () => {
+    expect(hintsOf(kernelOf('const own = cast(t, wide ? f32 : f16);')).own).toEqual([': f16[C, 16]']);
+  });
+
   test('a branch that only another option takes is known', () => {
     const text = kernelOf('if (wide) { const own = sum(t, 0); }');
     expect(hintsOf(text).own).toEqual([': f16[16]']);
