@@ -1,5 +1,4 @@
-import { callLabels } from '../../../compiler/diag/call-labels.js';
-import { Bug, diagnostic, LacError } from '../../../compiler/diag/diagnostic.js';
+import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../../compiler/ir/module.js';
 import type { OpName } from '../../../compiler/ops/table.js';
 import { emitGet, emitLoad } from './access.js';
@@ -14,7 +13,9 @@ import { emitInsert } from './insert.js';
 import { isLazy } from './lazy.js';
 import { emitSlice, emitTake } from './parts.js';
 import { emitReduce } from './reduce.js';
+import { emitReduceBy } from './reduce-by.js';
 import { emitScan } from './scan.js';
+import { emitScanBy } from './scan-by.js';
 import { emitBroadcast, emitConst, emitExpand, emitIota, emitReshape, emitSplat, emitTrans } from './shape.js';
 import { emitRead, emitWrite } from './shared.js';
 import { emitConvert } from './shuffle.js';
@@ -53,12 +54,6 @@ function emitOp(e: Emitter, op: AnyOp): void {
 
 const nothing = (): void => {};
 
-const notBuilt = (_: Emitter, op: Op): never => {
-  throw new LacError(
-    diagnostic('LAC0102', `${op.name} is not built for PTX yet`, op.loc?.span ?? null, { labels: callLabels(op.loc) }),
-  );
-};
-
 /** The lowering of every op that is not elementwise: total, so a missing rule is a type error. */
 const RULES: Rules = {
   const: emitConst,
@@ -77,8 +72,8 @@ const RULES: Rules = {
   slice: emitSlice,
   insert: emitInsert,
   take: emitTake,
-  reduce_by: notBuilt,
-  scan_by: notBuilt,
+  reduce_by: (e, op) => emitReduceBy(e, op, emitBlock),
+  scan_by: (e, op) => emitScanBy(e, op, emitBlock),
   atomic_add: emitAtomicAdd,
   gather: emitGather,
   scatter: emitScatter,

@@ -1,19 +1,13 @@
 import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { Op, Value } from '../../../compiler/ir/module.js';
 import { type DType, isFloat } from '../../../compiler/ir/types.js';
-import { axisIndex } from '../../../compiler/layout/axes.js';
-import { type Layout, log2, makeLayout, tileBits } from '../../../compiler/layout/layout.js';
+import { log2, makeLayout } from '../../../compiler/layout/layout.js';
 import { imm, type Operand } from '../isa/operand.js';
+import { type Owner, ownersOf, straightLayout } from './axis-bits.js';
 import type { Emitter } from './emitter.js';
 import { Exchange, publish, readAll } from './exchange.js';
 import { butterfly } from './shuffle.js';
 import { makeTile, type Tile } from './tile.js';
-
-/** Where a bit of the position along the scanned axis lies in the hardware. */
-interface Owner {
-  readonly dim: 'register' | 'lane' | 'warp';
-  readonly bit: number;
-}
 
 /**
  * Inclusive sums along an axis. Blocks of 2^k positions are joined two by two, k rising: the upper one of a pair takes in
@@ -28,20 +22,6 @@ export function emitScan(e: Emitter, op: Op<'scan'>): void {
   const owners = ownersOf(tile.layout, axis);
   const made = owners === null ? scannedElsewhere(e, tile, axis, reverse) : scanned(e, tile, owners, reverse);
   e.setTile(op.results[0] as Value, made);
-}
-
-/** The owner of each bit of the position, lowest first; null where one has several, or moves along other axes too. */
-function ownersOf(l: Layout, axis: number): Owner[] | null {
-  const owners: Owner[] = [];
-  for (const dim of ['register', 'lane', 'warp'] as const)
-    for (const [bit, basis] of (l.ins[dim] ?? []).entries()) {
-      const along = axisIndex(l.shape, axis, basis);
-      if (along === 0) continue;
-      const position = 31 - Math.clz32(along);
-      if ((basis & (basis - 1)) !== 0 || owners[position] !== undefined) return null;
-      owners[position] = { dim, bit };
-    }
-  return owners;
 }
 
 const totals = new WeakMap<Tile, Operand>();
@@ -172,18 +152,4 @@ function scannedElsewhere(e: Emitter, tile: Tile, axis: number, reverse: boolean
   publish(e, straight, [{ exchange, word: (r) => sums.lane(r) }]);
   const back = readAll(e, exchange, tile.layout);
   return makeTile(e, tile.dtype, tile.layout, { lane: (r) => back[r] as Operand });
-}
-
-function straightLayout(l: Layout, axis: number, warps: number): Layout {
-  const bits = Array.from({ length: tileBits(l.shape) }, (_, i) => 2 ** i);
-  const along = (bit: number): boolean => axisIndex(l.shape, axis, bit) !== 0;
-  const order = [...bits.filter(along), ...bits.filter((x) => !along(x))];
-  const registers = Math.max(0, bits.length - LANES.length - log2(warps));
-  const [lane, warp] = [registers, registers + LANES.length];
-  const upTo = (from: number, n: number): number[] => Array.from({ length: n }, (_, i) => order[from + i] ?? 0);
-  return makeLayout(l.shape, {
-    register: upTo(0, registers),
-    lane: upTo(lane, LANES.length),
-    warp: upTo(warp, log2(warps)),
-  });
 }
