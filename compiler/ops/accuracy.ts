@@ -48,7 +48,7 @@ export const ACCURACY: { readonly [N in ElementwiseOp]: Bounds } = {
   abs: EXACT,
   exp: {
     ptx: { ulp: 2, perX: 1.25, from: 'ex2.approx.ftz: 2 ulp; the rounding of x log2 e' },
-    wgsl: { ulp: 3, perX: 3.25, from: 'WGSL: exp2 within 3 + 2 |x| ulp; the rounding of x log2 e' },
+    wgsl: { ulp: 3, perX: 2, from: 'WGSL: 3 + 2 |x| ulp' },
   },
   exp2: {
     ptx: { ulp: 2, from: 'ex2.approx.ftz: 2 ulp' },
