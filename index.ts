@@ -11,7 +11,8 @@ export { Bug, type Diagnostic, LacError } from './compiler/diag/diagnostic.js';
 export type { InputContext, Reference, ReferenceContext, Tolerance } from './driver/reference.js';
 export * from './dsl/index.js';
 export {
-  type ArtifactKernel,
+  ArtifactKernel,
+  ArtifactPlan,
   type Device,
   type DeviceInfo,
   type DeviceLimits,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Artifacts, makeArtifacts } from '../driver/artifacts.js';
 import type { Compiled } from '../driver/compile.js';
-import { type KernelDecl, SourceProject } from '../driver/source.js';
+import { makePlanArtifacts } from '../driver/plan-artifacts.js';
+import { type Declaration, isPlan, SourceProject } from '../driver/source.js';
 import type { Target } from '../driver/target.js';
 import { writeFiles } from '../driver/write-files.js';
 import type { Context, Verb } from './context.js';
@@ -12,7 +13,7 @@ import { milliseconds, pairs } from './figures.js';
 import { displayName } from './output.js';
 import { namedTarget } from './passes.js';
 import { type Settings, specialised } from './settings.js';
-import { readKernels } from './sources.js';
+import { readDeclarations } from './sources.js';
 import { watchFiles } from './watch.js';
 
 interface CompileOptions extends Settings {
@@ -44,13 +45,16 @@ function compileFile(
   { output }: Context,
 ): ExitCode {
   const begin = performance.now();
-  const kernels = readKernels(project, file, options.kernel, output);
+  const kernels = readDeclarations(project, file, options.kernel, output);
   const readMs = performance.now() - begin;
   const source = { file: displayName(file), text: readFileSync(file, 'utf8') };
   const made = kernels.map((kernel) => {
     const { decl, dims } = specialised(kernel, options, output);
     const request = { dims, config: options.config ?? {}, dtypes: options.dtype ?? {}, targets };
-    return { decl, artifacts: makeArtifacts(decl, source, request) };
+    return {
+      decl,
+      artifacts: isPlan(decl) ? makePlanArtifacts(decl, source, request) : makeArtifacts(decl, source, request),
+    };
   });
   for (const { artifacts } of made) output.diagnostics(distinct(artifacts.compiled.flatMap((c) => c.diagnostics)));
   writeFiles(
@@ -66,15 +70,15 @@ const distinct = (list: readonly Diagnostic[]): Diagnostic[] =>
   list.filter((d, i) => list.findIndex((e) => e.message === d.message && e.span?.start === d.span?.start) === i);
 
 function tell(
-  decl: KernelDecl,
-  { files, compiled }: Artifacts,
+  decl: Declaration,
+  { manifest, files, compiled }: Artifacts,
   options: CompileOptions,
   output: Context['output'],
   readMs: number,
 ): void {
   const paths = files.map((f) => join(options.output, f.name));
   const compileMs = compiled.reduce((sum, c) => sum + c.timings.total, 0);
-  const config = compiled[0]?.config ?? {};
+  const config = 'steps' in manifest ? manifest.config : (compiled[0]?.config ?? {});
   const configs = compiled.map((c) => ({ variant: variantName(c), config: c.config, chosen: c.chosen }));
   output.result(paths.join('\n'), { kernel: decl.name, files: paths, readMs, compileMs, config, configs });
   output.detail(`${decl.name}: reading ${milliseconds(readMs)}`);

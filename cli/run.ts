@@ -4,14 +4,14 @@ import { loadReference, referenceFileOf } from '../driver/load-reference.js';
 import { settle } from '../driver/preflight.js';
 import type { Reference } from '../driver/reference.js';
 import { type Report, runKernel } from '../driver/run.js';
-import { type KernelDecl, SourceProject } from '../driver/source.js';
+import { type KernelDecl, type PlanDecl, SourceProject } from '../driver/source.js';
 import { type Device, openDevice } from '../runtime/index.js';
 import { optionValue } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
 import { displayName } from './output.js';
 import { deviceLine, reportEvent, reportText } from './report.js';
-import { readKernels } from './sources.js';
+import { readDeclarations } from './sources.js';
 
 interface RunOptions {
   readonly device: string;
@@ -30,7 +30,7 @@ export const run: Verb<string, RunOptions> = async (file, options, context) => {
   const { output } = context;
   const begin = performance.now();
   const project = new SourceProject();
-  const kernels = readKernels(project, file, options.kernel, output);
+  const kernels = readDeclarations(project, file, options.kernel, output);
   const readMs = performance.now() - begin;
   const jobs = await withReferences(file, kernels, options, output);
   checkRequests(jobs, options);
@@ -52,7 +52,7 @@ export const run: Verb<string, RunOptions> = async (file, options, context) => {
 };
 
 interface Job {
-  readonly decl: KernelDecl;
+  readonly decl: KernelDecl | PlanDecl;
   readonly reference: Reference | null;
 }
 
@@ -115,7 +115,7 @@ const request = ({ shape, dtype, set, config, seed, check }: RunOptions) => ({
 /** Kernels that have a reference; all of them, without one, under --no-check. */
 async function withReferences(
   file: string,
-  kernels: readonly KernelDecl[],
+  kernels: readonly (KernelDecl | PlanDecl)[],
   { check, kernel }: RunOptions,
   output: Context['output'],
 ): Promise<Job[]> {

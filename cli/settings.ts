@@ -1,7 +1,7 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { dimNames } from '../driver/choices.js';
 import type { Dims } from '../driver/reference.js';
-import { type KernelDecl, withOptions } from '../driver/source.js';
+import { type KernelDecl, type PlanDecl, withOptions } from '../driver/source.js';
 import { optionValue, size } from './arguments.js';
 import type { Output } from './output.js';
 
@@ -25,11 +25,11 @@ function sizeOf(name: string, value: string): number {
 }
 
 /** `--set` speaks of dimensions and of options: a name that is a dimension of the kernel is a size. */
-export function specialised(
-  kernel: KernelDecl,
+export function specialised<D extends KernelDecl | PlanDecl>(
+  kernel: D,
   { set = {} }: Settings,
   output: Output,
-): { decl: KernelDecl; dims: Dims } {
+): { decl: D; dims: Dims } {
   const names = dimNames(kernel);
   const entries = Object.entries(set);
   const dims = entries

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import type { KernelDecl, SourceProject } from '../driver/source.js';
+import { isPlan, type KernelDecl, type PlanDecl, type SourceProject } from '../driver/source.js';
 import type { Output } from './output.js';
 
 /** Folders that hold no kernels of this project. */
@@ -28,20 +28,29 @@ function filesBelow(folder: string): string[] {
   });
 }
 
-/** Kernels of a file, or of its one kernel called `name`. Errors of the source are thrown; warnings are printed. */
-export function readKernels(
+/** Kernels and plans of a file, or the one called `name`. Errors of the source are thrown; warnings are printed. */
+export function readDeclarations(
   project: SourceProject,
   file: string,
   name: string | undefined,
   output: Output,
-): KernelDecl[] {
-  const { kernels, diagnostics } = project.read(file);
+): (KernelDecl | PlanDecl)[] {
+  const { kernels, plans, diagnostics } = project.read(file);
   const errors = diagnostics.filter((d) => d.severity === 'error');
   if (errors.length > 0) throw new LacError(errors);
   output.diagnostics(diagnostics);
-  const chosen = name === undefined ? kernels : kernels.filter((k) => k.name === name);
-  if (chosen.length > 0) return [...chosen];
-  const has = kernels.length === 0 ? 'it exports no kernel' : `it has ${kernels.map((k) => k.name).join(', ')}`;
+  const all = [...kernels, ...plans];
+  const chosen = name === undefined ? all : all.filter((k) => k.name === name);
+  if (chosen.length > 0) return chosen;
+  const has = all.length === 0 ? 'it exports no kernel' : `it has ${all.map((k) => k.name).join(', ')}`;
   const message = name === undefined ? `${file} has no kernels` : `${file} has no kernel ${name}`;
   throw new LacError(diagnostic('LAC0904', message, null, { help: [has] }));
 }
+
+/** As `readDeclarations`, with the kernels of plans in their place, each once. */
+export const readKernels = (...of: Parameters<typeof readDeclarations>): KernelDecl[] => [
+  ...new Set(readDeclarations(...of).flatMap(kernelsOf)),
+];
+
+const kernelsOf = (decl: KernelDecl | PlanDecl): KernelDecl[] =>
+  isPlan(decl) ? decl.runs.flatMap((run) => kernelsOf(run.kernel)) : [decl];

@@ -1,4 +1,4 @@
-import type { ArgFacts, CudaVariant, Manifest, WgslVariant } from '../compiler/artifact.js';
+import type { ArgFacts, CudaVariant, Manifest, PlanManifest, WgslVariant } from '../compiler/artifact.js';
 import { Bug, LacError } from '../compiler/diag/diagnostic.js';
 import type { DType } from '../compiler/ir/types.js';
 import { checkDims } from './choices.js';
@@ -7,7 +7,7 @@ import type { Config } from './configurations.js';
 import { isTensorArg } from './inputs.js';
 import { manifestOf } from './manifest.js';
 import type { Dims } from './reference.js';
-import type { KernelDecl } from './source.js';
+import type { Declaration, KernelDecl } from './source.js';
 import { alignedFacts, GENERIC, type Target } from './target.js';
 import type { OutputFile } from './write-files.js';
 
@@ -21,7 +21,7 @@ export interface ArtifactRequest {
 }
 
 export interface Artifacts {
-  readonly manifest: Manifest;
+  readonly manifest: Manifest | PlanManifest;
   /** Program texts, and the manifest last. */
   readonly files: readonly OutputFile[];
   readonly compiled: readonly Compiled[];
@@ -38,18 +38,38 @@ export function makeArtifacts(
   const compiled = request.targets.flatMap((target) =>
     choices.flatMap((dtypes) => variantsFor(decl, request, target, dtypes)),
   );
-  const variants = compiled.map((c) => withFile(decl.name, programOf(c)));
-  const files = variants.map((v) => ({ name: v.file, text: v.text }));
-  const manifest = manifestOf(decl, source.text, source.file, variants);
-  const bare = { ...manifest, variants: variants.map(({ text: _text, ...rest }) => rest) };
-  const json = { name: `${decl.name}.json`, text: `${JSON.stringify(bare, null, 1)}\n` };
-  return { manifest, files: [...files, json], compiled };
+  const manifest = manifestOf(decl, source.text, source.file, variantsWithFiles(decl.name, compiled));
+  return { manifest, files: [...programFiles(manifest), manifestFile(manifest)], compiled };
 }
 
+/** `name` begins the names of the files. */
+export const variantsWithFiles = (name: string, compiled: readonly Compiled[]): Manifest['variants'] =>
+  compiled.map((c) => withFile(name, programOf(c)));
+
+export const programFiles = ({ variants }: Manifest): OutputFile[] =>
+  variants.map(({ file = '', text }) => ({ name: file, text }));
+
+/** The manifest as a file: program texts lie in their own. */
+export function manifestFile(manifest: Manifest | PlanManifest): OutputFile {
+  const bare =
+    'kernels' in manifest
+      ? {
+          ...manifest,
+          kernels: Object.fromEntries(Object.entries(manifest.kernels).map(([key, k]) => [key, withoutTexts(k)])),
+        }
+      : withoutTexts(manifest);
+  return { name: `${manifest.kernel}.json`, text: `${JSON.stringify(bare, null, 1)}\n` };
+}
+
+const withoutTexts = (manifest: Manifest) => ({
+  ...manifest,
+  variants: manifest.variants.map(({ text: _text, ...rest }) => rest),
+});
+
 /** With what is usually true of tensors assumed, and without: in one configuration, if it fits both. */
-function variantsFor(
+export function variantsFor(
   decl: KernelDecl,
-  { dims, config }: ArtifactRequest,
+  { dims, config }: Pick<ArtifactRequest, 'dims' | 'config'>,
   target: Target,
   dtypes: Readonly<Record<string, DType>>,
 ): Compiled[] {
@@ -93,7 +113,7 @@ function programOf({ variant }: Compiled): Program {
 const textOf = (compiled: Compiled): string => programOf(compiled).text;
 
 /** Every combination of the choices that are open. */
-function dtypeChoices(decl: KernelDecl, given: Readonly<Record<string, string>>): Record<string, DType>[] {
+export function dtypeChoices(decl: Declaration, given: Readonly<Record<string, string>>): Record<string, DType>[] {
   let combinations: Record<string, DType>[] = [{}];
   for (const [name, choices] of Object.entries(decl.dtypes)) {
     const wish = given[name] ?? given['*'];

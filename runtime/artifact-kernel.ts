@@ -6,23 +6,13 @@ import { type Device, variantTarget } from './device.js';
 import { runtimeError } from './errors.js';
 import { KnownLaunches } from './known-launches.js';
 import { bindLaunch, type LaunchPlan } from './launch.js';
-import { readManifest } from './manifest.js';
 
 /** Findings that another program may not give: dtypes, sizes, tensors that it uses, limits, assumptions. */
 const OF_VARIANT: ReadonlySet<Code> = new Set(['LAC0604', 'LAC0606', 'LAC0611', 'LAC0613', 'LAC0617', 'LAC0619']);
 /** Reasons that are listed where no program fits. */
 const MAX_REASONS = 4;
 
-/**
- * A kernel that `lac compile` made, ready to be launched; no compiler is needed, nor the source.
- *
- *     const lightning = loadManifest('artifacts/lightningFwd.json');
- *     await lightning.launch(device, { q, k, v, slope, o });
- *
- * Throws LacError LAC0625 where the manifest or a program beside it cannot be read.
- */
-export const loadManifest = (path: string): ArtifactKernel => new ArtifactKernel(readManifest(path));
-
+/** A kernel that `lac compile` made. */
 export class ArtifactKernel {
   readonly manifest: Manifest;
   readonly #known: KnownLaunches;

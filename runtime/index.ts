@@ -5,7 +5,8 @@ export {
   readArguments,
   type Signature,
 } from './arguments.js';
-export { ArtifactKernel, loadManifest } from './artifact-kernel.js';
+export { ArtifactKernel } from './artifact-kernel.js';
+export { ArtifactPlan, loadManifest } from './artifact-plan.js';
 export { decode, encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
 export type { CudaDevice, KernelAttributes } from './cuda/device.js';
 export type { AnyVariant, Backend, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from './device.js';

@@ -6,10 +6,14 @@ import type {
   CudaVariant,
   Manifest,
   ParamSlot,
+  PlanManifest,
+  StepArg,
+  StepSpec,
+  TempSpec,
   Variant,
   WgslVariant,
 } from '../compiler/artifact.js';
-import { type Expr, isExpr } from '../compiler/expr.js';
+import { type Expr, isExpr, namesOf } from '../compiler/expr.js';
 import { DTYPES, type DType } from '../compiler/ir/types.js';
 import { JsonValue } from './json-value.js';
 import { readTextFile } from './read-text-file.js';
@@ -22,27 +26,79 @@ const CODE = 'LAC0625';
  * A manifest and the programs beside it, as `lac compile` writes them. Everything that a launch relies on is looked at:
  * the file may come from elsewhere. Throws LacError LAC0625.
  */
-export function readManifest(path: string): Manifest {
+export function readManifest(path: string): Manifest | PlanManifest {
   const top = JsonValue.parse(readTextFile(path, MAX_BYTES, CODE), path, CODE);
   if (top.optional('lac')?.raw !== 1)
     throw top.wrong('is no manifest of this version of lac', 'compile it again: lac compile');
-  const source = top.get('source');
+  return top.optional('steps') === undefined ? kernelIn(top, dirname(path)) : planIn(top, dirname(path));
+}
+
+function kernelIn(top: JsonValue, folder: string): Manifest {
   const manifest: Manifest = {
-    lac: 1,
+    ...declared(top),
+    options: top.get('options').record(option),
+    grid: top.get('grid').array().map(axis),
+    variants: [],
+  };
+  const variants = top.get('variants').array();
+  return { ...manifest, variants: variants.map((v) => variant(v, manifest, folder)) };
+}
+
+/** What kernels and plans declare alike. */
+function declared(top: JsonValue) {
+  const source = top.get('source');
+  return {
+    lac: 1 as const,
     kernel: top.get('kernel').string(),
     source: { file: source.get('file').string(), sha256: source.get('sha256').string() },
     args: top.get('args').array().map(argument),
     dtypes: top.get('dtypes').record((list) => list.array().map(dtype)),
     comptime: texts(top.get('comptime')),
-    options: top.get('options').record(option),
     tune: top.get('tune').record((list) => list.array().map((v) => v.whole())),
     prune: top.get('prune').raw === null ? null : expression(top.get('prune')),
     tuneKey: top.get('tuneKey').raw === null ? null : top.get('tuneKey').array().map(expression),
-    grid: top.get('grid').array().map(axis),
-    variants: [],
   };
-  const variants = top.get('variants').array();
-  return { ...manifest, variants: variants.map((v) => variant(v, manifest, dirname(path))) };
+}
+
+function planIn(top: JsonValue, folder: string): PlanManifest {
+  const own = declared(top);
+  const kernels = top.get('kernels').record((kernel) => kernelIn(kernel, folder));
+  const temps = top
+    .get('temps')
+    .array()
+    .map((t) => temporary(t, own.dtypes));
+  const tensors = [...own.args.filter((a) => a.dir !== 'scalar'), ...temps].map((t) => t.name);
+  const steps = top
+    .get('steps')
+    .array()
+    .map((s) => step(s, kernels, tensors));
+  return { ...own, config: top.get('config').record((value) => value.whole()), temps, steps, kernels };
+}
+
+function temporary(t: JsonValue, dtypes: PlanManifest['dtypes']): TempSpec {
+  const [name, own, fill] = [t.get('name').string(), t.get('dtype').string(), t.get('fill')];
+  if (!Object.hasOwn(dtypes, own) && !DTYPES.some((d) => d === own)) throw t.get('dtype').wrong('is no dtype');
+  const value = fill.raw === null ? null : expression(fill);
+  if (value !== null && namesOf(value).size > 0) throw fill.wrong('is no number');
+  return { name, dtype: own, shape: t.get('shape').array().map(expression), fill: value };
+}
+
+/** A step passes on what the plan has, to a kernel that the manifest has. */
+function step(s: JsonValue, kernels: PlanManifest['kernels'], tensors: readonly string[]): StepSpec {
+  const kernel = s.get('kernel').string();
+  if (!Object.hasOwn(kernels, kernel)) throw s.get('kernel').wrong('is none of the kernels');
+  const when = s.get('when').raw === null ? null : expression(s.get('when'));
+  const args = s.get('args').record((arg) => stepArgument(arg, tensors));
+  return { kernel, when, args, config: s.get('config').record(expression) };
+}
+
+function stepArgument(arg: JsonValue, tensors: readonly string[]): StepArg {
+  if (arg.raw === null) return null;
+  const number = arg.optional('number');
+  if (number !== undefined) return { number: expression(number) };
+  const tensor = arg.get('tensor').string();
+  if (!tensors.includes(tensor)) throw arg.get('tensor').wrong('is neither an argument nor a temporary');
+  return { tensor };
 }
 
 const dtype = (value: JsonValue): DType => value.oneOf(DTYPES);

@@ -7,11 +7,17 @@ import { makeArtifacts } from '../../driver/artifacts.js';
 import { type KernelDecl, SourceProject } from '../../driver/source.js';
 import { COMMON_WEBGPU, targetNamed } from '../../driver/target.js';
 import { writeFiles } from '../../driver/write-files.js';
-import { loadManifest, openDevice } from '../../runtime/index.js';
+import { ArtifactKernel, loadManifest, openDevice } from '../../runtime/index.js';
 import { ROOT } from '../house/sources.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lac-manifest-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+function load(path: string): ArtifactKernel {
+  const kernel = loadManifest(path);
+  if (kernel instanceof ArtifactKernel) return kernel;
+  throw new Error(`${path} is a plan`);
+}
 
 const file = `${ROOT}kernels/lightning/forward.ts`;
 const [found] = new SourceProject().read(file).kernels;
@@ -61,7 +67,7 @@ const codesOf = (work: () => unknown): string => {
 
 describe('an artifact for several targets', () => {
   test.each(['emulator', 'webgpu'] as const)('is loaded and launched on the %s', async (name) => {
-    const kernel = loadManifest(both);
+    const kernel = load(both);
     const args = tensors(devices[name], 37);
     await kernel.launch(devices[name], args);
     const o = await args.o.read();
@@ -71,7 +77,7 @@ describe('an artifact for several targets', () => {
   });
 
   test('the program with the stronger assumptions where they hold, else the other', () => {
-    const kernel = loadManifest(both);
+    const kernel = load(both);
     const alignment = (args: ReturnType<typeof tensors>) => {
       const { variant } = kernel.bind(emulator, args);
       return Math.max(1, ...Object.values(variant.when.facts).map((f) => f.align));
@@ -84,7 +90,7 @@ describe('an artifact for several targets', () => {
   });
 
   test('of generations the newest that the device has', () => {
-    const kernel = loadManifest(artifact('generations', ['sm_80', 'sm_90', 'sm_100'], { D: 16, E: 16 }, 'f32'));
+    const kernel = load(artifact('generations', ['sm_80', 'sm_90', 'sm_100'], { D: 16, E: 16 }, 'f32'));
     const { variant } = kernel.bind(emulator, tensors(emulator, 8));
     expect(variant).toMatchObject({ target: 'cuda', sm: 90 });
   });
@@ -92,13 +98,13 @@ describe('an artifact for several targets', () => {
 
 describe('LAC0624: no program fits', () => {
   test('of another target', () => {
-    const kernel = loadManifest(artifact('ptx', ['sm_90'], { D: 16, E: 16 }, 'f32'));
+    const kernel = load(artifact('ptx', ['sm_90'], { D: 16, E: 16 }, 'f32'));
     expect(codesOf(() => kernel.bind(webgpu, tensors(webgpu, 8)))).toMatch(/^LAC0624: .* it has sm_90$/);
     expect(codesOf(() => kernel.bind(interpreter, tensors(interpreter, 8)))).toMatch(/^LAC0624: /);
   });
 
   test('of other sizes and dtypes', () => {
-    const kernel = loadManifest(both);
+    const kernel = load(both);
     const message = codesOf(() => kernel.bind(emulator, tensors(emulator, 8, 32)));
     expect(message).toBe(
       'LAC0624: none of the 2 programs of lightningFwd for this device fits: D is 32, but this variant is compiled for D = 16; E is 32, but this variant is compiled for E = 16',
@@ -108,10 +114,10 @@ describe('LAC0624: no program fits', () => {
 
   test('arguments that are wrong by themselves have their own errors', () => {
     const { q, ...rest } = tensors(emulator, 8);
-    expect(codesOf(() => loadManifest(both).bind(emulator, rest))).toMatch(/^LAC0602: .*q is missing/);
+    expect(codesOf(() => load(both).bind(emulator, rest))).toMatch(/^LAC0602: .*q is missing/);
     expect(q.size).toBe(128);
     const same = { ...tensors(emulator, 8), o: q };
-    expect(codesOf(() => loadManifest(both).bind(emulator, { ...same, q }))).toMatch(/^LAC0608: /);
+    expect(codesOf(() => load(both).bind(emulator, { ...same, q }))).toMatch(/^LAC0608: /);
   });
 });
 
@@ -122,7 +128,7 @@ describe('LAC0625: what is no artifact', () => {
     change(manifest, manifest.variants[0] ?? {});
     const path = join(folder, 'both', 'changed.json');
     writeFileSync(path, JSON.stringify(manifest));
-    return codesOf(() => loadManifest(path));
+    return codesOf(() => load(path));
   };
 
   test('the same manifest, not changed', () => {
@@ -161,9 +167,9 @@ describe('LAC0625: what is no artifact', () => {
 
   test('no JSON, no file, a folder', () => {
     writeFileSync(join(folder, 'text.json'), 'lac');
-    expect(codesOf(() => loadManifest(join(folder, 'text.json')))).toMatch(/^LAC0625: .*is no JSON/);
-    expect(codesOf(() => loadManifest(join(folder, 'gone.json')))).toMatch(/^LAC0625: .*no such file/);
-    expect(codesOf(() => loadManifest(folder))).toMatch(/^LAC0625: .*no regular file/);
+    expect(codesOf(() => load(join(folder, 'text.json')))).toMatch(/^LAC0625: .*is no JSON/);
+    expect(codesOf(() => load(join(folder, 'gone.json')))).toMatch(/^LAC0625: .*no such file/);
+    expect(codesOf(() => load(folder))).toMatch(/^LAC0625: .*no regular file/);
     unlinkSync(join(folder, 'text.json'));
   });
 });
