@@ -6,10 +6,10 @@ import { accessIsWide } from './bindings.js';
 import { addOne, guarded, readFour, readOne, writeFour, writeOne } from './elements.js';
 import { type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
 import { literal } from './literal.js';
-import { elected } from './memory.js';
-import { component, laneType, pack, widthOf } from './registers.js';
+import { component, laneType, pack, vectorType, widthOf } from './registers.js';
 import type { Buffer } from './statement.js';
 import { and, inside, type ViewState } from './views.js';
+import { emitWrites } from './writes.js';
 
 export function emitLoad(e: Emitter, op: Op<'load'>): void {
   const result = op.results[0] as Value;
@@ -94,19 +94,24 @@ function emitBox(e: Emitter, op: Op<'store'> | Op<'atomic_add'>, put: Put, order
   const address = new Address(e, view, origins, layout, op.attrs);
   const mask = op.attrs.masked ? e.tile(op.operands[2 + rank] as Value) : null;
   const free = freeBits(layout).register;
-  const lines: string[] = [];
-  const registers = registerCount(layout);
-  for (let r = 0; r < registers; r += view.arg.wide ? 4 : 1) {
-    if ((r & free) !== 0) continue;
-    const condition = and([address.conditions(r), mask === null ? null : component(mask, r)]);
-    const offset = address.offsets(r);
-    const write = view.arg.wide
-      ? writeFour(e, view.arg, offset, tile.groups[r / 4] ?? '')
-      : put(e, view, offset, component(tile, r));
-    lines.push(condition === null ? write : `if (${condition}) {\n${write}\n}`);
-  }
-  e.line(elected(e, layout, lines.join('\n')), [], order);
+  const { wide, dtype } = view.arg;
+  const writes = Array.from({ length: registerCount(layout) / (wide ? 4 : 1) }, (_, g) => g * (wide ? 4 : 1))
+    .filter((r) => (r & free) === 0)
+    .map((r) => ({
+      condition: and([address.conditions(r), mask === null ? null : component(mask, r)]),
+      offset: address.offsets(r),
+      value: wide ? (tile.groups[r / 4] ?? '') : component(tile, r),
+    }));
+  emitWrites(e, layout, writes, {
+    type: vectorType(laneType(dtype), wide ? 4 : 1),
+    put: (offset, x) => (wide ? writeFour(e, view.arg, offset, x) : put(e, view, offset, x)),
+    mostBranches: e.depth === 0 ? writes.length : MOST_BRANCHES,
+    order,
+  });
 }
+
+/** Branches of one store in the body of a loop. */
+const MOST_BRANCHES = 4;
 
 /** What one element gets is written by the first invocation. */
 export function putScalar(e: Emitter, condition: string | null, write: string, order: readonly Buffer[]): void {

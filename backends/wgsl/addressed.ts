@@ -6,10 +6,10 @@ import { belowLimits } from './address.js';
 import { addOne, contend, guarded, readOne } from './elements.js';
 import { type Emitter, layoutOf, product, rankOf, sum } from './emitter.js';
 import { literal } from './literal.js';
-import { elected } from './memory.js';
 import { component, laneType, pack, widthOf } from './registers.js';
 import type { Buffer } from './statement.js';
 import { and, inside, type ViewState } from './views.js';
+import { emitWrites } from './writes.js';
 
 type Addressed = Op<'gather'> | Op<'scatter'> | Op<'scatter_add'>;
 
@@ -81,7 +81,7 @@ export function emitScatterAdd(e: Emitter, op: Op<'scatter_add'>): void {
 function put(
   e: Emitter,
   op: Op<'scatter'> | Op<'scatter_add'>,
-  _view: ViewState,
+  view: ViewState,
   write: (offset: string, value: string) => string,
   order: readonly Buffer[],
 ): void {
@@ -95,12 +95,8 @@ function put(
   const lanes = lanesOf(e, op, 2, layout);
   const tile = e.rounded(e.tile(value));
   const free = freeBits(layout).register;
-  const lines: string[] = [];
-  for (let r = 0; r < registerCount(layout); r++) {
-    if ((r & free) !== 0) continue;
-    const condition = lanes.condition(r);
-    const one = write(lanes.offset(r), component(tile, r));
-    lines.push(condition === null ? one : `if (${condition}) {\n${one}\n}`);
-  }
-  e.line(elected(e, layout, lines.join('\n')), [], order);
+  const writes = Array.from({ length: registerCount(layout) }, (_, r) => r)
+    .filter((r) => (r & free) === 0)
+    .map((r) => ({ condition: lanes.condition(r), offset: lanes.offset(r), value: component(tile, r) }));
+  emitWrites(e, layout, writes, { type: laneType(view.arg.dtype), put: write, mostBranches: 1, order });
 }

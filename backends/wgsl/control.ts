@@ -69,6 +69,13 @@ export function inside(e: Emitter, run: () => void): Statement[] {
   return made;
 }
 
+function insideLoop(e: Emitter, run: () => void): Statement[] {
+  e.depth++;
+  const made = inside(e, run);
+  e.depth--;
+  return made;
+}
+
 /** A scalar that steers control flow around barriers must be uniform in the eyes of WGSL's analysis. */
 function uniform(e: Emitter, v: Value): string {
   const s = e.scalar(v);
@@ -87,7 +94,7 @@ export function emitFor(e: Emitter, op: Op<'for'>): void {
   const [begin, end, step] = [0, 1, 2].map((i) => uniform(e, operand(op, i)));
   const slots = carried.map((arg, i) => slotFor(e, arg, operand(op, i + 3)));
   const name = e.name('n');
-  const statements = inside(e, () => {
+  const statements = insideLoop(e, () => {
     e.scalars.set(iv as Value, name);
     if (op.attrs.reverse) {
       e.scalars.set(
@@ -123,12 +130,12 @@ function readCarried(e: Emitter, slots: readonly Slot[], args: readonly Value[])
 export function emitWhile(e: Emitter, op: Op<'while'>): void {
   const [test, body] = op.regions as [Block, Block];
   const slots = test.args.map((arg, i) => slotFor(e, arg, operand(op, i)));
-  const check = inside(e, () => {
+  const check = insideLoop(e, () => {
     readCarried(e, slots, test.args);
     emitBlock(e, test);
     e.statements.push(text(`if (!${uniform(e, yielded(test)[0] as Value)}) { break; }`));
   });
-  const trip = inside(e, () => {
+  const trip = insideLoop(e, () => {
     readCarried(e, slots, body.args);
     emitBlock(e, body);
     assign(e, slots, yielded(body));

@@ -54,6 +54,8 @@ export class Emitter {
   readonly prologue: string[] = [];
   private readonly prologueNames = new Map<string, string>();
   statements: Statement[] = [];
+  /** Loops around what is being emitted. */
+  depth = 0;
   private counter = 0;
 
   constructor(kernel: Kernel, ctx: WgslContext, threads: number, packed: boolean) {

@@ -21,14 +21,17 @@ export interface ViewState {
   readonly valid: string | null;
 }
 
+/** No short circuit: each would be a branch, and all terms are cheap. */
 export const and = (terms: readonly (string | null)[]): string | null => {
   const list = terms.filter((t) => t !== null);
-  return list.length === 0 ? null : list.length === 1 ? (list[0] as string) : `(${list.join(' && ')})`;
+  return list.length < 2
+    ? (list[0] ?? null)
+    : `(${list.map((t) => (/^[\w.]+$/.test(t) ? t : `(${t})`)).join(' & ')})`;
 };
 
 /** lo <= c < extent as a bool expression; one unsigned comparison where lo is 0. */
 export const inside = (c: string, axis: ViewAxis): string =>
-  axis.lo === null ? `(u32(${c}) < u32(${axis.extent}))` : `(${c} >= ${axis.lo} && ${c} < ${axis.extent})`;
+  axis.lo === null ? `(u32(${c}) < u32(${axis.extent}))` : `((${c} >= ${axis.lo}) & (${c} < ${axis.extent}))`;
 
 export function emitViewAt(e: Emitter, op: Op<'view_at'>): void {
   const from = e.view(op.operands[0] as Value);

@@ -15,7 +15,7 @@ const { list } = fc.letrec<{ list: Statement[] }>((tie) => ({
       { maxDepth: 3, withCrossShrink: true },
       access,
       fc
-        .tuple(fc.oneof(fc.constant([]), tie('list')), tie('list'))
+        .tuple(fc.oneof(fc.constant<Statement[]>([]), tie('list')), tie('list'))
         .map(([test, body]): Statement => ({ kind: 'loop', head: 'for', test, body })),
       fc.tuple(tie('list'), tie('list')).map(([yes, no]): Statement => ({ kind: 'branch', head: 'c', yes, no })),
     ),

@@ -3,7 +3,7 @@ import type { WgslLimits } from '../../backends/wgsl/target.js';
 import { type Device, openDevice } from '../../runtime/index.js';
 import { runBoth as differential, type Outcome, type RunSpec } from '../ir/differential.js';
 
-export { worst } from '../ir/differential.js';
+export { type Outcome, worst } from '../ir/differential.js';
 
 let device: Promise<Device> | null = null;
 /** One software device for a test file. */
