@@ -43,7 +43,7 @@ async function checkAll(
   let kernels = 0;
   const findings = files.flatMap((file) => {
     const result = checkFile(project, file);
-    kernels += result.kernels.length;
+    kernels += result.kernels.length + result.plans.length;
     return result.diagnostics;
   });
   output.diagnostics(findings, 'stdout');

@@ -5,14 +5,17 @@ import { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.j
 import type { Observer } from './lower/observer.js';
 import { atomicWarnings } from './lower/warn-atomics.js';
 import { infinityWarnings } from './lower/warn-infinity.js';
+import { planWithoutEffect } from './plan-without-effect.js';
 import { type KernelDecl, withValues } from './read/declaration.js';
 import { Findings } from './read/diagnostics.js';
+import { isPlan, type PlanDecl } from './read/plan-declaration.js';
 import type { SourceProject } from './read/project.js';
 import { type Representatives, representatives } from './representatives.js';
 import { withoutEffect } from './without-effect.js';
 
 export interface FileCheck {
   readonly kernels: readonly KernelDecl[];
+  readonly plans: readonly PlanDecl[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -25,12 +28,19 @@ export function* checkingFile(
   file: string,
   observer: Observer | null = null,
 ): Generator<void, FileCheck> {
-  const { kernels, unexported, diagnostics } = project.read(file, observer);
+  const { kernels, unexported, plans, unexportedPlans, diagnostics } = project.read(file, observer);
   const findings = new Findings();
   findings.addAll(diagnostics);
-  for (const k of [...kernels, ...unexported]) findings.addAll(yield* checkingKernel(k, observer));
-  return { kernels, diagnostics: findings.list };
+  const own = [...plans, ...unexportedPlans];
+  for (const k of new Set([...kernels, ...unexported, ...own.flatMap(kernelsOf)]))
+    findings.addAll(yield* checkingKernel(k, observer));
+  if (!findings.hasErrors) for (const plan of own) findings.addAll(planWithoutEffect(plan));
+  return { kernels, plans, diagnostics: findings.list };
 }
+
+/** Kernels that a plan runs, those of other files too. */
+const kernelsOf = (plan: PlanDecl): KernelDecl[] =>
+  plan.runs.flatMap(({ kernel }) => (isPlan(kernel) ? kernelsOf(kernel) : [kernel]));
 
 /**
  * Lowers a kernel at representative sizes: one base variant, then every other value of each knob, dtype parameter and

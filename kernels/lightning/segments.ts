@@ -13,8 +13,10 @@ import {
   kernel,
   minimum,
   output,
+  plan,
   range,
   row,
+  temp,
   trans,
   where,
   zeros,
@@ -112,5 +114,29 @@ export const segmentFwd = kernel(
       O.store([n, e * BE], dot(cast(p, T), vi) + dot(qi, cast(kv, T)) * qDecay);
       kv = kv * chunkDecay + dot(trans(cast(ki * kDecay, T)), vi);
     }
+  },
+);
+
+/**
+ * Both launches, called like one kernel: o as of `lightningFwd`.
+ *
+ * q, k [B, H, N, D]; v, o [B, H, N, E]; slope [H] >= 0, in 1/token. More segments than fill the device cost reading states.
+ */
+export const lightningSegments = plan(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'H', 'N', 'D']),
+      v: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H']),
+      o: output(T, ['B', 'H', 'N', 'E']),
+    },
+    tune: { G: [8, 16, 4, 2, 1] },
+    tuneKey: ({ B, H, N }) => [B * H, N],
+    temps: ({ B, H, D, E, G }) => ({ states: temp(f32, [B, H, G, D, E]) }),
+  },
+  ({ q, k, v, slope, o, states }, _sizes, run) => {
+    run(segmentStates, { k, v, slope, states });
+    run(segmentFwd, { q, k, v, slope, states, o });
   },
 );
