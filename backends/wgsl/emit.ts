@@ -157,23 +157,33 @@ function programIds(e: Emitter): string[] {
 
 /** Finds the values that are read from workgroup memory. */
 function prepare(e: Emitter, lazy: boolean): void {
-  for (const op of walk(e.kernel.body) as Generator<AnyOp>) {
-    if (op.name === 'dot') for (const v of op.operands.slice(0, 2)) e.needsStage.add(stagedSource(v));
-    if (op.name === 'convert') {
-      const [from, to] = [op.operands[0] as Value, op.results[0] as Value];
-      if (!isRename(layoutOf(from), layoutOf(to))) e.needsStage.add(from);
-    }
-  }
+  for (const op of walk(e.kernel.body) as Generator<AnyOp>) for (const v of readFromMemory(op)) e.needsStage.add(v);
   if (lazy) for (const [v, inPlace] of stagedInPlace(e.kernel.body)) if (inPlace) e.stagesLate.add(v);
+}
+
+/** Operands that an op reads from workgroup memory. */
+function readFromMemory(op: AnyOp): Value[] {
+  const [x, y] = op.operands as [Value, Value];
+  switch (op.name) {
+    case 'dot':
+      return [stagedSource(x), stagedSource(y)];
+    case 'convert':
+      return isRename(layoutOf(x), layoutOf(op.results[0] as Value)) ? [] : [x];
+    case 'slice':
+    case 'take':
+      return [x];
+    case 'insert':
+      return [y];
+    default:
+      return [];
+  }
 }
 
 /** Values that every reader finds in its own block: they may be staged as late as there. */
 function stagedInPlace(block: Block, waiting = new Map<Value, boolean>()): Map<Value, boolean> {
   const here = new Set<Value>([...block.args, ...block.ops.flatMap((op) => op.results)]);
-  for (const op of block.ops) {
-    const read =
-      op.name === 'dot' ? op.operands.slice(0, 2).map(stagedSource) : op.name === 'convert' ? op.operands : [];
-    for (const v of read) waiting.set(v, (waiting.get(v) ?? true) && here.has(v));
+  for (const op of block.ops as AnyOp[]) {
+    for (const v of readFromMemory(op)) waiting.set(v, (waiting.get(v) ?? true) && here.has(v));
     for (const region of op.regions) stagedInPlace(region, waiting);
   }
   return waiting;

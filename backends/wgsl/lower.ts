@@ -14,6 +14,7 @@ import { ELEMENTWISE, type ElementwiseName, isElementwiseName } from './elementw
 import { axisIndexOf, checkRegisters, type Emitter, layoutOf, position, rankOf, tileOf } from './emitter.js';
 import { literal } from './literal.js';
 import { stage, unstage } from './memory.js';
+import { emitInsert, emitSlice, emitTake } from './parts.js';
 import { emitReduce } from './reduce.js';
 import { component, laneType, pack, type RegTile, widthOf } from './registers.js';
 import { emitScan } from './scan.js';
@@ -206,9 +207,9 @@ const RULES: Rules = {
   dot: emitDot,
   reduce: emitReduce,
   scan: emitScan,
-  slice: notBuilt,
-  insert: notBuilt,
-  take: notBuilt,
+  slice: emitSlice,
+  insert: emitInsert,
+  take: emitTake,
   reduce_by: notBuilt,
   scan_by: notBuilt,
   atomic_add: emitAtomicAdd,
