@@ -49,5 +49,5 @@ export class Facts implements Observer {
 }
 
 function addDifferent(values: Shown[], value: Shown): void {
-  if (!values.some((v) => v.text === value.text && v.extents === value.extents)) values.push(value);
+  if (!values.some((v) => v.text === value.text && v.below === value.below)) values.push(value);
 }

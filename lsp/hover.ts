@@ -1,12 +1,12 @@
 import type { ts as TS } from 'ts-morph';
-import { bare } from '../dsl/lower/evaluator.js';
+import type { Span } from '../compiler/diag/diagnostic.js';
+import { textOf } from '../dsl/lower/evaluator.js';
 import { ts } from '../dsl/read/typescript.js';
 import type { KernelDecl } from '../dsl/source.js';
 import { entryOf } from './documentation.js';
 import type { Fact, Variant } from './facts.js';
-import { findDeclaration } from './find-declaration.js';
-import type { Part } from './kernel-call.js';
-import { outwards } from './node-at.js';
+import { type Found, findDeclaration } from './find-declaration.js';
+import { nodeAt, outwards } from './node-at.js';
 import type { Shown } from './shown.js';
 import type { View } from './view.js';
 
@@ -46,23 +46,26 @@ function markdownOf(view: View, node: TS.Node, fact: Fact): string {
   const [first] = fact.values;
   if (first?.named != null) return [language(node, first.named) ?? code(first.text), ...gives(view, node)].join('\n\n');
   if (first?.kind === 'fn') return [code(first.text), ...gives(view, node)].join('\n\n');
-  if (first?.kind === 'kernel') return kernelText(view, node) ?? code(first.text);
-  const label = (v: Shown): string =>
-    !ts.isIdentifier(node) || v.text.startsWith(`${node.text} = `) ? v.text : `${node.text}: ${v.text}`;
   const found = ts.isIdentifier(node) ? findDeclaration(view.project, view.module, node) : null;
-  const part = found?.part === undefined ? null : partText(nameOf(node), found.part, fact.variant?.decl);
-  const parts = fact.values.map((v) => code(label(v)) + extentsText(v, fact.variant));
+  const part = found?.part === undefined ? null : partText(view, nameOf(node), found, fact.variant?.decl);
+  const parts = fact.values.map((v) => code(labelled(node, v)) + belowText(v, fact.variant));
   return [...parts, ...(part === null ? [] : [part])].join('\n\n');
+}
+
+/** `C = 64`, `acc: f32 [C, D]`, `kernel name(...)`. */
+function labelled(node: TS.Node, { text, kind }: Shown): string {
+  if (kind === 'kernel' || kind === 'plan') return `${kind} ${nameOf(node)}${text}`;
+  return !ts.isIdentifier(node) || text.startsWith(`${node.text} = `) ? text : `${node.text}: ${text}`;
 }
 
 const nameOf = (node: TS.Node): string => (ts.isIdentifier(node) ? node.text : node.getText());
 const code = (text: string): string => `\`\`\`ts\n${text}\n\`\`\``;
 
-/** Names of the extents with the values they were checked at, and what else the type depends on. */
-function extentsText(value: Shown, variant: Variant | null): string {
-  if (value.extents === null) return '';
+/** Extents with the values they were checked at, and what else a type depends on. */
+function belowText({ kind, below }: Shown, variant: Variant | null): string {
+  if (below === null || below === '') return '';
   const dtypes = Object.entries(variant?.spec.dtypes ?? {}).map(([name, dtype]) => `${name} = ${dtype}`);
-  return `\n\n${value.extents}${dtypes.length === 0 ? '' : `, with ${dtypes.join(', ')}`}`;
+  return `\n\n${below}${kind !== 'tile' || dtypes.length === 0 ? '' : `, with ${dtypes.join(', ')}`}`;
 }
 
 /** What the call around the name of a function gives. */
@@ -73,7 +76,7 @@ function gives(view: View, node: TS.Node): string[] {
   const fact = view.factOf(call);
   return (fact?.values ?? [])
     .filter((v) => v.kind !== 'none')
-    .map((v) => `gives \`${v.text}\`${extentsText(v, fact?.variant ?? null)}`);
+    .map((v) => `gives \`${v.text}\`${belowText(v, fact?.variant ?? null)}`);
 }
 
 /** A function of the language. */
@@ -82,19 +85,27 @@ function language(node: TS.Node, name: string): string | null {
   return entry === undefined ? null : [code(entry.usage), entry.doc].filter((text) => text !== '').join('\n\n');
 }
 
-function partText(name: string, part: Part, decl: KernelDecl | undefined): string {
+function partText(view: View, name: string, { span, part }: Found, decl: KernelDecl | undefined): string {
   switch (part) {
     case 'dimension':
       return decl === undefined ? 'dimension' : dimensionText(name, decl);
     case 'knob':
-      return `knob, one of ${decl?.tune[name]?.join(', ') ?? '?'}`;
+      return `knob: ${declaredText(view, span)}`;
     case 'option':
-      return 'option of the kernel, changed with `.with`';
+      return `option: ${declaredText(view, span)}, unless \`.with\` changes it`;
     case 'axis':
       return 'index of the program along this axis of the grid';
-    case 'argument':
+    case 'temporary':
+      return 'temporary of the plan';
+    default:
       return argumentText(name, decl);
   }
+}
+
+/** What a declaration gives a name, as it is written. */
+function declaredText(view: View, { start }: Span): string {
+  const { parent } = nodeAt(view.module.source, start);
+  return ts.isPropertyAssignment(parent) ? textOf(parent.initializer) : '?';
 }
 
 function argumentText(name: string, decl: KernelDecl | undefined): string {
@@ -120,27 +131,3 @@ function dimension(view: View, node: TS.StringLiteralLike): string | null {
 
 const around = (k: KernelDecl, node: TS.Node): boolean =>
   k.span.file === node.getSourceFile().fileName && k.span.start <= node.pos && node.end <= k.span.end;
-
-/** A kernel's interface in a few lines. */
-function kernelText(view: View, node: TS.Node): string | null {
-  const decl = view.kernels().find((k) => k.name === nameOf(bare(node as TS.Expression)));
-  if (decl === undefined) return null;
-  const args = decl.args.map((a) =>
-    a.dir === 'scalar' ? `  ${a.name}: ${a.dtype}` : `  ${a.name}: ${a.dir} ${a.dtype} [${a.dims.join(', ')}]`,
-  );
-  const list = (title: string, items: readonly string[]): string[] =>
-    items.length === 0 ? [] : [`${title}: ${items.join(', ')}`];
-  const rest = [
-    ...list('comptime', decl.comptime),
-    ...list(
-      'dtypes',
-      Object.entries(decl.dtypes).map(([name, choices]) => `${name} of ${choices.join(' ')}`),
-    ),
-    ...list(
-      'knobs',
-      Object.entries(decl.tune).map(([name, values]) => `${name} of ${values.join(' ')}`),
-    ),
-    ...list('options', Object.keys(decl.options)),
-  ];
-  return [code(`${decl.name}(\n${args.join(',\n')}\n)`), ...rest].join('\n\n');
-}

@@ -5,7 +5,7 @@ import { ts } from '../dsl/read/typescript.js';
 import { outwards } from './node-at.js';
 
 /** What a name is to the kernel that declares it. */
-export type Part = 'argument' | 'dimension' | 'knob' | 'option' | 'axis';
+export type Part = 'argument' | 'temporary' | 'dimension' | 'knob' | 'option' | 'axis';
 
 /** A name taken out of a parameter of a kernel's body, or of a function of its declaration. */
 export interface Taken {
@@ -53,8 +53,8 @@ export function bodyParameter(element: TS.BindingElement): Taken | null {
 
 /** Where the declaration has a name. */
 export function declaredPart({ spec, name, parameter }: Taken): { node: TS.Node; part: Part } | null {
-  if (parameter === 0) return property(spec, 'args', name, 'argument');
-  if (parameter === 2) return axis(spec, name);
+  if (parameter === 0) return property(spec, 'args', name, 'argument') ?? returned(spec, 'temps', name, 'temporary');
+  if (parameter === 2) return returned(spec, 'grid', name, 'axis');
   const dimension = dimensionIn(spec, name);
   if (dimension !== null) return { node: dimension, part: 'dimension' };
   return property(spec, 'tune', name, 'knob') ?? property(spec, 'options', name, 'option');
@@ -72,16 +72,22 @@ function property(
   return found === undefined ? null : { node: found, part };
 }
 
-function axis(spec: TS.ObjectLiteralExpression, name: string): { node: TS.Node; part: Part } | null {
-  const grid = propertyNode(spec, 'grid');
+/** A name of the object that a function of the declaration gives. */
+function returned(
+  spec: TS.ObjectLiteralExpression,
+  key: string,
+  name: string,
+  part: Part,
+): { node: TS.Node; part: Part } | null {
+  const fn = propertyNode(spec, key);
   let found: TS.Node | null = null;
   const visit = (node: TS.Node): void => {
     const named = ts.isPropertyAssignment(node) || ts.isShorthandPropertyAssignment(node) ? node.name : null;
     if (named?.getText() === name) found ??= named;
     else ts.forEachChild(node, visit);
   };
-  if (grid !== undefined) visit(grid);
-  return found === null ? null : { node: found, part: 'axis' };
+  if (fn !== undefined) visit(fn);
+  return found === null ? null : { node: found, part };
 }
 
 /** The first argument's axis of that name. */

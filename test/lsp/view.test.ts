@@ -10,9 +10,11 @@ import { entryOf } from '../../lsp/documentation.js';
 import { findDeclaration } from '../../lsp/find-declaration.js';
 import { hoverAt } from '../../lsp/hover.js';
 import { hintsIn } from '../../lsp/inlay.js';
+import { outline } from '../../lsp/outline.js';
 import { View } from '../../lsp/view.js';
 import { scratch } from '../cli/lac.js';
 import { ROOT, repositoryFiles } from '../house/sources.js';
+import { offsetIn } from './editor.js';
 
 const folder = scratch({ 'package.json': '{}' });
 afterAll(() => folder.remove());
@@ -110,6 +112,49 @@ describe('hints', () => {
   test('a branch that only another option takes is known', () => {
     const text = kernelOf('if (wide) { const own = sum(t, 0); }');
     expect(hintsOf(text).own).toEqual([': f16[16]']);
+  });
+});
+
+describe('plans', () => {
+  const PLAN = `import { dtypes, f16, f32, input, kernel, output, plan, temp } from 'lac';
+const T = dtypes('T', f32, f16);
+const part = kernel({ args: { x: input(T, ['N']), p: output(f32, ['N', 'G']) }, tune: { C: [32] }, grid: ({ N }) => ({ n: N }) }, ({ x, p }, { C }, { n }) => {
+  p.store([n, 0], x.load([n], [1]));
+});
+export const whole = plan(
+  {
+    args: { x: input(T, ['N']), y: output(f32, ['N', 'K']) },
+    tune: { G: [1, 2] },
+    temps: ({ N, G }) => ({ p: temp(f32, [N, G]) }),
+  },
+  ({ x, y, p }, { G }, run) => {
+    run(part, { x, p });
+    run(part, { x, p: y });
+  },
+);
+`;
+  const view = viewOf(PLAN);
+  const hover = (mark: string): string => hoverAt(view, offsetIn(PLAN, mark))?.markdown ?? '';
+  test('hover', () => {
+    expect(hover('const |whole')).toContain('plan whole(\n  x: in T [N],');
+    expect(hover('const |whole')).toContain('knobs: G of 1 2');
+    expect(hover('run(|part')).toContain('kernel part(');
+    expect(hover('run(part, { |x, p }')).toContain('x: tensor T [N]');
+    expect(hover('run(part, { x, |p }')).toContain('p: temporary f32 [N, G]');
+    expect(hover('y, p }, { |G }')).toContain('knob: [1, 2]');
+  });
+  test('definition', () => {
+    const target = (mark: string): number | undefined => {
+      const node = view.nodeAt(offsetIn(PLAN, mark));
+      return node === null ? undefined : findDeclaration(view.project, view.module, node)?.span.start;
+    };
+    expect(target('run(part, { x, |p }')).toBe(offsetIn(PLAN, '{ |p: temp'));
+    expect(target('run(|part')).toBe(offsetIn(PLAN, 'const |part'));
+    expect(target('|run(part')).toBe(offsetIn(PLAN, '|run) =>'));
+    expect(target('y, p }, { |G }')).toBe(offsetIn(PLAN, 'tune: { |G'));
+  });
+  test('outline', () => {
+    expect(outline(view.module.source).map((i) => `${i.what} ${i.name}`)).toEqual(['kernel part', 'plan whole']);
   });
 });
 
