@@ -1,11 +1,13 @@
 /**
- * Enters: accesses to shared memory in program order, at their final places. Leaves: between any two accesses of common
- * bytes by different threads, not both reads, a barrier on every way that joins those threads: in a warp, among some
- * warps, or in the whole program. Reads that could be issued too late for a write behind them are marked `now`.
+ * Enters: accesses to shared memory, and to arguments that are written, in program order, at their final places. Leaves:
+ * between any two accesses of common bytes by different threads, not both reads and not both atomic, a barrier on every
+ * way that joins those threads: in a warp, among some warps, or in the whole program. Reads of shared memory that could be
+ * issued too late for a write behind them are marked `now`.
  *
  * Sound: a requirement is dropped only where footprints (layouts) or slot numbers (run at compile time) show that no
- * common byte exists; control flow over scalars is the same for all threads, so that a barrier may stand anywhere. The
- * fewest barriers of each block are taken, inner loops first, since what is in them may serve outside too.
+ * common byte exists, or, in arguments, where places are proven apart or every element has one thread; control flow over
+ * scalars is the same for all threads, so that a barrier may stand anywhere. The fewest barriers of each block are taken,
+ * inner loops first, since what is in them may serve outside too.
  *
  * Barriers with a number join the warps of one coset; two groupings would need numbers of their own, so a kernel has one,
  * and what does not fit into it becomes a barrier for all.
@@ -16,6 +18,7 @@ import { type Block, type Kernel, newOp, type Op, walk } from '../ir/module.js';
 import { complement, solver, spanContains } from '../layout/gf2.js';
 import type { AttrsOf } from '../ops/table.js';
 import type { Pass } from './pass.js';
+import { globalOrder } from './place-barriers/global-order.js';
 import {
   type Arc,
   arcOf,
@@ -30,15 +33,15 @@ import { stab } from './place-barriers/stab.js';
 
 export const placeBarriers: Pass = {
   name: 'place-barriers',
-  summary: 'Orders accesses of shared memory by the fewest barriers.',
+  summary: 'Orders accesses of shared memory, and of arguments that are written, by the fewest barriers.',
   requires: ['plan-shared'],
   run(kernel) {
     sinkReads(kernel, new SharedAccesses(kernel));
     const accesses = new SharedAccesses(kernel);
     const arrivals = arrivalsOf(accesses, kernel.body);
-    const bits = warpBits(accesses.own);
+    const bits = warpBits(kernel);
     const all = [...placesOf(accesses), ...arrivals];
-    insert(choose(requirementsOf(all), bits, givenBarriers(kernel)), bits);
+    insert(choose([...requirementsOf(all), ...globalOrder(kernel)], bits, givenBarriers(kernel)), bits);
   },
 };
 
@@ -143,8 +146,12 @@ function withoutNeedless(
 }
 
 /** Bits of the warp number; 0 where no layout tells. */
-const warpBits = (accesses: readonly Access[]): number =>
-  Math.max(0, ...accesses.map((a) => a.layout?.ins.warp?.length ?? 0));
+function warpBits(kernel: Kernel): number {
+  let bits = 0;
+  for (const op of walk(kernel.body))
+    for (const v of [...op.operands, ...op.results]) bits = Math.max(bits, v.layout?.ins.warp?.length ?? 0);
+  return bits;
+}
 
 // ---- in the IR
 

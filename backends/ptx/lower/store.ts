@@ -1,12 +1,9 @@
-import { outputsInOrder } from '../../../compiler/analysis/store-order.js';
-import { rootOf } from '../../../compiler/analysis/view-root.js';
-import type { Kernel, Op, Value } from '../../../compiler/ir/module.js';
+import type { Op, Value } from '../../../compiler/ir/module.js';
 import { is16Bit } from '../../../compiler/ir/types.js';
 import { freeBits } from '../../../compiler/layout/holders.js';
 import type { Layout } from '../../../compiler/layout/layout.js';
 import { type Address, at, imm, type Operand, type Reg } from '../isa/operand.js';
 import { type Emitter, layoutOf, rankOf } from './emitter.js';
-import { meetAll } from './exchange.js';
 import { globalBox, runsOf } from './global.js';
 import { halfOf, packPair } from './halves.js';
 import type { Tile } from './tile.js';
@@ -18,7 +15,6 @@ export function emitStore(e: Emitter, op: Op<'store'>): void {
   const view = e.view(op.operands[0] as Value);
   const value = op.operands[1] as Value;
   const rank = view.axes.length;
-  if (inOrder(e, op)) meetAll(e);
   const masked = op.attrs.masked === true ? (op.operands[2 + rank] as Value) : null;
   if (rankOf(value) === 0) {
     const condition = and(e.b, view.exists, firstThread(e), masked === null || truthOf(e.scalar(masked)));
@@ -69,15 +65,6 @@ export function storeElement(
 /** Register `register` of a tile, or a scalar, of 32 bits. */
 export const elementOf = (e: Emitter, value: Value, register: number): Operand =>
   rankOf(value) > 0 ? e.tile(value).lane(register) : e.scalar(value);
-
-const ordered = new WeakMap<Kernel, ReadonlySet<Value>>();
-
-/** Another thread may have stored to the same place before: a barrier lets the later store win. */
-function inOrder(e: Emitter, op: Op<'store'>): boolean {
-  const outputs = ordered.get(e.kernel) ?? outputsInOrder(e.kernel);
-  ordered.set(e.kernel, outputs);
-  return outputs.has(rootOf(op.operands[0] as Value).root);
-}
 
 function storeRun(e: Emitter, tile: Tile, members: readonly number[], to: Address, condition: Truth): void {
   const { b } = e;

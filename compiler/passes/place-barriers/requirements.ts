@@ -8,6 +8,7 @@ import { type Access, buffersMeet, conflictOf, type Meeting } from '../../analys
 import type { Distance } from '../../analysis/slot-values.js';
 import { Bug } from '../../diag/diagnostic.js';
 import { type Block, type Op, walk } from '../../ir/module.js';
+import { isLoop } from '../../ir/rewrite.js';
 
 export interface Requirement {
   readonly from: Path;
@@ -37,8 +38,24 @@ export function requirementsOf(accesses: readonly Access[]): Requirement[] {
   );
 }
 
+/** A way from one place to another: straight on, or over the back edge of a loop around both. */
+export interface Way {
+  /** Index in both paths of the place in the block that both share. */
+  readonly level: number;
+  readonly loop: Op | null;
+}
+
+export function waysBetweenPaths(a: Path, b: Path): Way[] {
+  const common = commonBlocks(a, b) - 1;
+  const ways: Way[] = precedes(a, b, common) ? [{ level: common, loop: null }] : [];
+  for (let level = common; level >= 1; level--) {
+    const loop = a[level - 1]?.op;
+    if (loop !== undefined && isLoop(loop)) ways.push({ level, loop });
+  }
+  return ways;
+}
+
 function waysBetween(a: Access, b: Access): Requirement[] {
-  const level = commonBlocks(a.at, b.at) - 1;
   const out: Requirement[] = [];
   const add = (at: number, way: Requirement['way'], distance: Distance): void => {
     const need = conflictOf(a, b, distance);
@@ -46,24 +63,28 @@ function waysBetween(a: Access, b: Access): Requirement[] {
   };
   const shared = a.slots.loop !== null && a.slots.loop === b.slots.loop ? a.slots.loop : null;
   const follows = shared === null ? -1 : a.at.findIndex((p) => p.op === shared);
-  if (precedes(a.at, b.at, level)) add(level, 'down', shared === null ? 'any' : 'same');
-  for (let l = level; l >= 1; l--) {
-    if (a.at[l - 1]?.op.name !== 'for') continue;
-    const across = l - 1;
-    if (shared === null || follows > across) add(l, 'around', 'any');
-    else if (follows < across) add(l, 'around', 'same');
+  for (const { level, loop } of waysBetweenPaths(a.at, b.at)) {
+    const across = level - 1;
+    if (loop === null) add(level, 'down', shared === null ? 'any' : 'same');
+    else if (shared === null || follows > across) add(level, 'around', 'any');
+    else if (follows < across) add(level, 'around', 'same');
     else {
-      add(l, 'around', 'next');
-      add(l, 'often', 'later');
+      add(level, 'around', 'next');
+      add(level, 'often', 'later');
     }
   }
   return out;
 }
 
-/** In one run of the common block, `a` comes first. The two sides of a branch never run together. */
+/**
+ * In one run of the common block, `a` comes first. The two sides of a branch never run together; condition and body of a
+ * while follow each other, both ways.
+ */
 function precedes(a: Path, b: Path, level: number): boolean {
   const [i, j] = [a[level]?.index ?? 0, b[level]?.index ?? 0];
-  return i < j || (i === j && a.length === level + 1 && b.length > level + 1);
+  if (i !== j) return i < j;
+  const inside = b.length > level + 1;
+  return inside && (a.length === level + 1 || a[level]?.op.name === 'while');
 }
 
 /** A barrier in the gap that joins all who have to meet stands on the way. */
@@ -98,7 +119,7 @@ export function arcOf(r: Requirement): { readonly block: Block; readonly arc: Ar
 
 /** The op after whose last run nothing of `op` runs any more: the end of the outermost loop that is not around `other`. */
 export function lastRunOf(op: Path, other: Path): Op {
-  const loop = op.slice(commonBlocks(op, other) - 1, -1).find((p) => p.op.name === 'for');
+  const loop = op.slice(commonBlocks(op, other) - 1, -1).find((p) => isLoop(p.op));
   const last = loop === undefined ? op.at(-1)?.op : [...walk({ kind: 'block', args: [], ops: [loop.op] })].at(-1);
   if (last === undefined) throw new Bug('an op without a path');
   return last;

@@ -196,20 +196,3 @@ test('a row that every thread holds is stored once, 16 bytes at a time', () => {
   expect(program.text).toContain('ld.global.nc.v4.b32');
   expect(program.facts).toEqual({ x: { contiguous: true, align: 8 }, y: { contiguous: true, align: 8 } });
 });
-
-test('of two stores to one place the later one stays, whichever threads hold the elements', () => {
-  const [rows, columns] = [straight([8, 8], 1, 0), straight([8, 8], 1, 1)];
-  const text = `kernel t(%x: ${viewText('in', 'f32', ['A', 'B'])}, %y: ${viewText('out', 'f32', ['A', 'B'])}) {
-  %zero = const {value = 0} : i32
-  %a = load %x, %zero, %zero {pad = 0} : ${tileText('f32', rows)}
-  %b = load %x, %zero, %zero {pad = 0} : ${tileText('f32', columns)}
-  %c = add %b, %b : ${tileText('f32', columns)}
-  store %y, %a, %zero, %zero
-  store %y, %c, %zero, %zero
-}
-`;
-  const spec = { shape: [8, 8] };
-  const { got, want, program } = runLaidOut({ text, warps: 2, tensors: { x: { ...spec, value: (i) => i }, y: spec } });
-  expect(got).toEqual(want);
-  expect(program.text).toContain('bar.sync 0');
-});

@@ -8,6 +8,7 @@ import type { Kernel, ViewParam } from '../../../compiler/ir/module.js';
 import { parseModule } from '../../../compiler/ir/parse.js';
 import { bytesOf, type DType } from '../../../compiler/ir/types.js';
 import { verifyModule } from '../../../compiler/ir/verify.js';
+import { placeBarriers } from '../../../compiler/passes/place-barriers.js';
 import { decode, encode, rawOf, type TensorDType } from '../../../runtime/codec.js';
 import { factsOf } from '../../../runtime/facts.js';
 import { assemble, PTXAS } from '../isa/ptxas.js';
@@ -42,6 +43,8 @@ export interface LaidOutRun {
   /** What the emission may assume; what holds of the tensors where absent. */
   readonly facts?: Readonly<Record<string, ArgFacts>>;
   readonly sm?: number;
+  /** Have barriers placed, as the last passes do. */
+  readonly ordered?: boolean;
 }
 
 export interface LaidOutOutcome {
@@ -80,6 +83,7 @@ function fill(p: ViewParam, spec: TensorSpec): Filled {
 /** Runs a kernel that is laid out already, in the interpreter (rounding as the dtypes do) and in the emulator. */
 export function runLaidOut(run: LaidOutRun): LaidOutOutcome {
   const kernel = laidOut(run.text, run.warps);
+  if (run.ordered === true) placeBarriers.run(kernel, { target: 'cuda', maxStorageElements: Number.MAX_SAFE_INTEGER });
   const views = kernel.params.filter((p): p is ViewParam => p.kind === 'view');
   const tensors = views.map((p) => fill(p, run.tensors[p.name] ?? { shape: [] }));
   const dims: Record<string, number> = {};
