@@ -40,11 +40,12 @@ function partners(count: number): Float64Array {
 
 const count = Number(options.count);
 const device = await openDevice(options.device);
+const backend = device.backend === 'webgpu' ? 'wgsl' : 'ptx';
 const measured = await measureErrors(device, everyFloat(count), partners(count));
 device.destroy();
 
 const boundText = ({ name }: Measured): string => {
-  const { ulp, perX } = name === '**' ? POWER.ptx : boundOf(name, 'f32', 'ptx');
+  const { ulp, perX } = name === '**' ? POWER[backend] : boundOf(name, 'f32', backend);
   return perX === undefined ? String(ulp) : `${ulp} + ${perX} |${name === '**' ? 't' : 'x'}|`;
 };
 const rows = measured.map((m) => [

@@ -90,6 +90,11 @@ describe('what source becomes', () => {
   test('whole powers multiply, others take logarithms', () => {
     expect(body('acc = t ** 5;', 'let acc = t;').match(/ mul /g)).toHaveLength(3);
     expect(body('acc = t ** 0.5;', 'let acc = t;')).toMatch(/log2[\s\S]*mul[\s\S]*exp2/);
+    expect(body('acc = t ** 0.5;', 'let acc = t;')).not.toMatch(/ select /);
+    expect(body('acc = t ** t;', 'let acc = t;')).toMatch(/log2[\s\S]*mul[\s\S]*exp2[\s\S]* select /);
+    expect(body('acc = cast(cast(t, f16) ** 0.5, f32);', 'let acc = t;')).toMatch(
+      /log2 .*f32>[\s\S]*exp2 .*f32>[\s\S]*cast .*f16/,
+    );
     expect(body('acc = t ** -2;', 'let acc = t;')).toMatch(/mul[\s\S]*div/);
   });
   test('a literal takes the dtype that the loop gives it', () => {
