@@ -21,8 +21,11 @@ describe('the examples lower to IR that the verifier accepts, in every represent
     ['flash.ts', 'alibiFwd'],
     ['rmsnorm.ts', 'addRmsNorm'],
     ['segments.ts', 'localStates'],
+    ['segments.ts', 'scanStates'],
     ['segments.ts', 'fullPass'],
     ['recurrences.ts', 'dropout'],
+    ['recurrences.ts', 'selectiveScan'],
+    ['dequant_gemm.ts', 'dequantGemm'],
   ])('%s %s', (file, name) => {
     const decl = kernelOf(file, name);
     const { base, others } = representatives(decl);
