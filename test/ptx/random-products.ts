@@ -30,6 +30,8 @@ export interface ProductsSpec {
   readonly carried: readonly Step[];
   /** Store in every trip; what is carried is stored at the end in any case. */
   readonly stores: readonly Step[];
+  /** A loop that tests its condition, in place of one that counts. */
+  readonly tests: boolean;
 }
 
 const EXTENTS = [16, 8, 32, 24, 64, 1, 5];
@@ -46,6 +48,7 @@ export const productsSpecs: fc.Arbitrary<ProductsSpec> = fc.record({
   ahead: fc.constantFrom(0, 0, 1, 8),
   carried: fc.array(step, { maxLength: 2 }),
   stores: fc.array(step, { minLength: 1, maxLength: 2 }),
+  tests: fc.constantFrom(false, false, true),
 });
 
 /** Beyond this nothing is multiplied: sums of 64 products of two such numbers, over many trips, are exact in f32. */
@@ -68,21 +71,33 @@ export function productsKernel(spec: ProductsSpec): Kernel {
     const ahead = b.constant(spec.ahead, 'i32');
     const outs = spec.stores.map((_, i) => head(`o${i}`));
     const ends = spec.carried.map((_, i) => head(`s${i}`));
-    const body = region([tile('i32'), ...shapes.map((s) => tile('f32', ...s))], (r, [n, ...carried]) => {
+    const [end, block] = [b.value('dim', [], { name: 'N' }), b.constant(spec.C, 'i32')];
+    const types = [tile('i32'), ...shapes.map((s) => tile('f32', ...s))];
+    const trip = (r: Builder, n: Value, carried: readonly Value[]): readonly Value[] => {
       const load = (view: Value, at: Value, width: number): Value =>
         r.value('load', [view, at, zero], { pad: 0 }, tile(spec.dtype, spec.C, width));
-      const later = r.value('add', [n as Value, ahead], {});
-      const loads = [load(Q, n as Value, spec.D), load(K, later, spec.D), load(V, n as Value, spec.E)];
-      const grower = new Grower(r, [...loads, ...carried]);
+      const later = r.value('add', [n, ahead], {});
+      const loads = [load(Q, n, spec.D), load(K, later, spec.D), load(V, n, spec.E)];
+      const grower = new Grower(r, [...loads, ...carried], r.value('idiv', [n, block], {}));
       for (const s of spec.steps) grower.step(s);
       spec.stores.forEach((s, i) => {
-        r.op('store', [outs[i] as Value, grower.stored(s, spec.C, storedType(spec, s)), n as Value, zero], {});
+        r.op('store', [outs[i] as Value, grower.stored(s, spec.C, storedType(spec, s)), n, zero], {});
       });
       return carried.map((v, i) => grower.next(v, spec.carried[i] as Step));
-    });
-    const [end, block] = [b.value('dim', [], { name: 'N' }), b.constant(spec.C, 'i32')];
-    const loop = b.op('for', [zero, end, block, ...inits], {}, undefined, [body]);
-    loop.results.forEach((v, i) => {
+    };
+    const loop = (): readonly Value[] => {
+      if (!spec.tests) {
+        const body = region(types, (r, [n, ...carried]) => trip(r, n as Value, carried));
+        return b.op('for', [zero, end, block, ...inits], {}, undefined, [body]).results;
+      }
+      const condition = region(types, (r, [n]) => [r.value('cmp', [n as Value, end], { pred: 'lt' })]);
+      const body = region(types, (r, [n, ...carried]) => {
+        const next = trip(r, n as Value, carried);
+        return [r.value('add', [n as Value, block], {}), ...next];
+      });
+      return b.op('while', [zero, ...inits], {}, undefined, [condition, body]).results.slice(1);
+    };
+    loop().forEach((v, i) => {
       b.op('store', [ends[i] as Value, v, zero, zero], {});
     });
   });
@@ -103,9 +118,12 @@ class Grower {
   readonly #b: Builder;
   readonly #pool: Value[];
   readonly #dtype: DType;
+  readonly #trip: Value;
 
-  constructor(b: Builder, pool: readonly Value[]) {
+  /** @param trip a number that grows from trip to trip. */
+  constructor(b: Builder, pool: readonly Value[], trip: Value) {
     this.#b = b;
+    this.#trip = trip;
     this.#pool = [...pool];
     this.#dtype = (pool[0] as Value).type.dtype;
   }
@@ -125,7 +143,7 @@ class Grower {
   }
 
   #make(s: Step): Value | undefined {
-    switch (s.kind % 8) {
+    switch (s.kind % 12) {
       case 0:
       case 1:
       case 2:
@@ -138,6 +156,14 @@ class Grower {
         return this.#combined(s);
       case 6:
         return this.#folded(s);
+      case 7:
+        return this.#part(s);
+      case 8:
+        return this.#moved(s);
+      case 9:
+        return this.#permuted(s);
+      case 10:
+        return this.#latest(s);
       default: {
         const x = this.#pick(s.a);
         return x && this.#b.value('trans', [x], {});
@@ -218,6 +244,74 @@ class Grower {
     const fold = this.#b.value('reduce', [small], { op: s.c % 2 ? 'max' : 'sum', axis });
     const wide = this.#b.value('broadcast', [this.#b.value('expand', [fold], { axis })], {}, x.type);
     return this.#b.value('sub', [small, wide], {});
+  }
+
+  /** A place for `part` positions of `whole`: known, or other from trip to trip. */
+  #origin(whole: number, part: number, pick: number): Value {
+    const places = whole - part + 1;
+    if (pick % 3 !== 0) return this.#b.constant(pick % places, 'i32');
+    const at = this.#b.value('add', [this.#trip, this.#b.constant(pick, 'i32')], {});
+    return this.#b.value('rem', [at, this.#b.constant(places, 'i32')], {});
+  }
+
+  /** Some rows and columns. */
+  #slice(x: Value, shape: readonly number[], pick: number): Value {
+    const origins = shape.map((n, axis) => this.#origin(extentOf(x, axis), n, pick + 5 * axis));
+    return this.#b.value('slice', [x, ...origins], {}, tile(x.type.dtype, ...shape));
+  }
+
+  #part(s: Step): Value {
+    const x = this.#pick(s.a) as Value;
+    return this.#slice(
+      x,
+      typeOf(x).shape.map((n, axis) => Math.ceil(n / (1 + ((s.b >> axis) % 3)))),
+      s.c,
+    );
+  }
+
+  /** A part of one tile in another one. */
+  #moved(s: Step): Value | undefined {
+    const x = this.#pick(s.a) as Value;
+    const part = this.#pick(s.b, (v) => {
+      const { dtype, shape } = typeOf(v);
+      return dtype === x.type.dtype && shape.every((n, axis) => n <= extentOf(x, axis)) && !sameType(v.type, x.type);
+    });
+    const { shape } = typeOf(part ?? x);
+    const rows = part === undefined ? [Math.ceil((shape[0] ?? 1) / 2), shape[1] ?? 1] : shape;
+    const inner = part ?? this.#slice(x, rows, s.b);
+    const origins = rows.map((n, axis) => this.#origin(extentOf(x, axis), n, s.c + 3 * axis));
+    return this.#b.value('insert', [x, inner, ...origins], {});
+  }
+
+  /** Rows or columns in another order, some of them several times. */
+  #permuted(s: Step): Value {
+    const x = this.#pick(s.a) as Value;
+    const axis = s.b % 2;
+    const like = (n: number): Value => this.#b.value('const', [], { value: n }, tile('i32', ...typeOf(x).shape));
+    const times = this.#b.value('mul', [this.#index(x, axis), like(1 + (s.c % 7))], {});
+    const other = this.#b.value('rem', [times, like(extentOf(x, axis))], {});
+    const indices = axis === 0 ? [other, this.#index(x, 1)] : [this.#index(x, 0), other];
+    return this.#b.value('take', [x, ...indices], {}, x.type);
+  }
+
+  /** The nearest number before each place that is not 0, or the last one of each row or column. */
+  #latest(s: Step): Value | undefined {
+    const x = this.#wide(s.a);
+    if (x === undefined) return undefined;
+    const lane = tile('f32');
+    const body = region([lane, lane], (b, [left, right]) => {
+      const none = b.constant(0, 'f32');
+      const counts = b.value('cmp', [right as Value, none], { pred: 'ne' });
+      return [b.value('select', [counts, right as Value, left as Value], {})];
+    });
+    const [axis, how] = [s.b % 2, s.c % 3];
+    if (how > 0) {
+      const attrs = how === 2 ? { axis, reverse: true } : { axis };
+      return this.#b.op('scan_by', [x], attrs, undefined, [body]).results[0];
+    }
+    const fold = this.#b.op('reduce_by', [x], { axis }, undefined, [body]).results[0] as Value;
+    const wide = this.#b.value('broadcast', [this.#b.value('expand', [fold], { axis })], {}, x.type);
+    return this.#b.value('max', [x, wide], {});
   }
 
   /** What a trip stores: C rows, as they are in f32, or small and in the dtype of the inputs. */
