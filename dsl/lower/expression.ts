@@ -260,9 +260,17 @@ function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope
 /** Methods and properties that tiles of other languages have. */
 function tileHint(node: TS.PropertyAccessExpression, name: string): string | Help | undefined {
   if (Object.hasOwn(TILE_PROPERTIES, name)) return TILE_PROPERTIES[name];
-  if (languageValue(name)?.kind === 'builtin')
-    return `functions, not methods: ${name}(${textOf(node.expression)}, ...)`;
+  if (languageValue(name)?.kind === 'builtin') return functionHelp(node, name);
   return insteadOf(name, node);
+}
+
+/** `x.sum(1)` as `sum(x, 1)`. */
+function functionHelp(node: TS.PropertyAccessExpression, name: string): string | Help {
+  const text = `functions, not methods: ${name}(${textOf(node.expression)}, ...)`;
+  const call = node.parent;
+  if (!ts.isCallExpression(call) || call.expression !== node) return text;
+  const args = [node.expression, ...call.arguments].map((a) => a.getText());
+  return { text, edit: { span: spanOf(call), newText: `${name}(${args.join(', ')})` } };
 }
 
 const ARRAY_HINTS: Readonly<Record<string, string>> = {

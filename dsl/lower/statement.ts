@@ -1,4 +1,5 @@
 import type { ts as TS } from 'ts-morph';
+import type { Help } from '../../compiler/diag/diagnostic.js';
 import { spanOf } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
 import { conditionHelp } from './arithmetic.js';
@@ -87,12 +88,23 @@ function noSuchStatement(ev: Evaluator, node: TS.Statement): void {
   }
   if (ts.isForStatement(node) || ts.isForInStatement(node)) {
     ev.error('LAC0108', firstToken(node, 'for'), 'a loop runs over range(...)', {
-      help: ['write for (const i of range(begin, end, step))'],
+      help: [countingLoop(node)],
     });
     return;
   }
   const [what, help] = INSTEAD[node.kind] ?? ['such statements', 'use const, let, if, for of range() and calls'];
   ev.error('LAC0103', firstToken(node, ''), `kernels have no ${what}`, { help: [help] });
+}
+
+/** `for (let i = a; i < b; i++)` as `for (const i of range(a, b))`; words alone for every other loop. */
+function countingLoop(node: TS.ForStatement | TS.ForInStatement): string | Help {
+  const text = 'write for (const i of range(begin, end, step))';
+  const head = /^for\s*\(\s*let\s+(\w+)\s*=([^;=]+);\s*\1\s*<([^;=]+);\s*(?:\1\s*\+\+|\+\+\s*\1|\1\s*\+=([^;=]+))\)\s*$/;
+  const span = { ...spanOf(node), end: node.statement.getFullStart() };
+  const [, name, begin = '', end = '', step] = head.exec(node.getText().slice(0, span.end - span.start)) ?? [];
+  if (name === undefined) return text;
+  const bounds = [begin, end, ...(step === undefined ? [] : [step])].map((b) => b.trim()).join(', ');
+  return { text, edit: { span, newText: `for (const ${name} of range(${bounds}))` } };
 }
 
 /** The keyword alone: a whole loop underlined says nothing. */

@@ -86,7 +86,9 @@ function guarded(findings: Findings, run: () => Val): Val {
 
 function notExported(findings: Findings, node: TS.VariableDeclaration, name: string): void {
   const message = `${name} is not exported, so nothing can compile it`;
-  const help = [`write export const ${name} = kernel(...)`];
+  const { start, file } = spanOf(node.parent.parent);
+  const edit = { span: { file, start, end: start }, newText: 'export ' };
+  const help = [{ text: `write export const ${name} = kernel(...)`, edit }];
   findings.add(diagnostic('LAC0308', message, spanOf(node.name), { severity: 'warning', help }));
 }
 
