@@ -84,8 +84,9 @@ interface Allocated {
 /** Memory that is given back behind work that uses it is not given to work before that. */
 function allocate(device: Device, temps: readonly Temp[]): Allocated {
   const tensors: Record<string, Tensor> = {};
+  // Pools give what came last: the next call finds each temporary where it was.
   const free = (): void => {
-    for (const t of Object.values(tensors)) t.free();
+    for (const t of Object.values(tensors).reverse()) t.free();
   };
   try {
     for (const { name, dtype, shape, fill } of temps) {
