@@ -1,5 +1,4 @@
-import { callLabels } from '../../compiler/diag/call-labels.js';
-import { Bug, diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { AnyOp, Block, Op, Value } from '../../compiler/ir/module.js';
 import { is16Bit } from '../../compiler/ir/types.js';
 import { coordinates, flatten } from '../../compiler/layout/axes.js';
@@ -16,8 +15,10 @@ import { literal } from './literal.js';
 import { stage, unstage } from './memory.js';
 import { emitInsert, emitSlice, emitTake } from './parts.js';
 import { emitReduce } from './reduce.js';
+import { emitReduceBy } from './reduce-by.js';
 import { component, laneType, pack, type RegTile, widthOf } from './registers.js';
 import { emitScan } from './scan.js';
+import { emitScanBy } from './scan-by.js';
 import { emitViewAt, emitViewSlice } from './views.js';
 
 type Rules = { readonly [N in Exclude<OpName, ElementwiseName>]: (e: Emitter, op: Op<N>) => void };
@@ -166,12 +167,6 @@ const notHere = (_: Emitter, op: Op): never => {
   throw new Bug(`code generation of ${op.name}: workgroup memory is planned while WGSL is emitted`);
 };
 
-const notBuilt = (_: Emitter, op: Op): never => {
-  throw new LacError(
-    diagnostic('LAC0102', `${op.name} is not built for WGSL yet`, op.loc?.span ?? null, { labels: callLabels(op.loc) }),
-  );
-};
-
 /** The lowering of every op that is not elementwise: total, so a missing rule is a type error. */
 const RULES: Rules = {
   const: (e, op) => {
@@ -210,8 +205,8 @@ const RULES: Rules = {
   slice: emitSlice,
   insert: emitInsert,
   take: emitTake,
-  reduce_by: notBuilt,
-  scan_by: notBuilt,
+  reduce_by: emitReduceBy,
+  scan_by: emitScanBy,
   atomic_add: emitAtomicAdd,
   gather: emitGather,
   scatter: emitScatter,
