@@ -3,7 +3,7 @@ import { empty, f32, openDevice } from '../../index.js';
 import { codesOf } from './codes-of.js';
 import { addBiased, addInto } from './fixtures/in-place.js';
 
-describe.each(['interpret'])('an inout argument on %s', async (which) => {
+describe.each(['interpret', 'emulate'])('an inout argument on %s', async (which) => {
   const device = await openDevice(which);
   afterAll(() => device.destroy());
   const vector = (...values: number[]) => empty(device, f32, [values.length]).write(values);

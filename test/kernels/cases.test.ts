@@ -4,6 +4,7 @@ import { compare } from '../../driver/compare.js';
 import type { Reference } from '../../driver/reference.js';
 import { type RunRequest, runKernel } from '../../driver/run.js';
 import type { Device } from '../../runtime/device.js';
+import * as addresses from './cases/addresses.ref.js';
 import * as attention from './cases/attention.ref.js';
 import * as control from './cases/control.ref.js';
 import * as elementwise from './cases/elementwise.ref.js';
@@ -60,6 +61,31 @@ const CASES: readonly Case[] = [
   { file: 'control', kernel: 'convolution', reference: control.convolution, free: { N: 60, D: 70, W: 6 } },
   { file: 'control', kernel: 'packedSum', reference: control.packedSum, free: { D: 70 } },
   { file: 'control', kernel: 'gatherHeads', reference: control.gatherHeads, free: { N: 60, H: 4 } },
+  { file: 'addresses', kernel: 'axpy', reference: addresses.axpy, free: { M: 5, N: 100 }, dtypes: ['f32', 'f16'] },
+  { file: 'addresses', kernel: 'histogram', reference: addresses.histogram, free: { N: 400, K: 20 } },
+  { file: 'addresses', kernel: 'columnTotals', reference: addresses.columnTotals, free: { M: 50, N: 100 } },
+  { file: 'addresses', kernel: 'lookup', reference: addresses.lookup, free: { V: 20, N: 60 }, dtypes: ['f32', 'f16'] },
+  {
+    file: 'addresses',
+    kernel: 'rotateHalves',
+    reference: addresses.rotateHalves,
+    free: { N: 40 },
+    dtypes: ['f32', 'f16'],
+  },
+  {
+    file: 'addresses',
+    kernel: 'turnRows',
+    reference: addresses.turnRows,
+    free: { M: 20 },
+    scalars: [{ at: 0 }, { at: 11 }],
+  },
+  {
+    file: 'addresses',
+    kernel: 'batchedMatmul',
+    reference: addresses.batchedMatmul,
+    free: { B: 5, M: 40, N: 40 },
+    dtypes: ['f32', 'f16'],
+  },
   { file: 'elementwise', kernel: 'math', reference: elementwise.math, free: { N: 200 } },
   { file: 'elementwise', kernel: 'conversions', reference: elementwise.conversions, free: { N: 200 }, rounds: true },
 ];
