@@ -24,9 +24,7 @@ export interface ViewState {
 /** No short circuit: each would be a branch, and all terms are cheap. */
 export const and = (terms: readonly (string | null)[]): string | null => {
   const list = terms.filter((t) => t !== null);
-  return list.length < 2
-    ? (list[0] ?? null)
-    : `(${list.map((t) => (/^[\w.]+$/.test(t) ? t : `(${t})`)).join(' & ')})`;
+  return list.length < 2 ? (list[0] ?? null) : `(${list.map((t) => (/^[\w.]+$/.test(t) ? t : `(${t})`)).join(' & ')})`;
 };
 
 /** lo <= c < extent as a bool expression; one unsigned comparison where lo is 0. */
