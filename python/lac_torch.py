@@ -10,8 +10,9 @@
 Arguments are the kernel's, by name: tensors on one CUDA device in any strides, numbers for scalars, None for a tensor that
 the kernel's options leave untouched. Outputs are written in place. The first variant of the manifest whose assumptions
 (dtypes, sizes, alignment, compute capability) hold is used; it is compiled by the driver when it is first needed and kept,
-per device, as long as the kernel object lives. A warm call costs some ten microseconds on the host. Call a kernel once
-before capturing it into a CUDA graph: compiling is no stream operation.
+per device, as long as the kernel object lives. A plan is called like a kernel: it launches its kernels in order, with
+temporaries of PyTorch's allocator, once all of them are found to fit. A warm call costs some ten microseconds on the host.
+Call a kernel once before capturing it into a CUDA graph: compiling is no stream operation.
 
 Every mistake is a LacError raised before anything is launched, with the code that `lac explain` knows:
     ArgumentError  unknown, missing or null argument; a number where a tensor belongs      LAC0601 0602 0611 0612 0623
@@ -35,8 +36,8 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["load", "Kernel", "LacError", "ArgumentError", "DTypeError", "ShapeError", "LayoutError", "DeviceError"]
-__all__ += ["ManifestError", "CudaError"]
+__all__ = ["load", "Kernel", "PlanKernel", "LacError", "ArgumentError", "DTypeError", "ShapeError", "LayoutError"]
+__all__ += ["DeviceError", "ManifestError", "CudaError"]
 
 
 class LacError(Exception):
@@ -234,6 +235,7 @@ def pack_params(params, signature, dims, grid):
 # ---- tensors as a launch sees them
 
 _DTYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int32": "i32", "uint32": "u32"}
+_TORCH_NAMES = {ours: theirs for theirs, ours in _DTYPES.items()}
 _MAX_ALIGN = 8
 _MAX_INDEX = 2**31
 _MAX_ENUMERATED = 2**20
@@ -623,7 +625,7 @@ class Kernel:
         return {**program.attributes, "file": self.manifest["variants"][plan.variant].get("file"), "grid": plan.grid}
 
     def _prepared(self, arguments):
-        ordinal = self._ordinal(arguments)
+        ordinal = _ordinal_of(arguments)
         key = (ordinal, *((name, _fingerprint(value)) for name, value in arguments.items()))
         plan = self._plans.get(key) or self._bind(arguments, ordinal, key)
         program = self._programs.get((plan.variant, ordinal)) or self._compile(plan.variant, ordinal)
@@ -643,13 +645,76 @@ class Kernel:
                 self._programs[index, ordinal] = _Program(_driver(), ordinal, text, variant)
             return self._programs[index, ordinal]
 
-    def _ordinal(self, arguments):
-        """The device that all tensors are on."""
-        devices = {(v.device.type, v.device.index) for v in arguments.values() if _is_tensor(v)}
-        if len(devices) != 1 or next(iter(devices))[0] != "cuda":
-            found = ", ".join(sorted(f"{kind}:{index}" for kind, index in devices)) or "none"
-            raise DeviceError("LAC0610", f"the tensors have to be on one CUDA device; they are on {found}")
-        return next(iter(devices))[1]
+
+class PlanKernel:
+    """A compiled plan: call it as a kernel."""
+
+    def __init__(self, manifest, kernels):
+        self.manifest = manifest
+        self.kernels = kernels
+
+    def __call__(self, **arguments):
+        steps = self._steps(arguments)
+        for number, kernel, given in steps:
+            try:
+                kernel._prepared(given)
+            except LacError as error:
+                name = self.manifest["kernel"]
+                raise type(error)(error.code, f"{name}, step {number}: {error.message}") from error
+        for _, kernel, given in steps:
+            kernel(**given)
+
+    def _steps(self, arguments):
+        """Number, kernel and arguments of each step that these sizes need."""
+        manifest = self.manifest
+        signature = read_arguments(manifest, arguments)
+        check_aliasing(manifest, signature)
+        names = {**signature.dims, **manifest["config"], **signature.scalars}
+        steps = [
+            (number, step)
+            for number, step in enumerate(manifest["steps"], 1)
+            if step["when"] is None or evaluate(step["when"], names) != 0
+        ]
+        used = {a["tensor"] for _, step in steps for a in step["args"].values() if a is not None and "tensor" in a}
+        device = f"cuda:{_ordinal_of(arguments)}"
+        temps = {t["name"]: _temporary(t, signature, names, device) for t in manifest["temps"] if t["name"] in used}
+        tensors = {**arguments, **temps}
+        return [(number, self.kernels[step["kernel"]], _step_arguments(step, tensors, names)) for number, step in steps]
+
+
+def _step_arguments(step, tensors, names):
+    def value(argument):
+        if argument is None:
+            return None
+        return tensors[argument["tensor"]] if "tensor" in argument else _number(evaluate(argument["number"], names))
+
+    return {name: value(argument) for name, argument in step["args"].items()}
+
+
+def _number(value):
+    return int(value) if value.is_integer() else value
+
+
+def _temporary(spec, signature, names, device):
+    import torch
+
+    extents = [evaluate(e, names) for e in spec["shape"]]
+    if not all(e.is_integer() and e >= 0 for e in extents):
+        raise ShapeError("LAC0620", f"the temporary {spec['name']} would have the shape {extents}")
+    shape, dtype = [int(e) for e in extents], signature.dtypes.get(spec["dtype"], spec["dtype"])
+    options = {"dtype": getattr(torch, _TORCH_NAMES[dtype]), "device": device}
+    if spec["fill"] is None:
+        return torch.empty(shape, **options)
+    return torch.full(shape, _number(evaluate(spec["fill"], {})), **options)
+
+
+def _ordinal_of(arguments):
+    """The device that all tensors are on."""
+    devices = {(v.device.type, v.device.index) for v in arguments.values() if _is_tensor(v)}
+    if len(devices) != 1 or next(iter(devices))[0] != "cuda":
+        found = ", ".join(sorted(f"{kind}:{index}" for kind, index in devices)) or "none"
+        raise DeviceError("LAC0610", f"the tensors have to be on one CUDA device; they are on {found}")
+    return next(iter(devices))[1]
 
 
 @lru_cache(maxsize=None)
@@ -665,13 +730,19 @@ def _fingerprint(value):
 
 
 def load(path):
-    """The kernel of a manifest that `lac compile` wrote; its programs lie beside it and are read when they are needed."""
+    """The kernel or plan of a manifest of `lac compile`; programs lie beside it and are read when they are needed."""
     with open(path, encoding="utf-8") as file:
         manifest = json.load(file)
     if manifest.get("lac") != 1:
         raise ManifestError(None, f"{path} is no manifest of version 1")
     folder = os.path.dirname(os.path.abspath(path))
+    if "steps" not in manifest:
+        return Kernel(manifest, _texts_of(manifest, path, folder))
+    kernels = {key: Kernel(k, _texts_of(k, path, folder)) for key, k in manifest["kernels"].items()}
+    return PlanKernel(manifest, kernels)
 
+
+def _texts_of(manifest, path, folder):
     def text(index):
         name = manifest["variants"][index]["file"]
         if os.path.basename(name) != name:
@@ -679,4 +750,4 @@ def load(path):
         with open(os.path.join(folder, name), "rb") as file:
             return file.read() + b"\0"
 
-    return Kernel(manifest, text)
+    return text

@@ -1,12 +1,20 @@
 /** python/lac_torch.py binds launches as runtime/launch.ts does: the same variant, grid and bytes, or the same refusal. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ArgFacts, ArgSpec, CudaVariant, ParamSlot } from '../../compiler/artifact.js';
+import type {
+  ArgFacts,
+  ArgSpec,
+  CudaVariant,
+  Manifest,
+  ParamSlot,
+  PlanManifest,
+  PlanSpec,
+} from '../../compiler/artifact.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import { type Expr, evaluateExpr } from '../../compiler/expr.js';
 import { bytesOf, type DType } from '../../compiler/ir/types.js';
@@ -301,14 +309,19 @@ describe.skipIf(!hasPython)('lac_torch.py', () => {
     try {
       const cc = ['-shared', '-fPIC', '-o', path.join(folder, 'libcuda.so.1'), beside('fake_libcuda.c')];
       expect(spawnSync('cc', cc, { encoding: 'utf8' }).stderr).toBe('');
-      const manifests = [writeAxpy(folder, 'good', '.entry axpy'), writeAxpy(folder, 'bad', 'nonsense')];
+      const manifests = [
+        writeAxpy(folder, 'good', '.entry axpy'),
+        writeAxpy(folder, 'bad', 'nonsense'),
+        writePlan(folder),
+      ];
       const env = { ...process.env, LD_LIBRARY_PATH: folder };
       const { stdout, stderr } = spawnSync('python3', [beside('launch_cases.py'), ...manifests], {
         encoding: 'utf8',
         env,
       });
       expect(stderr).toBe('');
-      const { y, ...rest } = JSON.parse(stdout) as { y: number[] };
+      const { y, z, ...rest } = JSON.parse(stdout) as { y: number[]; z: number[] };
+      expect(z).toEqual(Array.from({ length: 100 }, (_, i) => 1 + 2 * 3 * (1 + 2 * i)));
       expect(y).toEqual(Array.from({ length: 100 }, (_, i) => 1 + 4.5 * i));
       expect(rest).toEqual({
         attributes: {
@@ -317,6 +330,8 @@ describe.skipIf(!hasPython)('lac_torch.py', () => {
         },
         log: "CudaError [LAC0709] cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX: line 3: parsing error near 'nonsense'",
         devices: 'DeviceError [LAC0610] the tensors have to be on one CUDA device; they are on cuda:0, cuda:1',
+        made: [...Array(2).fill([[100], 1, 'torch.float32', 'cuda:0']), [[1], 1, 'torch.float32', 'cuda:0']],
+        planned: 'LayoutError [LAC0608] the bytes of x and z overlap, and one of them is written',
         overlap: 'LayoutError [LAC0608] the bytes of x and y overlap, and one of them is written',
         host: 'ArgumentError [LAC0623] x takes a tensor, not list',
       });
@@ -325,6 +340,33 @@ describe.skipIf(!hasPython)('lac_torch.py', () => {
     }
   });
 });
+
+/** t = 1 + 2 x; z += f t where N > 1, else not; a temporary that no step takes is not made. */
+function writePlan(folder: string): string {
+  const kernel = JSON.parse(readFileSync(writeAxpy(folder, 'step', '.entry axpy'), 'utf8')) as Manifest;
+  const args: ArgSpec[] = [
+    { name: 'x', dir: 'in', dtype: 'f32', dims: ['N'] },
+    { name: 'f', dir: 'scalar', dtype: 'f32' },
+    { name: 'z', dir: 'inout', dtype: 'f32', dims: ['N'] },
+  ];
+  const manifest = path.join(folder, 'plan.json');
+  const plan: PlanSpec & Partial<PlanManifest> = {
+    ...{ lac: 1, kernel: 'plan', args, dtypes: {}, config: { G: 2 }, kernels: { step: kernel } },
+    temps: [
+      { name: 't', dtype: 'f32', shape: ['N'], fill: 1 },
+      { name: 'idle', dtype: 'f32', shape: [['*', 'N', 'G']], fill: null },
+    ],
+    steps: [
+      { kernel: 'step', when: null, args: { x: { tensor: 'x' }, y: { tensor: 't' }, a: { number: 'G' } }, config: {} },
+      {
+        ...{ kernel: 'step', when: ['>', 'N', 1], config: {} },
+        args: { x: { tensor: 't' }, y: { tensor: 'z' }, a: { number: 'f' } },
+      },
+    ],
+  };
+  writeFileSync(manifest, JSON.stringify(plan));
+  return manifest;
+}
 
 /** A manifest of y += a x, as `lac compile` would write it, with this program beside it. */
 function writeAxpy(folder: string, name: string, text: string): string {

@@ -12,7 +12,22 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lac_torch  # noqa: E402
 
 stream = types.SimpleNamespace(cuda_stream=77)
-sys.modules["torch"] = types.SimpleNamespace(cuda=types.SimpleNamespace(current_stream=lambda ordinal: stream))
+
+
+class FakeTorch(types.SimpleNamespace):
+    cuda = types.SimpleNamespace(current_stream=lambda ordinal: stream)
+    float32 = "torch.float32"
+    made = []
+
+    def full(self, shape, value, dtype, device):
+        self.made.append([list(shape), value, dtype, device])
+        return HostTensor([value] * shape[0])
+
+    def empty(self, shape, dtype, device):
+        return self.full(shape, float("nan"), dtype, device)
+
+
+torch = sys.modules["torch"] = FakeTorch()
 
 
 class HostTensor:
@@ -41,11 +56,15 @@ def refusal(kernel, **arguments):
     return "none"
 
 
-good, bad = (lac_torch.load(path) for path in sys.argv[1:])
+good, bad, plan = (lac_torch.load(path) for path in sys.argv[1:])
 x, y = HostTensor(range(100)), HostTensor([1] * 100)
 for a in (2, 2, 0.5):
     good(x=x, y=y, a=a)
     gc.collect()
+z = HostTensor([1] * 100)
+for _ in range(2):
+    plan(x=x, f=3, z=z)
+plan(x=HostTensor([0]), f=5, z=HostTensor([7]))
 empty = HostTensor([])
 good(x=empty, y=empty, a=1)
 print(
@@ -53,6 +72,9 @@ print(
         {
             "y": list(y.values),
             "attributes": {k: v for k, v in good.attributes(x=x, y=y, a=2).items() if k != "compile_ms"},
+            "z": list(z.values),
+            "made": torch.made,
+            "planned": refusal(plan, x=x, f=1, z=x),
             "log": refusal(bad, x=x, y=y, a=1),
             "devices": refusal(good, x=x, y=HostTensor(range(100), index=1), a=1),
             "overlap": refusal(good, x=x, y=x, a=1),
