@@ -52,6 +52,8 @@ export class Editor {
   readonly process: ChildProcess;
   readonly connection: MessageConnection;
   readonly logged: string[] = [];
+  /** Requests of the server. */
+  readonly asked: { readonly method: string; readonly params: unknown }[] = [];
   readonly ended: Promise<number | null>;
   readonly #documents = new Map<string, Document>();
   readonly #published = new Map<string, PublishDiagnosticsParams>();
@@ -71,7 +73,12 @@ export class Editor {
     this.connection.onNotification('window/logMessage', ({ message }: { message: string }) => {
       this.logged.push(message);
     });
-    this.connection.onRequest('client/registerCapability', () => null);
+    for (const method of ['client/registerCapability', 'workspace/inlayHint/refresh'])
+      this.connection.onRequest(method, (params: unknown) => {
+        this.asked.push({ method, params });
+        for (const wake of this.#woken.splice(0)) wake();
+        return null;
+      });
     this.connection.listen();
   }
 
@@ -151,6 +158,11 @@ export class Editor {
       if (published !== undefined && wanted(published.diagnostics)) return published.diagnostics;
       await this.#next(`diagnostics of ${href} are ${JSON.stringify(published?.diagnostics)}`);
     }
+  }
+
+  /** Waits until the server has asked for something often enough. */
+  async untilAsked(method: string, times: number): Promise<void> {
+    while (this.asked.filter((a) => a.method === method).length < times) await this.#next(`no ${method}`);
   }
 
   hover(file: string, offset: number): Promise<Hover | null> {

@@ -305,6 +305,19 @@ describe('what the editor is shown', () => {
   });
 });
 
+test('an editor that can is asked to watch files, and to ask for hints again after each check', async () => {
+  const workspace = { didChangeWatchedFiles: { dynamicRegistration: true }, inlayHint: { refreshSupport: true } };
+  const other = await Editor.start(lac.main, { capabilities: { workspace } });
+  await other.untilAsked('client/registerCapability', 1);
+  expect(other.asked[0]?.params).toMatchObject({ registrations: [{ method: 'workspace/didChangeWatchedFiles' }] });
+  await other.open(gram, KERNEL);
+  await other.untilAsked('workspace/inlayHint/refresh', 1);
+  await other.replace(gram, '-0.5', '-0.25');
+  await other.untilAsked('workspace/inlayHint/refresh', 2);
+  expect(await other.stop()).toBe(0);
+  expect(other.logged).toEqual([]);
+});
+
 describe('code actions', () => {
   test('apply the help of a finding', async () => {
     const file = await opened('fix.ts', KERNEL.replace('iota(BM)', 'iotta(BM)'));
