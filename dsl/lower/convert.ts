@@ -84,6 +84,8 @@ function instead(value: number, dtype: DType): string {
   if (isFloat(dtype)) return 'write Infinity if that is meant, or cast the other operand to f32';
   if (Math.abs(value) === Number.POSITIVE_INFINITY)
     return `${dtype} has no Infinity: its range is ${RANGE[dtype === 'u32' ? 'u32' : 'i32'].join(' to ')}`;
+  if (dtype === 'u32' && Number.isInteger(value) && value < 0 && value >= -(2 ** 31))
+    return `${value >>> 0} has its bits; bit operations on constants give numbers with a sign, and (...) >>> 0 takes it away`;
   if (dtype === 'i32' && value > 0 && Number.isInteger(value) && value < 2 ** 32)
     return 'cast the other operand to u32';
   return 'cast the other operand to a float dtype, or round the constant';

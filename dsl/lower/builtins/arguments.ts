@@ -38,7 +38,10 @@ export function wrong(call: Call, o: Operand, needs: string, help: readonly (str
 
 export function tileArg(call: Call, i: number): Operand<TileVal> | null {
   const o = arg(call, i);
-  return o.val.kind === 'tile' ? { val: o.val, node: o.node } : wrong(call, o, 'a tile');
+  if (o.val.kind === 'tile') return { val: o.val, node: o.node };
+  const help =
+    o.val.kind === 'num' ? ['cast(value, dtype) makes a scalar of it, full(shape, value, dtype) a tile'] : [];
+  return wrong(call, o, 'a tile', help);
 }
 
 export function numericArg(call: Call, i: number): Operand<Numeric> | null {

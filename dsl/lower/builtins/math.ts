@@ -134,6 +134,10 @@ function constantQuotient(call: Call, name: 'idiv' | 'cdiv', a: number, b: numbe
   if (b === 0) return call.ev.error('LAC0223', call.node, 'division by zero');
   if (!Number.isInteger(a) || !Number.isInteger(b))
     return call.ev.error('LAC0212', call.node, `${name} takes integers, not ${a} and ${b}`);
+  if (name === 'cdiv' && (a < 0 || b < 0))
+    return call.ev.error('LAC0212', call.node, `cdiv counts blocks: a >= 0 and b > 0, not ${a} and ${b}`, {
+      help: ['idiv(a, b) is the quotient toward 0 of any integers'],
+    });
   return num(name === 'idiv' ? Math.trunc(a / b) : Math.ceil(a / b));
 }
 

@@ -19,7 +19,7 @@ export function slice(call: Call): Val {
 
 /** insert(x, origin, part): the part converts to the dtype of x, as what is stored converts to that of a view. */
 export function insert(call: Call): Val {
-  const [x, part] = [tileArg(call, 0), partArg(call)];
+  const [x, part] = [tileArg(call, 0), tileArg(call, 2)];
   if (x === null || part === null) return POISON;
   const { dtype } = tileTypeOf(x.val);
   const joined: Joined = { shape: tileTypeOf(part.val).shape, dims: part.val.dims };
@@ -30,13 +30,6 @@ export function insert(call: Call): Val {
   const v =
     tileTypeOf(part.val).dtype === dtype ? part.val.v : call.ev.value(part.node, 'cast', [part.val.v], { to: dtype });
   return tileOf(call.ev.value(call.node, 'insert', [x.val.v, v, ...origin], {}), x.val.dims);
-}
-
-function partArg(call: Call): Operand<TileVal> | null {
-  const o = arg(call, 2);
-  return o.val.kind === 'num'
-    ? wrong(call, o, 'a tile', ['full(shape, value, dtype) makes a tile of it, as full([1, 1], 0, f32)'])
-    : tileArg(call, 2);
 }
 
 function sameRank(call: Call, x: Operand<TileVal>, part: Joined, at: Operand): boolean {
