@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, join, relative } from 'node:path';
 import type { Manifest, PlanManifest } from '../compiler/artifact.js';
-import { evaluateExpr, namesOf } from '../compiler/expr.js';
+import { type Expr, evaluateExpr, namesOf } from '../compiler/expr.js';
 import type { DType } from '../compiler/ir/types.js';
 import {
   type ArtifactRequest,
@@ -36,7 +36,7 @@ export function makePlanArtifacts(decl: PlanDecl, source: SourceText, request: A
   if (target === undefined || dtypes === undefined) return { manifest: empty(decl, source), files: [], compiled: [] };
   const { spec, uses, choice } = configuredPlan(decl, { ...request, target, dtypes });
   const fixed = { ...choice.config, ...comptimeOf(decl, request.dims) };
-  const kept = uses.map((use) => mayRun(use, fixed));
+  const kept = uses.map(({ when }) => when === null || mayHold(when, fixed));
   const steps = spec.steps.filter((_, i) => kept[i]);
   const made = new Map<string, KernelVariants>();
   for (const [i, step] of spec.steps.entries()) {
@@ -68,10 +68,10 @@ const sourceOf = (file: string, text: string): Manifest['source'] => ({
   sha256: createHash('sha256').update(text).digest('hex'),
 });
 
-/** Whether a launch with these sizes fixed may need the step. */
-function mayRun({ when }: StepUse, fixed: Readonly<Record<string, number>>): boolean {
-  if (when === null || [...namesOf(when)].some((name) => fixed[name] === undefined)) return true;
-  return evaluateExpr(when, fixed) !== 0;
+/** Whether a condition may hold of a launch with these sizes fixed. */
+function mayHold(e: Expr, fixed: Readonly<Record<string, number>>): boolean {
+  if ([...namesOf(e)].every((name) => fixed[name] !== undefined)) return evaluateExpr(e, fixed) !== 0;
+  return typeof e !== 'object' || e[0] !== '&&' || (e.slice(1) as Expr[]).every((side) => mayHold(side, fixed));
 }
 
 /** Programs of one kernel of a plan. */
