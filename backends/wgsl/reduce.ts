@@ -27,8 +27,11 @@ function foldOf(op: string, d: DType): Fold {
   // NaN never wins: a comparison with it is false. Ties go to the lowest position.
   const arg = (o: string): Fold => ({
     positions: true,
-    combine: (x, px, y, py) =>
-      `if (${y} ${o} ${x} || (${y} == ${x} && ${py} < ${px}) || (${x} != ${x} && ${y} == ${y})) { ${x} = ${y}; ${px} = ${py}; }`,
+    // Without a branch, and the position first: it compares with what the value was.
+    combine: (x, px, y, py) => {
+      const wins = `((${y} ${o} ${x}) | ((${y} == ${x}) & (${py} < ${px})) | ((${x} != ${x}) & (${y} == ${y})))`;
+      return `${px} = select(${px}, ${py}, ${wins});\n${x} = select(${y}, ${x}, (${px} != ${py}));`;
+    },
   });
   switch (op) {
     case 'sum':
