@@ -58,7 +58,7 @@ describe('an artifact of a plan', () => {
     expect(kernels.affine?.variants.every((v) => v.config.C === 32)).toBe(true);
     const programs = readdirSync(join(folder, 'scaled2')).filter((name) => !name.endsWith('.json'));
     expect(programs.every((name) => /^scaled\.affine2?\..*\.(sm_80\.ptx|wgsl)$/.test(name))).toBe(true);
-    expect(Object.keys(load(compile('scaled', { G: 1 })).manifest.kernels)).toEqual(['fold', 'affine']);
+    expect(Object.keys(load(compile('scaled', { G: 1 })).manifest.kernels)).toEqual(['fold', 'affine2']);
   });
 
   test.each(['emulator', 'webgpu'] as const)('is loaded and launched on the %s', async (name) => {
