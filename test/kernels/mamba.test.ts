@@ -14,7 +14,7 @@ const sizes = (most: number) =>
 const config = { C: 16, BD: 4, warps: 4 };
 
 describe('selective scan', () => {
-  const on = devices('exact', 'rounding', 'sm80', 'sm90');
+  const on = devices('exact', 'rounding', 'webgpu', 'sm80', 'sm90');
 
   it('is its recurrence in f64 and with every value rounded', async () => {
     await fc.assert(
@@ -33,7 +33,7 @@ describe('selective scan', () => {
     );
   });
 
-  it.each(GPUS.filter((g) => g.key !== 'webgpu'))('is its recurrence on $key', async ({ key, runs }) => {
+  it.each(GPUS)('is its recurrence on $key', async ({ key, runs }) => {
     await fc.assert(
       fc.asyncProperty(sizes(40), fc.constantFrom('f16', 'bf16'), seeds, async (dims, T, seed) => {
         await expectRight({ decl, reference, dims, dtypes: { T }, config, seed, device: on[key] });
