@@ -84,6 +84,7 @@ for part in $sections; do
     check) TAIL=30 section check 200 node dist/bench/cuda/check.js --set "${CHECK:-all}" --configs "$configs" ;;
     peers) peers ;;
     first) section first 60 node dist/bench/cuda/first-result.js ;;
+    plan) TAIL=20 section plan 60 node dist/bench/cuda/plan.js ;;
     bound) bound ;;
     sanitize) sanitize ;;
     ncu) compiled && { export -f ncu_row; export NCU artifacts log; TAIL=60 section ncu 120 bash -c ncu_row; } ;;

@@ -90,6 +90,11 @@ export class CudaDevice implements Device {
     abandoned.register(this, native, native);
   }
 
+  /** Sequences of launches that were submitted as one graph. */
+  get graphLaunches(): number {
+    return this.#graphs.launched;
+  }
+
   get state(): Device['state'] {
     return this.#state;
   }

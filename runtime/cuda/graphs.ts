@@ -16,6 +16,8 @@ export interface Ready {
  * addresses differ between sequences of one key.
  */
 export class LaunchGraphs {
+  /** Sequences that were submitted as one graph. */
+  launched = 0;
   readonly #native: NativeContext;
   readonly #seen = new WeakMap<object, SequenceGraph | null>();
 
@@ -31,6 +33,7 @@ export class LaunchGraphs {
     const graph = known ?? new SequenceGraph(this.#native, launches);
     this.#seen.set(key, graph);
     graph.launch(launches);
+    this.launched++;
     return true;
   }
 }

@@ -80,6 +80,7 @@ describe.skipIf(fake === null)('launches of a plan', () => {
       expect(await z.read()).toEqual(want(100, 3));
     }
     expect(seen()).toEqual(['built', 'launched', 'launched', 'launched']);
+    expect(device.graphLaunches).toBe(3);
   });
 
   test('tensors that lie elsewhere change what they touch in the graph, also while it is queued', async () => {
