@@ -67,10 +67,13 @@ function mostRegisters(block: Block, outside: number): Peak {
 
 /**
  * Operands whose registers results take over, if nobody reads them afterwards: a product adds to its accumulator where
- * that lies, a loop carries its initial values on, a branch passes values through.
+ * that lies, a scan and an insertion put their lanes where the operand's were, a loop carries its initial values on, a
+ * branch passes values through.
  */
 function reused(op: Op): readonly Value[] {
   if (op.name === 'dot') return op.operands.slice(2);
+  if (op.name === 'scan' || op.name === 'scan_by') return op.operands;
+  if (op.name === 'insert') return op.operands.slice(0, 1);
   const passed = isLoop(op) ? loopParts(op).inits : op.regions.flatMap((region) => yielded(region));
   const inside = isLoop(op) ? op.regions.flatMap((region) => [...walk(region)]) : null;
   const readInside = inside === null ? null : new Set(inside.flatMap((x) => x.operands));

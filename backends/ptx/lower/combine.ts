@@ -7,6 +7,7 @@ import { type Layout, makeLayout, registerCount } from '../../../compiler/layout
 import { imm, type Operand, type Reg } from '../isa/operand.js';
 import { ownersOf, type Run, runsOf, straightLayout } from './axis-bits.js';
 import type { EmitBlock } from './control.js';
+import { memo } from './elements.js';
 import { ELEMENTWISE } from './elementwise.js';
 import { type Emitter, layoutOf, rankOf } from './emitter.js';
 import { inLayout } from './published.js';
@@ -25,8 +26,9 @@ export class Combining {
   readonly dtypes: readonly DType[];
   readonly layout: Layout;
   readonly runs: readonly Run[];
-  /** Lanes of the operands by register. */
-  readonly lanes: readonly Lane[];
+  readonly registers: number;
+  /** Lanes of the operands by register: computed when they are asked for, line by line. */
+  readonly lane: (r: number) => Lane;
   readonly #emitBlock: EmitBlock;
   readonly #present = new Map<string, Truth>();
 
@@ -43,7 +45,8 @@ export class Combining {
     this.layout = clean ? first.layout : straightLayout(first.layout, axis, e.warps);
     this.runs = runsOf(ownersOf(this.layout, axis) ?? noOwners());
     const laidOut = tiles.map((t) => inLayout(e, t, this.layout));
-    this.lanes = Array.from({ length: registerCount(this.layout) }, (_, r) => laidOut.map((t) => t.lane(r)));
+    this.registers = registerCount(this.layout);
+    this.lane = memo((r) => laidOut.map((t) => t.lane(r)));
   }
 
   /** The region applied to the lanes before and the lanes after. */
@@ -125,7 +128,7 @@ export class Combining {
   get rest(): { readonly registers: readonly number[]; readonly layout: Layout } {
     const along = this.runs.filter((run) => run.dim === 'register').flatMap((run) => run.bits);
     const mask = along.reduce((m, bit) => m | (1 << bit), 0);
-    const registers = this.lanes.map((_, r) => r).filter((r) => (r & mask) === 0);
+    const registers = [...Array(this.registers).keys()].filter((r) => (r & mask) === 0);
     const { shape, ins } = project(this.layout, this.op.attrs.axis);
     const register = (ins.register ?? []).filter((_, bit) => !along.includes(bit));
     return { registers, layout: makeLayout(shape, { ...ins, register }) };

@@ -1,3 +1,4 @@
+import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { Op } from '../../../compiler/ir/module.js';
 import { imm } from '../isa/operand.js';
 import type { Run } from './axis-bits.js';
@@ -13,19 +14,25 @@ import { acrossWarps } from './warp-lanes.js';
  */
 export function emitReduceBy(e: Emitter, op: Op<'reduce_by'>, emitBlock: EmitBlock): void {
   const c = new Combining(e, op, emitBlock, () => true);
-  let blocks = new Map(c.lanes.entries());
+  let blocks: Blocks = new Map(Array.from({ length: c.registers }, (_, r) => [r, () => c.lane(r)]));
   for (const run of c.runs) {
     if (run.dim === 'register') blocks = joinRegisters(c, run, blocks);
     else if (run.dim === 'lane') blocks = joinLanes(c, run, blocks);
     else blocks = joinWarps(c, run, blocks);
   }
   const { registers, layout } = c.rest;
-  const lanes = registers.map((r) => blocks.get(r) as Lane);
+  const lanes = registers.map((r) => blockAt(blocks, r));
   for (const [i, v] of op.results.entries()) c.laidOut(v, i, layout, lanes);
 }
 
 /** Blocks by the register of their first position. */
-type Blocks = Map<number, Lane>;
+type Blocks = Map<number, () => Lane>;
+
+function blockAt(blocks: Blocks, r: number): Lane {
+  const block = blocks.get(r);
+  if (block === undefined) throw new Bug('reduce_by: a block that nobody has');
+  return block();
+}
 
 /** All of them, in order; `start(i)`: where block i begins. */
 function fold(c: Combining, parts: readonly Lane[], starts: readonly number[], above: number): Lane {
@@ -45,16 +52,10 @@ function joinRegisters(c: Combining, { bits, below }: Run, blocks: Blocks): Bloc
   for (const r of blocks.keys()) {
     if ((r & mask) !== 0) continue;
     const members = withBits(r, bits);
-    const parts = members.map((m) => blocks.get(m) as Lane);
-    joined.set(
-      r,
-      fold(
-        c,
-        parts,
-        members.map((m) => c.positionOf(m)),
-        below + bits.length,
-      ),
-    );
+    const parts = members.map((m) => blockAt(blocks, m));
+    const starts = members.map((m) => c.positionOf(m));
+    const made = fold(c, parts, starts, below + bits.length);
+    joined.set(r, () => made);
   }
   return joined;
 }
@@ -66,22 +67,21 @@ function joinLanes(c: Combining, { bits, below }: Run, blocks: Blocks): Blocks {
     const set = b.op('setp.ne.u32', b.op('and.b32', c.e.tid(), imm(2 ** bit)), imm(0));
     const before = joined;
     joined = new Map();
-    for (const [r, own] of before) {
+    for (const r of before.keys()) {
+      const own = blockAt(before, r);
       const takes = c.present(c.positionOf(r) + 2 ** (below + i), below + i + 1);
-      if (takes === false) {
-        joined.set(
-          r,
-          c.choose(set, () => c.map(own, (x) => butterfly(c.e, x, 2 ** bit)), own),
-        );
-        continue;
-      }
       const other = c.map(own, (x) => butterfly(c.e, x, 2 ** bit));
       const left = c.choose(set, () => other, own);
-      const right = c.choose(set, () => own, other);
-      joined.set(
-        r,
-        c.choose(takes, () => c.combine(left, right), left),
+      const both = c.choose(
+        takes,
+        () =>
+          c.combine(
+            left,
+            c.choose(set, () => own, other),
+          ),
+        left,
       );
+      joined.set(r, () => both);
     }
   });
   return joined;
@@ -90,12 +90,17 @@ function joinLanes(c: Combining, { bits, below }: Run, blocks: Blocks): Blocks {
 function joinWarps(c: Combining, run: Run, blocks: Blocks): Blocks {
   const { below, bits } = run;
   const registers = [...blocks.keys()];
-  const parts = acrossWarps(c, run, [...blocks.values()]);
+  const parts = acrossWarps(
+    c,
+    run,
+    registers.map((r) => blockAt(blocks, r)),
+  );
   return new Map(
     registers.map((r, i) => {
       const lanes = parts[i] as Lane[];
       const starts = lanes.map((_, n) => c.positionOf(r) + n * 2 ** below);
-      return [r, fold(c, lanes, starts, below + bits.length)];
+      const made = fold(c, lanes, starts, below + bits.length);
+      return [r, () => made];
     }),
   );
 }

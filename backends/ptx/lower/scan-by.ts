@@ -39,17 +39,30 @@ export function emitScanBy(e: Emitter, op: Op<'scan_by'>, emitBlock: EmitBlock):
 const isAscending = ({ dim, bits }: Run): boolean =>
   dim !== 'lane' || bits.every((bit, i) => i === 0 || bit > (bits[i - 1] as number));
 
+/** A register before anything is joined, not computed before it is asked for. */
+const single = (c: Combining, r: number): Block => ({
+  members: [r],
+  prefix: null,
+  get total() {
+    return c.lane(r);
+  },
+});
+
 class Scan {
   readonly #c: Combining;
   readonly #reverse: boolean;
-  readonly #values: Lane[];
+  /** Registers that have been scanned, as far as that goes. */
+  readonly #values = new Map<number, Lane>();
   #blocks: Map<number, Block>;
 
   constructor(c: Combining, reverse: boolean) {
     this.#c = c;
     this.#reverse = reverse;
-    this.#values = [...c.lanes];
-    this.#blocks = new Map(c.lanes.map((total, r) => [r, { members: [r], prefix: null, total }]));
+    this.#blocks = new Map(Array.from({ length: c.registers }, (_, r) => [r, single(c, r)]));
+  }
+
+  #value(r: number): Lane {
+    return this.#values.get(r) ?? this.#c.lane(r);
   }
 
   /** Joins the blocks along a run of the position's bits; the total of the last one is not asked for. */
@@ -61,7 +74,7 @@ class Scan {
 
   finish(): readonly Lane[] {
     for (const block of this.#blocks.values()) this.#flush(block);
-    return this.#values;
+    return Array.from({ length: this.#c.registers }, (_, r) => this.#value(r));
   }
 
   /** Whether a block that comes before others counts: forward, all do; `above`: bits of the position that are the block's. */
@@ -72,7 +85,7 @@ class Scan {
   /** Puts what comes before a block in front of all its members. */
   #flush({ members, prefix }: Block): void {
     if (prefix === null) return;
-    for (const r of members) this.#values[r] = this.#behind(prefix, this.#values[r] as Lane);
+    for (const r of members) this.#values.set(r, this.#behind(prefix, this.#value(r)));
   }
 
   #behind({ lane, exists }: Prefix, x: Lane): Lane {
@@ -111,12 +124,18 @@ class Scan {
 
   /** Finishes the members of a block behind a prefix; gives the prefix and the block together. */
   #takeIn(block: Block, before: Prefix | null): Lane {
-    const [only] = block.members as [number];
-    const alone = block.members.length === 1 && block.prefix === null && this.#values[only] === block.total;
+    const alone = this.#isAlone(block);
     const together = before === null ? block.total : this.#behind(before, block.total);
-    if (alone) this.#values[only] = together;
+    if (alone) this.#values.set(alone.register, together);
     else this.#flush({ ...block, prefix: before === null ? block.prefix : this.#chain(before, block.prefix) });
     return together;
+  }
+
+  /** The register that is a whole block, with nothing before it. */
+  #isAlone({ members, prefix, total }: Block): { readonly register: number } | null {
+    const [register] = members;
+    const alone = members.length === 1 && prefix === null && register !== undefined;
+    return alone && this.#value(register) === total ? { register } : null;
   }
 
   #joinLanes({ bits, below }: Run, last: boolean): void {
@@ -135,9 +154,9 @@ class Scan {
       });
       const end = lanes.end(this.#reverse);
       const total = last ? inclusive : lanes.read(c, inclusive, end);
-      const [only] = block.members as [number];
-      if (block.members.length === 1 && block.prefix === null && this.#values[only] === block.total) {
-        this.#values[only] = inclusive;
+      const alone = this.#isAlone(block);
+      if (alone) {
+        this.#values.set(alone.register, inclusive);
         this.#blocks.set(first, { ...block, total });
         continue;
       }
