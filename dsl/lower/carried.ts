@@ -28,6 +28,7 @@ export class Carried {
   /** What the body gives a variable that has no value before the loop does not outlive the trip. */
   readonly #unset: readonly { readonly cell: Cell; readonly value: Val }[];
   readonly #before: readonly Val[];
+  readonly #typed: readonly Val[];
   readonly #slots: Slot[] = [];
   readonly #shapes: readonly Assemble[];
   #inside: readonly Value[] = [];
@@ -40,6 +41,7 @@ export class Carried {
     this.#unset = assigned.filter((c) => !hasValue(c)).map((cell) => ({ cell, value: cell.value }));
     this.#before = this.#cells.map((c) => c.value);
     const { typed, after } = this.#rehearse(walkInVain);
+    this.#typed = typed;
     this.#shapes = this.#cells.map((cell, i) =>
       this.#carry(cell, this.#before[i] ?? POISON, typed[i] ?? POISON, after[i] ?? POISON),
     );
@@ -76,6 +78,12 @@ export class Carried {
     for (const { cell, value } of this.#unset) cell.value = value;
   }
 
+  /** Leaves what the loop leaves as far as types go, without a walk of its own: loops in loops are typed in linear time. */
+  rehearse(): void {
+    this.#assign((_, i) => this.#typed[i] ?? POISON);
+    for (const { cell, value } of this.#unset) cell.value = value;
+  }
+
   /** There is no loop after all: nothing was assigned, or what would have been is unknown. */
   restore(isUnknown: boolean): void {
     this.#assign((_, i) => (isUnknown ? POISON : (this.#before[i] ?? POISON)));
@@ -99,7 +107,7 @@ export class Carried {
       for (const [i, cell] of this.#cells.entries()) cell.value = typed[i] ?? POISON;
       this.#ev.rehearse(walk);
       after = this.#cells.map((c) => c.value);
-      const next = typed.map((val, i) => this.#typed(val, after[i] ?? POISON));
+      const next = typed.map((val, i) => this.#withTypes(val, after[i] ?? POISON));
       if (next.every((val, i) => val === typed[i])) break;
       typed = next;
     }
@@ -108,18 +116,20 @@ export class Carried {
   }
 
   /** The value with tiles for its literals, where the body leaves tiles; the same object where it leaves none. */
-  #typed(val: Val, after: Val): Val {
+  #withTypes(val: Val, after: Val): Val {
     if (val.kind === 'num') return after.kind === 'tile' && takes(after, val) ? after : val;
     if (val.kind === 'bool') {
       if (after.kind === 'tile') return takes(after, val) ? after : val;
       return after.kind === 'bool' && after.value !== val.value ? this.#mask() : val;
     }
     if (val.kind === 'arr' && after.kind === 'arr') {
-      const items = val.items.map((x, i) => this.#typed(x, after.items[i] ?? x));
+      const items = val.items.map((x, i) => this.#withTypes(x, after.items[i] ?? x));
       return items.every((x, i) => x === val.items[i]) ? val : { kind: 'arr', items };
     }
     if (val.kind !== 'obj' || after.kind !== 'obj') return val;
-    const props = new Map([...val.props].map(([key, x]) => [key, this.#typed(known(x), known(after.props.get(key)))]));
+    const props = new Map(
+      [...val.props].map(([key, x]) => [key, this.#withTypes(known(x), known(after.props.get(key)))]),
+    );
     return [...props].every(([key, x]) => x === known(val.props.get(key))) ? val : { ...val, props };
   }
 

@@ -46,6 +46,8 @@ export class Evaluator {
   observer: Observer | null = null;
   /** How control has left, or may leave, the present function and the trip of a loop at hand. */
   exits: Exits = newExits();
+  /** What is walked now is walked for its types only. */
+  isRehearsing = false;
   /** In a combining function, which works on one lane of its tiles: what would branch selects. */
   isLanewise = false;
   /** Some expression had no value: a finding says why, or the front end is wrong. */
@@ -178,15 +180,17 @@ export class Evaluator {
 
   /** Runs `body` for what it computes: its ops and findings are dropped, and nobody is told of its values. */
   rehearse<T>(body: () => T): T {
-    const { findings, poisoned, observer } = this;
+    const { findings, poisoned, observer, isRehearsing } = this;
     this.findings = new Findings();
     this.observer = null;
+    this.isRehearsing = true;
     try {
       return this.into(newBlock([]), body);
     } finally {
       this.findings = findings;
       this.poisoned = poisoned;
       this.observer = observer;
+      this.isRehearsing = isRehearsing;
     }
   }
 

@@ -29,6 +29,10 @@ export function forLoop(ev: Evaluator, loop: ForOf, range: Stride): void {
   const carried = new Carried(ev, node, assignedCells(ev, [node.statement], scope), () =>
     walk(newBlock([scalarType('i32')])),
   );
+  if (ev.isRehearsing) {
+    carried.rehearse();
+    return;
+  }
   const region = newBlock([scalarType('i32'), ...carried.types], [undefined, ...carried.hints]);
   carried.enter(region.args.slice(1));
   walk(region);
@@ -94,6 +98,10 @@ function atRunTime(ev: Evaluator, node: TS.WhileStatement, cells: readonly Cell[
   const walk = (block: Block): void =>
     ev.into(block, () => ev.trip(true, () => runStatement(ev, node.statement, scope.child())));
   const carried = new Carried(ev, node, cells, () => walk(newBlock([])));
+  if (ev.isRehearsing) {
+    carried.rehearse();
+    return;
+  }
   const [test, body] = [newBlock(carried.types, carried.hints), newBlock(carried.types, carried.hints)];
   carried.enter(test.args);
   const m = ev.into(test, () => operand(ev, node.expression, scope));
