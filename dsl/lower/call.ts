@@ -71,7 +71,7 @@ function callBuiltin(call: Call): Val {
       help: ['kernels get their tensors as arguments'],
     });
   if (call.args.some((o) => o.val.kind === 'poison') || !rightCount(call, builtin)) return POISON;
-  return builtin.run(call);
+  return builtin.run({ ...call, usage: builtin.usage });
 }
 
 interface Arity {
@@ -142,7 +142,7 @@ function callMethod(call: Call, method: MethodVal): Val {
   if (self.kind === 'arr') return mapArray(call, self.items);
   const entry = VIEW_METHODS[method.name as ViewMethod];
   if (!call.ev.emits(call.node) || !rightCount(call, entry)) return POISON;
-  return call.args.some((o) => o.val.kind === 'poison') ? POISON : entry.run(call, self);
+  return call.args.some((o) => o.val.kind === 'poison') ? POISON : entry.run({ ...call, usage: entry.usage }, self);
 }
 
 function mapArray(call: Call, items: readonly Val[]): Val {

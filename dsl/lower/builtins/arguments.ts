@@ -15,6 +15,8 @@ export interface Call {
   readonly node: ts.Node;
   readonly name: string;
   readonly args: readonly Operand[];
+  /** How it is called, for messages. */
+  readonly usage?: string;
 }
 
 /** Argument i; a call with too few arguments never gets here. */
@@ -29,10 +31,11 @@ const LOAD_FIRST = 'load a tile of it: view.load(origin, shape)';
 
 /** Reports an argument of the wrong kind, unless it stands for something already reported. */
 export function wrong(call: Call, o: Operand, needs: string, help: readonly (string | Help)[] = []): null {
-  if (o.val.kind !== 'poison')
-    call.ev.error('LAC0222', o.node, `${call.name} needs ${needs} here, not ${describe(o.val)}`, {
-      help: help.length > 0 || o.val.kind !== 'view' ? help : [LOAD_FIRST],
-    });
+  if (o.val.kind === 'poison') return null;
+  const usual = o.val.kind === 'view' ? [LOAD_FIRST] : call.usage === undefined ? [] : [`write ${call.usage}`];
+  call.ev.error('LAC0222', o.node, `${call.name} needs ${needs} here, not ${describe(o.val)}`, {
+    help: help.length > 0 ? help : usual,
+  });
   return null;
 }
 
