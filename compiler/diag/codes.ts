@@ -374,7 +374,8 @@ export const CODES = {
   },
   LAC0302: {
     title: 'argument declaration that does not fit',
-    explain: 'An argument is input(dtype, dims), output(dtype, dims) or scalar(dtype); the dimensions are names.',
+    explain:
+      'An argument is input(dtype, dims), output(dtype, dims), inout(dtype, dims) for what is changed in place, or scalar(dtype); the dimensions are names.',
     wrong: 'args: { x: f32 }',
     right: "args: { x: input(f32, ['N']) }",
   },
