@@ -161,7 +161,7 @@ export function refusedByPtxas(programs: readonly PtxProgram[], most = 6): strin
   const step = Math.max(1, Math.ceil(programs.length / most));
   return programs
     .filter((_, i) => i % step === 0)
-    .map((p) => assemble(p.text, 'sm_80'))
+    .map(({ text }) => assemble(text, /\.target (sm_\w+)/.exec(text)?.[1] ?? 'sm_80'))
     .filter((a) => !a.ok)
     .map((a) => a.log);
 }

@@ -25,6 +25,7 @@ interface Case extends Place {
   readonly inner: Layout;
   readonly warps: number;
   readonly dtype: DType;
+  readonly sm: number;
 }
 
 /** A part of a tile that lies in it with the lanes that count. */
@@ -68,6 +69,7 @@ const cases: fc.Arbitrary<Case> = fc.tuple(shapesOf([1, 2, 3], 8), fc.constantFr
       constant: fc.constant(place.constant),
       inner: stays === null ? any : fc.oneof(any, fc.constant(stays)),
       dtype: fc.constantFrom(...DTYPES),
+      sm: fc.constantFrom(80, 90),
     });
   }),
 );
@@ -103,6 +105,7 @@ test('slices of tiles in any layout, at any origin', () => {
       const { got, want, program } = runLaidOut({
         text: sliceText(c),
         warps: c.warps,
+        sm: c.sm,
         tensors: { x: { shape: c.whole.shape, value }, y: { shape: c.part } },
         scalars: scalarsOf(c),
       });
@@ -132,6 +135,7 @@ ${ops}
       const { got, want, program } = runLaidOut({
         text,
         warps: c.warps,
+        sm: c.sm,
         tensors: { x: { shape, value }, p: { shape: c.part, value: (i) => value(i + 100) }, y: { shape } },
         scalars: scalarsOf(c),
       });
@@ -198,4 +202,41 @@ ${index.map((i) => `  %v_${i} = load %${i}, ${zeros(dims.length)} {pad = 0} : ${
     { numRuns: Number(process.env.LAC_RUNS ?? 40) },
   );
   expect(refusedByPtxas(programs)).toEqual([]);
+});
+
+test('masks are cut, inserted and taken like numbers', () => {
+  fc.assert(
+    fc.property(cases, (c) => {
+      const { ops, names } = originsOf(c);
+      const { shape } = c.whole;
+      const [whole, inner] = [c.whole, c.inner].map((l) => (d: DType) => tileText(d, l)) as [
+        (d: DType) => string,
+        (d: DType) => string,
+      ];
+      const text = `kernel t(%x: ${viewText('in', 'i32', dimsOf(shape))}, %y: ${viewText('out', 'i32', dimsOf(shape))}, %z: ${viewText('out', 'i32', dimsOf(shape, PARTS))}, ${parametersOf(c)}) {
+  %zero = const {value = 0} : i32
+${ops}
+  %t = load %x, ${zeros(shape.length)} {pad = 0} : ${whole('i32')}
+  %half = const {value = 125} : ${whole('i32')}
+  %m = cmp %t, %half {pred = "gt"} : ${whole('i1')}
+  %p = slice %m, ${names} {valid = [${c.valid.join(', ')}]} : ${inner('i1')}
+  %n = not %p : ${inner('i1')}
+  %r = insert %m, %n, ${names} {valid = [${c.valid.join(', ')}]} : ${whole('i1')}
+  %c = cast %r {to = i32} : ${whole('i32')}
+  store %y, %c, ${zeros(shape.length)}
+  %d = cast %p {to = i32} : ${inner('i32')}
+  store %z, %d, ${zeros(shape.length)} {valid = [${c.valid.join(', ')}]}
+}
+`;
+      const { got, want } = runLaidOut({
+        text,
+        warps: c.warps,
+        sm: c.sm,
+        tensors: { x: { shape, value }, y: { shape }, z: { shape: c.part } },
+        scalars: scalarsOf(c),
+      });
+      expect(got).toEqual(want);
+    }),
+    { numRuns: Number(process.env.LAC_RUNS ?? 20) },
+  );
 });
