@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 npm run --silent build
+npx tsc -p tsconfig.session.json
 node scripts/build-native.mjs
 bound=../shared/bound
 if command -v nvcc > /dev/null && [ -d "$bound" ]; then
@@ -13,7 +14,7 @@ if command -v nvcc > /dev/null && [ -d "$bound" ]; then
     nvcc -std=c++17 -gencode=arch=compute_90a,code=sm_90a -O3 -w "$bound/main.cu" -o .peers/la
   fi
 fi
-../shared/gpu-host/pack.sh dist build/Release
+../shared/gpu-host/pack.sh dist build/Release node_modules/fast-check node_modules/pure-rand
 # pack.sh leaves source maps out; a program that calls a kernel by name finds its source by them.
 find dist/kernels -name '*.map' -print0 | tar --null --create --file=.gpu-host/maps.tar --files-from=-
 du -sm .peers | awk '{print ".peers " $1 " MiB"}'

@@ -8,9 +8,9 @@ import { cloneKernel } from '../../compiler/ir/clone.js';
 import type { Kernel } from '../../compiler/ir/module.js';
 import { type DType, sizeOf, type ViewType } from '../../compiler/ir/types.js';
 import { lowerKernel, SourceProject } from '../../dsl/source.js';
-import { openDevice } from '../../runtime/index.js';
+import { type Device, openDevice } from '../../runtime/index.js';
 import { type Backend, type Outcome, runBoth } from '../ir/differential.js';
-import { ROOMY, software } from '../wgsl/run.js';
+import { ROOMY } from '../wgsl/run.js';
 import { type Bounded, boundedRun } from './bounds.js';
 import type { AccuracyBackend } from './lane-errors.js';
 import type { Program } from './programs.js';
@@ -31,20 +31,49 @@ export function lowered({ text, warps }: Program): Kernel {
   return kernel;
 }
 
-const sm90 = targetFor(90);
-const emulated = openDevice('emulate:sm_90');
-const BACKENDS: Readonly<Record<AccuracyBackend, Backend>> = {
-  wgsl: {
-    device: software,
-    context: { target: 'webgpu', maxStorageElements: 2 ** 30 },
-    compile: (kernel, facts) => ({ target: 'webgpu', ...emitWgsl(kernel, { limits: ROOMY, facts }) }),
-  },
-  ptx: {
-    device: () => emulated,
-    context: { target: 'cuda', maxStorageElements: Number.MAX_SAFE_INTEGER },
-    compile: (kernel, facts) => ({ target: 'cuda', sm: 90, ...emitPtx(kernel, { target: sm90, facts }) }),
-  },
-};
+/** Where programs are compared, and how exact arithmetic is there. */
+export interface Place {
+  readonly name: string;
+  readonly accuracy: AccuracyBackend;
+  readonly backend: Backend;
+}
+
+/** WebGPU on a device, opened when it is first needed. */
+export function webgpuOn(which: string): Place {
+  let device: Promise<Device> | undefined;
+  return {
+    name: which,
+    accuracy: 'wgsl',
+    backend: {
+      device: () => {
+        device ??= openDevice(which);
+        return device;
+      },
+      context: { target: 'webgpu', maxStorageElements: 2 ** 30 },
+      compile: (kernel, facts) => ({ target: 'webgpu', ...emitWgsl(kernel, { limits: ROOMY, facts }) }),
+    },
+  };
+}
+
+/** CUDA on a device, emulated ones included. */
+export function cudaOn(which: string, sm: number): Place {
+  let device: Promise<Device> | undefined;
+  const target = targetFor(sm);
+  return {
+    name: which,
+    accuracy: 'ptx',
+    backend: {
+      device: () => {
+        device ??= openDevice(which);
+        return device;
+      },
+      context: { target: 'cuda', maxStorageElements: Number.MAX_SAFE_INTEGER },
+      compile: (kernel, facts) => ({ target: 'cuda', sm, ...emitPtx(kernel, { target, facts }) }),
+    },
+  };
+}
+
+const WITHOUT_GPU: readonly Place[] = [webgpuOn('webgpu:software'), cudaOn('emulate:sm_90', 90)];
 
 /** Multiples of 1/16, exact in every float dtype; small whole numbers for integers. */
 function element(arg: string, dtype: DType, i: number): number {
@@ -81,16 +110,18 @@ function bounds(kernel: Kernel, program: Program, backend: AccuracyBackend): Bou
 export type Verdict = 'agrees' | 'uncertain' | 'traps' | 'refused';
 
 export interface Disagreement {
-  readonly backend: AccuracyBackend;
+  readonly place: string;
   readonly message: string;
   /** The program that the backend made. */
   readonly text: string;
 }
 
-/** Compares a program on both backends, at one time: drivers compile on threads of their own. */
-export async function compareAll(program: Program): Promise<readonly (Verdict | Disagreement)[]> {
-  const [webgpu, ptx] = [compare(program, 'wgsl'), compare(program, 'ptx')];
-  const settled = await Promise.allSettled([webgpu, ptx]);
+/** Compares a program in several places, at one time: drivers compile on threads of their own. */
+export async function compareAll(
+  program: Program,
+  places: readonly Place[] = WITHOUT_GPU,
+): Promise<readonly (Verdict | Disagreement)[]> {
+  const settled = await Promise.allSettled(places.map((place) => compare(program, place)));
   return settled.map((s) => {
     if (s.status === 'rejected') throw s.reason;
     return s.value;
@@ -102,12 +133,12 @@ const trapped = (e: unknown): boolean => e instanceof LacError && /^LAC080/.test
 const isRefused = (e: unknown): boolean =>
   e instanceof LacError && /^LAC05|^LAC0402/.test(e.diagnostics[0]?.code ?? '');
 
-/** Runs a program on the interpreter and a backend; a Disagreement where an element is further away than it may be. */
-export async function compare(program: Program, backend: AccuracyBackend): Promise<Verdict | Disagreement> {
+/** Runs a program in the interpreter and in a place; a Disagreement where an element is further away than it may be. */
+export async function compare(program: Program, { name, accuracy, backend }: Place): Promise<Verdict | Disagreement> {
   const kernel = lowered(program);
   let want: Bounded | null;
   try {
-    want = bounds(kernel, program, backend);
+    want = bounds(kernel, program, accuracy);
   } catch (error) {
     if (trapped(error)) return 'traps';
     throw error;
@@ -124,14 +155,14 @@ export async function compare(program: Program, backend: AccuracyBackend): Promi
         config: { warps: program.warps },
         value: (arg, i) => element(arg, accessOf(kernel, arg).dtype, i),
       },
-      BACKENDS[backend],
+      backend,
     );
   } catch (error) {
     if (isRefused(error)) return 'refused';
     throw error;
   }
-  const message = disagreement(want, outcome, backend);
-  return message === null ? 'agrees' : { backend, message, text: outcome.text };
+  const message = disagreement(want, outcome, accuracy);
+  return message === null ? 'agrees' : { place: name, message, text: outcome.text };
 }
 
 function disagreement(want: Bounded, { got }: Outcome, backend: AccuracyBackend): string | null {

@@ -24,4 +24,4 @@ export async function checkPrograms(): Promise<void> {
   expect((100 * counts.agrees) / all, JSON.stringify(counts)).toBeGreaterThan(LEAST_COMPARED);
 }
 
-const report = ({ backend, message, text }: Disagreement): string => `${backend}: ${message}\n${text}`;
+const report = ({ place, message, text }: Disagreement): string => `${place}: ${message}\n${text}`;
