@@ -240,3 +240,37 @@ ${ops}
     { numRuns: Number(process.env.LAC_RUNS ?? 20) },
   );
 });
+
+test('origins and indices outside of a tile are no fault on a device, only in the interpreter', () => {
+  fc.assert(
+    fc.property(cases, fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), (c, far) => {
+      const { shape } = c.whole;
+      const outside = far >= 0 && far < 32 ? far + 32 : far;
+      const last = c.origin.map((x, axis) => (axis === 0 ? outside : x));
+      const text = `kernel t(%x: ${viewText('in', c.dtype, dimsOf(shape))}, %y: ${viewText('out', c.dtype, dimsOf(shape))}, %z: ${viewText('out', c.dtype, dimsOf(shape, PARTS))}, ${parametersOf(c)}) {
+  %zero = const {value = 0} : i32
+  %t = load %x, ${zeros(shape.length)} {pad = 0} : ${tileText(c.dtype, c.whole)}
+  %i = load %x, ${zeros(shape.length)} {pad = 0} : ${tileText(c.dtype, c.inner)}
+  %r = insert %t, %i, ${shape.map((_, i) => `%s${i}`).join(', ')} : ${tileText(c.dtype, c.whole)}
+  store %y, %r, ${zeros(shape.length)}
+  %p = slice %t, ${shape.map((_, i) => `%s${i}`).join(', ')} : ${tileText(c.dtype, c.inner)}
+  store %z, %p, ${zeros(shape.length)}
+  %e = take %t, ${shape.map((_, i) => `%s${i}`).join(', ')} : ${c.dtype}
+  %one = splat %e : ${tileText(c.dtype, c.inner)}
+  store %z, %one, ${zeros(shape.length)}
+}
+`;
+      const run = () =>
+        runLaidOut({
+          text,
+          warps: c.warps,
+          sm: c.sm,
+          tensors: { x: { shape, value }, y: { shape }, z: { shape: c.part } },
+          scalars: scalarsOf({ ...c, origin: last }),
+        });
+      // The emulator, which traps any address that is nobody's, comes first.
+      expect(run).toThrow(/LAC0810/);
+    }),
+    { numRuns: Number(process.env.LAC_RUNS ?? 20) },
+  );
+});
