@@ -45,9 +45,12 @@ export function constantOf(v: Value): number | null {
   return op === null ? null : (op.attrs as { value: number }).value;
 }
 
-/** Pure, and never a trap: it may run where it would not have run. Integers divide by constants that cannot trap. */
+/**
+ * Pure, and never a trap: it may run where it would not have run. Integers divide by constants that cannot trap. Not so
+ * what has a region, which may read more than the op names.
+ */
 export function runsAnywhere(op: Op): boolean {
-  if (opRow(op.name).effect !== 'pure') return false;
+  if (opRow(op.name).effect !== 'pure' || op.regions.length > 0) return false;
   const [x, divisor] = op.operands;
   if ((op.name !== 'idiv' && op.name !== 'rem') || x === undefined || isFloat(x.type.dtype)) return true;
   const by = divisor === undefined ? null : constantOf(divisor);

@@ -55,7 +55,9 @@ class Scoped extends Map<string, Op> {
   }
 }
 
+/** Folds by a function are what their regions say: operands and attributes do not tell them apart. */
 function canShare(op: Op): boolean {
+  if (op.regions.length > 0) return false;
   const effect = opRow(op.name).effect;
   const view = op.operands[0]?.type;
   return effect === 'pure' || (effect === 'read' && view?.kind === 'view' && view.access === 'in');

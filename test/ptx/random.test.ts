@@ -6,7 +6,6 @@ import { LacError } from '../../compiler/diag/diagnostic.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import type { Kernel } from '../../compiler/ir/module.js';
 import type { ViewType } from '../../compiler/ir/types.js';
-import type { OpName } from '../../compiler/ops/table.js';
 import { openDevice } from '../../runtime/index.js';
 import { type Backend, type Outcome, runBoth } from '../ir/differential.js';
 import { foldsNaN, modules } from '../ir/generate.js';
@@ -55,9 +54,6 @@ function expectSame(o: Outcome): void {
     expect(positiveZeros(o.got[name]), o.text).toEqual(positiveZeros(want));
 }
 
-/** Not among the ops of random kernels here. */
-const FOLDS_BY_FUNCTION = new Set<OpName>(['reduce_by', 'scan_by']);
-
 /** Extents of tiles: some fill the instructions of the tensor cores, some do not. */
 const EXTENTS = [1, 3, 4, 8, 16, 32];
 
@@ -68,7 +64,7 @@ const EXTENTS = [1, 3, 4, 8, 16, 32];
 it('generated kernels store what the interpreter stores', { timeout: 600_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
-      modules({ exact: true, extents: EXTENTS, without: FOLDS_BY_FUNCTION }),
+      modules({ exact: true, extents: EXTENTS }),
       fc.constantFrom(1, 2, 4, 8),
       fc.constantFrom(80, 90),
       async ({ kernels: [kernel] }, warps, sm) => {
