@@ -1,6 +1,6 @@
 import { axisField, axisIndex, coordinates, flatten } from './axes.js';
-import { combine, solver } from './gf2.js';
-import { type Layout, log2, makeLayout, registerCount } from './layout.js';
+import { combine, rank, solver, spanContains } from './gf2.js';
+import { basesOf, type Layout, log2, makeLayout, registerCount } from './layout.js';
 
 /**
  * The layout in which a part of a tile lies where it is: the registers that hold it, renamed. Null where the part is not
@@ -60,4 +60,33 @@ export function partRegisters(l: Layout, origin: readonly number[], to: Layout):
     sources.push(source);
   }
   return sources;
+}
+
+/**
+ * Whether each warp finds its elements of a part, laid out as `to`, among those that it has of the tile and no other warp
+ * has. Along axes of which every warp has all positions the origin may be unknown (null), or no multiple of the extent.
+ */
+export function partStaysInWarp(l: Layout, origin: readonly (number | null)[], to: Layout): boolean {
+  const { warp = [] } = l.ins;
+  const own = basesOf(l, ['register', 'lane']);
+  if (rank([...own, ...warp]) !== rank(own) + warp.length) return false;
+  const isWhole = l.shape.map((extent, axis) => {
+    const { shift } = axisField(l.shape, axis);
+    return spanContains(
+      own,
+      Array.from({ length: log2(extent) }, (_, bit) => 2 ** (shift + bit)),
+    );
+  });
+  const isPlaced = (x: number | null, axis: number): boolean => {
+    const [extent = 1, part = 1] = [l.shape[axis], to.shape[axis]];
+    return isWhole[axis] === true || (x !== null && x % part === 0 && x >= 0 && x < extent);
+  };
+  if (!origin.every(isPlaced)) return false;
+  const inWhole = (index: number): number => flatten(l.shape, coordinates(to.shape, index));
+  const start = flatten(
+    l.shape,
+    origin.map((x, axis) => (isWhole[axis] ? 0 : (x ?? 0))),
+  );
+  const moves = (to.ins.warp ?? []).map((basis, bit) => inWhole(basis) ^ (warp[bit] ?? 0));
+  return spanContains(own, [start, ...moves, ...basesOf(to, ['register', 'lane']).map(inWhole)]);
 }

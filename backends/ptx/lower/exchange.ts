@@ -8,9 +8,12 @@ import { inRegister } from './halves.js';
 import { xor32 } from './integers.js';
 import { clear, when } from './truth.js';
 
+/** The lanes of a warp have come here; what they wrote to shared memory is visible to each other. */
+export const meetInWarp = (e: Emitter): void => e.b.exec('bar.warp.sync', imm(0xffffffff));
+
 /** Everybody in the block has come here; what they wrote to shared memory is visible. */
 export function meetAll(e: Emitter): void {
-  if (e.warps === 1) e.b.exec('bar.warp.sync', imm(0xffffffff));
+  if (e.warps === 1) meetInWarp(e);
   else e.b.exec('bar.sync', imm(0));
 }
 

@@ -3,7 +3,7 @@ import type { Op, Value } from '../../../compiler/ir/module.js';
 import { constantOf } from '../../../compiler/ir/rewrite.js';
 import { planDirect } from '../../../compiler/layout/convert.js';
 import type { Layout } from '../../../compiler/layout/layout.js';
-import { partLayout, partRegisters } from '../../../compiler/layout/parts.js';
+import { partLayout, partRegisters, partStaysInWarp } from '../../../compiler/layout/parts.js';
 import { imm, type Operand } from '../isa/operand.js';
 import { type BoxOrigin, elementAddresses, loadBox, takeElements } from './elements.js';
 import { type Emitter, layoutOf, rankOf } from './emitter.js';
@@ -23,7 +23,7 @@ const shapeOf = (v: Value): readonly number[] => {
 export function emitSlice(e: Emitter, op: Op<'slice'>): void {
   const [x, result] = [op.operands[0] as Value, op.results[0] as Value];
   const tile = e.tile(x);
-  const kept = slicedInPlace(e, op, tile) ?? loadBox(e, published(e, tile), layoutOf(result), sliceOrigin(e, op));
+  const kept = slicedInPlace(e, op, tile) ?? slicedInMemory(e, op, tile);
   computeNow(kept);
   e.setTile(result, kept);
 }
@@ -53,6 +53,12 @@ function placeInTile(op: Op<'slice'>, whole: Layout): PlaceInTile | null {
 function slicedInPlace(e: Emitter, op: Op<'slice'>, tile: Tile): Tile | null {
   const place = placeInTile(op, tile.layout);
   return place && inLayout(e, renamedTile(e, tile, place.layout, place.source), layoutOf(op.results[0] as Value));
+}
+
+function slicedInMemory(e: Emitter, op: Op<'slice'>, tile: Tile): Tile {
+  const layout = layoutOf(op.results[0] as Value);
+  const inWarp = partStaysInWarp(tile.layout, op.operands.slice(1).map(constantOf), layout);
+  return loadBox(e, published(e, tile, inWarp ? 'warp' : 'cta'), layout, sliceOrigin(e, op));
 }
 
 /** Tiles are planned as if these ops read their operands where they stand. */

@@ -274,3 +274,41 @@ test('origins and indices outside of a tile are no fault on a device, only in th
     { numRuns: Number(process.env.LAC_RUNS ?? 20) },
   );
 });
+
+/** Warps over the rows, or over the columns. */
+const SPLITS = {
+  rows: 'reg[c1 c2 r4] lane[c4 c8 c16 r8 r16] warp[r1 r2]',
+  columns: 'reg[c1 c2 r4] lane[r1 r2 c16 r8 r16] warp[c4 c8]',
+} as const;
+
+test('a warp that has all columns of its rows cuts them in a loop without the others', () => {
+  const part = 'tile<32x8xf32> @ reg[c1 c2 r4] lane[c4 0 0 r8 r16] warp[r1 r2]';
+  for (const [split, waits] of [
+    [SPLITS.rows, false],
+    [SPLITS.columns, true],
+  ] as const) {
+    const whole = `tile<32x32xf32> @ ${split}`;
+    const text = `kernel t(%x: ${viewText('in', 'f32', ['A', 'B'])}, %y: ${viewText('out', 'f32', ['A', 'P'])}, %n: i32) {
+  %zero = const {value = 0} : i32
+  %five = const {value = 5} : i32
+  %one = const {value = 1} : i32
+  %t = load %x, %zero, %zero {pad = 0} : ${whole}
+  %none = const {value = 0} : ${part}
+  %s, %u = for %zero, %n, %one, %none, %t : ${part}, ${whole} (%i: i32, %a: ${part}, %v: ${whole}) {
+    %at = mul %i, %five : i32
+    %p = slice %v, %zero, %at : ${part}
+    %q = slice %v, %zero, %i : ${part}
+    %w = add %v, %v : ${whole}
+    %pq = sub %p, %q : ${part}
+    %b = add %a, %pq : ${part}
+    yield %b, %w
+  }
+  store %y, %s, %zero, %zero
+}
+`;
+    const tensors = { x: { shape: [32, 32], value }, y: { shape: [32, 8] } };
+    const { got, want, program } = runLaidOut({ text, warps: 4, tensors, scalars: { n: 4 } });
+    expect(got).toEqual(want);
+    expect(program.text.includes('bar.sync')).toBe(waits);
+  }
+});
