@@ -62,13 +62,36 @@ class InfinityFlow {
             ? this.#selected([op.operands[0], yields[0]?.[i], yields[1]?.[i]])
             : yields.flatMap((y) => y[i] ?? []),
         );
-    if (op.name !== 'for') return;
-    const carried = op.regions[0]?.args.slice(1) ?? [];
-    for (const [i, arg] of carried.entries()) {
-      const sources = [op.operands[i + 3], yields[0]?.[i]].filter((v) => v !== undefined);
-      this.#sources.set(arg, sources);
-      const result = op.results[i];
-      if (result !== undefined) this.#sources.set(result, sources);
+    if (op.name === 'for') this.#carry(op, op.operands.slice(3), [op.regions[0]?.args.slice(1)], yields[0]);
+    if (op.name === 'while')
+      this.#carry(
+        op,
+        op.operands,
+        op.regions.map((r) => r.args),
+        yields[1],
+      );
+    if (op.name !== 'reduce_by' && op.name !== 'scan_by') return;
+    for (const [i, lane] of (op.regions[0]?.args ?? []).entries()) {
+      const from = op.operands[i % op.operands.length];
+      if (from !== undefined) this.#sources.set(lane, [from]);
+    }
+    for (const [i, result] of op.results.entries()) {
+      const sources = [op.operands[i], yields[0]?.[i]].filter((v) => v !== undefined);
+      this.#sources.set(result, sources);
+    }
+  }
+
+  /** A loop: what it begins with, the arguments that stand for it, what each trip leaves. */
+  #carry(
+    op: Op,
+    inits: readonly Value[],
+    regions: readonly (readonly Value[] | undefined)[],
+    left: readonly Value[] | undefined,
+  ): void {
+    for (const [i, init] of inits.entries()) {
+      const sources = [init, left?.[i]].filter((v) => v !== undefined);
+      for (const v of [op.results[i], ...regions.map((args) => args?.[i])])
+        if (v !== undefined) this.#sources.set(v, sources);
     }
   }
 

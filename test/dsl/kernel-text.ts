@@ -13,7 +13,7 @@ export function projectWith(files: Readonly<Record<string, string>>): string {
 }
 
 const NAMES =
-  'all, argmax, bf16, bitcast, cast, cdiv, col, concat, cumsum, dot, exp, expand, extent, f16, f32, full, i32, idiv, input, insert, iota, kernel, max, maximum, minimum, output, range, reshape, row, scalar, slice, sum, take, trans, u32, where, zeros';
+  'all, argmax, bf16, bitcast, cast, cdiv, col, concat, cumsum, dot, exp, expand, extent, f16, f32, full, i32, idiv, input, insert, iota, kernel, max, maximum, minimum, output, range, reduce, reshape, row, scalar, scan, slice, sum, take, trans, u32, where, zeros';
 
 export const kernelText = (statements: string, before = '', module = ''): string => `import { ${NAMES} } from 'lac';
 ${module}

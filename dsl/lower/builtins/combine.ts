@@ -7,7 +7,7 @@ import { ts } from '../../read/typescript.js';
 import { callValue } from '../call.js';
 import { coerce, type Operand, typeLabels } from '../convert.js';
 import { bare, textOf } from '../evaluator.js';
-import { describe, isMask, POISON, rankOf, type TileVal, tileOf, tileTypeOf, type Val } from '../value.js';
+import { describe, type FnVal, isMask, POISON, rankOf, type TileVal, tileOf, tileTypeOf, type Val } from '../value.js';
 import { arg, axisArg, type Call, elementNode, optionsArg, wrong } from './arguments.js';
 
 type Folding = 'scan_by' | 'reduce_by';
@@ -86,6 +86,7 @@ function regionOf(call: Call, tiles: readonly Operand<TileVal>[]): Block | null 
     ]);
     return null;
   }
+  if (f.val.kind === 'fn' && takesLanesApart(call, f.val)) return null;
   const lanes = tiles.map((o) => scalarType(tileTypeOf(o.val).dtype));
   const region = newBlock([...lanes, ...lanes]);
   const side = (values: readonly Value[]): Operand => {
@@ -101,9 +102,22 @@ function regionOf(call: Call, tiles: readonly Operand<TileVal>[]): Block | null 
   return region;
 }
 
+/** `([a], [b]) => ...` for one tile that is in no array. Reported. */
+function takesLanesApart(call: Call, { node }: FnVal): boolean {
+  const pattern = node.parameters.find((p) => !ts.isIdentifier(p.name))?.name;
+  if (isTuple(call) || pattern === undefined) return false;
+  const { node: tile } = arg(call, 0);
+  const edit = { span: spanOf(tile), newText: `[${textOf(tile, 400)}]` };
+  call.ev.error('LAC0230', pattern, `${call.name} of one tile combines numbers, which are not taken apart`, {
+    help: ['write (a, b) => ...', { text: 'or put the tile into an array: the result is an array, too', edit }],
+  });
+  return true;
+}
+
 /** Arithmetic on scalars only: reports the first op that is something else. */
 function worksOnLanes(call: Call, region: Block): boolean {
-  const bad = (region.ops as readonly AnyOp[]).find((op) => !isLaneOp(op));
+  const others = (region.ops as readonly AnyOp[]).filter((op) => !isLaneOp(op));
+  const bad = others.find((op) => op.name !== 'splat' && op.name !== 'broadcast') ?? others[0];
   if (bad === undefined) return true;
   const [type] = bad.results.map((v) => v.type);
   const help = isLaneOpName(bad.name)
