@@ -79,7 +79,10 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
   const { choices, asked, stale } = choicesFor(decl, request);
   const refused: Refusal[] = [];
   const skipped: TunedChoice[] = [];
-  const accept = (choice: TunedChoice, spills = asked): Compiled | null => {
+  const onWebGpu = request.target.kind === 'webgpu';
+  // Where there is nothing to choose from, slow is better than not at all at once.
+  const atAnyPrice = asked && (!onWebGpu || Object.keys(decl.tune).length === 0);
+  const accept = (choice: TunedChoice, spills = atAnyPrice): Compiled | null => {
     const result = attempt(decl, request, choice.config, spills);
     if (!('variant' in result)) {
       if (asked) throw new LacError(result);
@@ -101,13 +104,19 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
   const smallest = skipped.sort((a, b) => volume(a.config) - volume(b.config))[0];
   const last = smallest === undefined ? null : accept(smallest);
   if (last !== null) return last;
-  // Slow is better than not at all: registers that do not suffice spill to memory.
-  const spilling = refused.find((r) => request.target.kind === 'cuda' && r.why.code === 'LAC0503');
-  const slow =
-    spilling && accept({ config: spilling.config, why: 'the first that compiles, though its tiles spill' }, true);
+  // Slow is better than not at all: registers that do not suffice spill, products go through workgroup memory in slabs.
+  const [tight] = refused
+    .filter(({ why }) => why.code === (onWebGpu ? 'LAC0501' : 'LAC0503') && request.target.kind !== 'interpret')
+    .sort((a, b) => (onWebGpu ? volume(a.config) - volume(b.config) : 0));
+  const slow = tight && accept({ config: tight.config, why: SLOW[onWebGpu ? 'webgpu' : 'cuda'] }, true);
   if (slow) return slow;
   throw new LacError(nothingFits(decl, request, refused, skipped.length));
 }
+
+const SLOW = {
+  cuda: 'the first that compiles, though its tiles spill',
+  webgpu: 'the smallest, though its products go through workgroup memory in slabs',
+} as const;
 
 const sameConfig = (a: Config, b: Config): boolean => Object.entries(a).every(([name, value]) => b[name] === value);
 const volume = (config: Config): number => Object.values(config).reduce((product, value) => product * value, 1);
@@ -193,7 +202,7 @@ function nothingFits(
   });
 }
 
-/** One configuration, and no other. `spills`: also where its tiles need more registers than a thread has. */
+/** One configuration, and no other. `spills`: also where it is slow for want of registers or memory. */
 function compileExactly(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Exact {
   const begin = performance.now();
   const when = {
@@ -226,7 +235,7 @@ function variantFor(
   config: Config,
   spills: boolean,
 ): AnyVariant {
-  if (target.kind === 'webgpu') return wgslVariant(kernel, when, target.limits, config);
+  if (target.kind === 'webgpu') return wgslVariant(kernel, when, target.limits, config, spills);
   if (target.kind === 'interpret') return irVariant(kernel, when, config);
   return ptxVariant(kernel, when, target.target, config, spills);
 }
@@ -244,8 +253,14 @@ function ptxVariant(
 
 type WgslTarget = Extract<Target, { kind: 'webgpu' }>;
 
-function wgslVariant(kernel: Kernel, when: Variant['when'], limits: WgslTarget['limits'], config: Config): WgslVariant {
-  const { facts, ...program } = emitWgsl(kernel, { facts: when.facts, limits });
+function wgslVariant(
+  kernel: Kernel,
+  when: Variant['when'],
+  limits: WgslTarget['limits'],
+  config: Config,
+  slabs: boolean,
+): WgslVariant {
+  const { facts, ...program } = emitWgsl(kernel, { facts: when.facts, limits, slabs });
   return { when: { ...when, facts }, target: 'webgpu', config, ...program };
 }
 

@@ -4,6 +4,7 @@ import { type Layout, makeLayout, registerCount } from '../../compiler/layout/la
 import { type AxisIndex, axisIndexOf, type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
 import { isChunked, readChunk, readElement, type Staged, stage, swizzle, swizzleText, xor } from './memory.js';
 import { pack, type RegTile, typeOfGroup, widthOf } from './registers.js';
+import { slabsOf } from './slabs.js';
 import { offsetMark } from './statement.js';
 
 const isTransposed = (v: Value): boolean => v.def.kind === 'op' && v.def.name === 'trans' && v.layout === undefined;
@@ -41,11 +42,17 @@ interface Operand {
   readonly flipped: boolean;
 }
 
+/** The value that lies in workgroup memory: a transpose is read through. */
+export const sourceOf = (v: Value): Value =>
+  isTransposed(v) && v.def.kind === 'op' ? (v.def.operands[0] as Value) : v;
+
 function operandOf(e: Emitter, v: Value): Operand {
-  const flipped = isTransposed(v);
-  const source = flipped && v.def.kind === 'op' ? (v.def.operands[0] as Value) : v;
-  return { staged: e.staged.get(source) ?? stage(e, source, e.tile(source)), flipped };
+  const source = sourceOf(v);
+  return { staged: e.staged.get(source) ?? stage(e, source, e.tile(source)), flipped: isTransposed(v) };
 }
+
+/** Whether the operands go through workgroup memory in slabs along k. */
+export const inSlabs = (op: Op<'dot'>, slab: number): boolean => (tileOf(op.operands[0] as Value).shape[1] ?? 1) > slab;
 
 /**
  * Multiply-adds (of a register group) in the body of a dot's loop. On an H100 4 and 32 were within 12 % of each other and
@@ -63,10 +70,31 @@ function unrollOf(trips: number, perStep: number, budget: number): number {
 /** acc += a b, both operands in workgroup memory, the accumulator in registers. */
 export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const result = op.results[0] as Value;
-  const layout = layoutOf(result);
-  const [a, b] = [operandOf(e, op.operands[0] as Value), operandOf(e, op.operands[1] as Value)];
-  const K = tileOf(op.operands[0] as Value).shape[1] ?? 1;
-  const acc = accumulator(e, result, layout, op.operands[2]);
+  const [x, y, init] = op.operands as [Value, Value, Value?];
+  const K = tileOf(x).shape[1] ?? 1;
+  if (!inSlabs(op, e.slab)) {
+    const [a, b] = [operandOf(e, x), operandOf(e, y)];
+    const acc = accumulator(e, result, layoutOf(result), init);
+    multiply(e, layoutOf(result), a, b, acc, K);
+    e.tiles.set(result, acc);
+    return;
+  }
+  const [left, right] = [
+    slabsOf(e, sourceOf(x), isTransposed(x) ? 0 : 1, e.slab),
+    slabsOf(e, sourceOf(y), isTransposed(y) ? 1 : 0, e.slab),
+  ];
+  const a = { staged: left.staged, flipped: isTransposed(x) };
+  const b = { staged: right.staged, flipped: isTransposed(y) };
+  const acc = accumulator(e, result, layoutOf(result), init);
+  for (let n = 0; n < K / e.slab; n++) {
+    left.write(n);
+    right.write(n);
+    multiply(e, layoutOf(result), a, b, acc, e.slab);
+  }
+  e.tiles.set(result, acc);
+}
+
+function multiply(e: Emitter, layout: Layout, a: Operand, b: Operand, acc: RegTile, K: number): void {
   const wide = isChunked(a.staged) && isChunked(b.staged) && K % 4 === 0;
   const gen = new DotText(e, layout, a, b, acc);
   const step = wide ? 4 : 1;
@@ -80,7 +108,6 @@ export function emitDot(e: Emitter, op: Op<'dot'>): void {
   const reads = [a.staged.buffer, b.staged.buffer];
   if (unroll === trips) e.line(copies.join('\n'), reads);
   else e.line(`for (var k0 = 0i; k0 < ${trips}i; k0 += ${unroll}i) {\n${copies.join('\n')}\n}`, reads);
-  e.tiles.set(result, acc);
 }
 
 function accumulator(e: Emitter, result: Value, layout: Layout, init: Value | undefined): RegTile {

@@ -6,6 +6,7 @@ import { type AnyOp, type Block, type Kernel, type Value, walk } from '../../com
 
 import { keepOrder, placeBarriers } from './barriers.js';
 import { bindParam, declarationOf, isMemoryOp } from './bindings.js';
+import { inSlabs, sourceOf } from './dot.js';
 import { Emitter, layoutOf, type WgslContext } from './emitter.js';
 import { libraryFunction } from './library.js';
 import { emitBlock, isRename } from './lower.js';
@@ -44,12 +45,13 @@ export function emitWgsl(kernel: Kernel, ctx: WgslContext): WgslProgram {
   const { limits } = ctx;
   if (invocations > limits.invocations)
     throw tooLarge(`a workgroup of ${invocations} invocations, the device allows ${limits.invocations}`);
-  for (const plan of PLANS) {
+  const plans = PLANS.filter((plan) => ctx.slabs === true || plan.slab === WHOLE);
+  for (const plan of plans) {
     try {
       return emitOnce(cloneKernel(kernel), ctx, plan);
     } catch (error) {
       const tooMuch = error instanceof LacError && error.diagnostics[0]?.code === 'LAC0501';
-      if (!tooMuch || plan === PLANS.at(-1)) throw error;
+      if (!tooMuch || plan === plans.at(-1)) throw error;
     }
   }
   throw new Bug('no way to stage was tried');
@@ -63,19 +65,24 @@ interface StagingPlan {
   readonly packed: boolean;
   /** Operands wait in registers until the dot that reads them: more barriers, the shortest lives. */
   readonly lazy: boolean;
+  /** Terms of a dot whose operands lie there at one time: more barriers still. */
+  readonly slab: number;
 }
 
+const WHOLE = Number.MAX_SAFE_INTEGER;
 const PLANS: readonly StagingPlan[] = [
-  { early: true, packed: false, lazy: false },
-  { early: true, packed: true, lazy: false },
-  { early: false, packed: true, lazy: false },
-  { early: false, packed: true, lazy: true },
+  { early: true, packed: false, lazy: false, slab: WHOLE },
+  { early: true, packed: true, lazy: false, slab: WHOLE },
+  { early: false, packed: true, lazy: false, slab: WHOLE },
+  { early: false, packed: true, lazy: true, slab: WHOLE },
+  { early: false, packed: true, lazy: true, slab: 32 },
+  { early: false, packed: true, lazy: true, slab: 8 },
 ];
 
-function emitOnce(kernel: Kernel, ctx: WgslContext, { early, packed, lazy }: StagingPlan): WgslProgram {
+function emitOnce(kernel: Kernel, ctx: WgslContext, { early, packed, lazy, slab }: StagingPlan): WgslProgram {
   const used = usedParams(kernel);
   for (const pass of early ? WGSL_PIPELINE : LATE_OPERANDS) pass.run(kernel, PASS_CONTEXT);
-  const e = new Emitter(kernel, ctx, invocationsOf(kernel), packed);
+  const e = new Emitter(kernel, ctx, invocationsOf(kernel), { packed, slab });
   prepare(e, lazy);
   const unused: string[] = [];
   for (const p of kernel.params) {
@@ -157,16 +164,17 @@ function programIds(e: Emitter): string[] {
 
 /** Finds the values that are read from workgroup memory. */
 function prepare(e: Emitter, lazy: boolean): void {
-  for (const op of walk(e.kernel.body) as Generator<AnyOp>) for (const v of readFromMemory(op)) e.needsStage.add(v);
-  if (lazy) for (const [v, inPlace] of stagedInPlace(e.kernel.body)) if (inPlace) e.stagesLate.add(v);
+  for (const op of walk(e.kernel.body) as Generator<AnyOp>)
+    for (const v of readFromMemory(op, e.slab)) e.needsStage.add(v);
+  if (lazy) for (const [v, inPlace] of stagedInPlace(e.kernel.body, e.slab)) if (inPlace) e.stagesLate.add(v);
 }
 
 /** Operands that an op reads from workgroup memory. */
-function readFromMemory(op: AnyOp): Value[] {
+function readFromMemory(op: AnyOp, slab: number): Value[] {
   const [x, y] = op.operands as [Value, Value];
   switch (op.name) {
     case 'dot':
-      return [stagedSource(x), stagedSource(y)];
+      return inSlabs(op, slab) ? [] : [sourceOf(x), sourceOf(y)];
     case 'convert':
       return isRename(layoutOf(x), layoutOf(op.results[0] as Value)) ? [] : [x];
     case 'slice':
@@ -180,17 +188,14 @@ function readFromMemory(op: AnyOp): Value[] {
 }
 
 /** Values that every reader finds in its own block: they may be staged as late as there. */
-function stagedInPlace(block: Block, waiting = new Map<Value, boolean>()): Map<Value, boolean> {
+function stagedInPlace(block: Block, slab: number, waiting = new Map<Value, boolean>()): Map<Value, boolean> {
   const here = new Set<Value>([...block.args, ...block.ops.flatMap((op) => op.results)]);
   for (const op of block.ops as AnyOp[]) {
-    for (const v of readFromMemory(op)) waiting.set(v, (waiting.get(v) ?? true) && here.has(v));
-    for (const region of op.regions) stagedInPlace(region, waiting);
+    for (const v of readFromMemory(op, slab)) waiting.set(v, (waiting.get(v) ?? true) && here.has(v));
+    for (const region of op.regions) stagedInPlace(region, slab, waiting);
   }
   return waiting;
 }
-
-const stagedSource = (v: Value): Value =>
-  v.def.kind === 'op' && v.def.name === 'trans' && v.layout === undefined ? (v.def.operands[0] as Value) : v;
 
 function usedParams(kernel: Kernel): Set<Value> {
   const used = new Set<Value>();

@@ -17,6 +17,8 @@ export interface WgslContext {
   readonly limits: WgslLimits;
   /** What may be assumed of each tensor argument; nothing, where one is missing. */
   readonly facts: Readonly<Record<string, ArgFacts>>;
+  /** Operands of dots may go through workgroup memory in slabs where they do not fit: slow, and the last resort. */
+  readonly slabs?: boolean;
 }
 
 /** Names of types that a prefix and a number could spell. */
@@ -29,6 +31,8 @@ export class Emitter {
   readonly threads: number;
   /** Tiles of 16-bit dtypes lie packed in workgroup memory: half the bytes, for some arithmetic. */
   readonly packed: boolean;
+  /** Operands of dots of a longer sum go through workgroup memory in slabs of so many terms. */
+  readonly slab: number;
   readonly tiles = new Map<Value, RegTile>();
   /** Names or literals; those of a 16-bit dtype are rounded to it. */
   readonly scalars = new Map<Value, string>();
@@ -58,8 +62,9 @@ export class Emitter {
   depth = 0;
   private counter = 0;
 
-  constructor(kernel: Kernel, ctx: WgslContext, threads: number, packed: boolean) {
-    this.packed = packed;
+  constructor(kernel: Kernel, ctx: WgslContext, threads: number, staging: { packed: boolean; slab: number }) {
+    this.packed = staging.packed;
+    this.slab = staging.slab;
     this.kernel = kernel;
     this.ctx = ctx;
     this.threads = threads;

@@ -3,7 +3,7 @@ import type { Value } from '../../compiler/ir/module.js';
 import type { DType } from '../../compiler/ir/types.js';
 import { is16Bit, sizeOf } from '../../compiler/ir/types.js';
 import { planMemory } from '../../compiler/layout/allocate.js';
-import { freeBits } from '../../compiler/layout/holders.js';
+import { freeBits, storedRegisters } from '../../compiler/layout/holders.js';
 import { type Layout, registerCount } from '../../compiler/layout/layout.js';
 import { holdsRunsOfFour } from '../../compiler/layout/shape.js';
 import { axisIndexOf, type Emitter, layoutOf, product, sum, tileOf } from './emitter.js';
@@ -121,30 +121,38 @@ export function stage(e: Emitter, v: Value, tile: RegTile): Staged {
 
 export function writeStaged(e: Emitter, s: Staged, layout: Layout, tile: RegTile): void {
   const l = asMatrix(layout);
+  e.line(elected(e, l, writesOf(e, s, l, storedGroups(s, l), tile)), [], [s.buffer]);
+}
+
+/** The first register of each group that is written at once, without those that repeat others. */
+export function storedGroups(s: Staged, l: Layout): number[] {
+  const step = isChunked(s) ? 4 : 1;
+  return storedRegisters(l).filter((r) => r % step === 0);
+}
+
+/** Statements that write groups of registers where `l` puts them. */
+export function writesOf(e: Emitter, s: Staged, l: Layout, groups: readonly number[], tile: RegTile): string {
   const [row, col] = [axisIndexOf(e, l, 0), axisIndexOf(e, l, 1)];
-  const free = freeBits(l).register;
-  const lines: string[] = [];
-  if (isChunked(s)) {
-    const sw = e.hoisted(swizzleText(s, row.invocation), 's');
-    const chunk = e.hoisted(`(${col.invocation} >> 2u)`, 'c');
-    for (let r = 0; r < registerCount(l); r += 4) {
-      if ((r & free) !== 0) continue;
+  if (!isChunked(s))
+    return groups
+      .map((r) => {
+        const at = sum(offsetMark(s.buffer), product(combine(row, r), s.columns), combine(col, r));
+        return `mem1[${at}] = ${toWord(component(tile, r), s.dtype)};`;
+      })
+      .join('\n');
+  const sw = e.hoisted(swizzleText(s, row.invocation), 's');
+  const chunk = e.hoisted(`(${col.invocation} >> 2u)`, 'c');
+  return groups
+    .map((r) => {
       const at = chunkIndex(
         s,
         { text: row.invocation, constant: row.register[r] ?? 0 },
         xor(chunk, (col.register[r] ?? 0) >> 2),
         sw,
       );
-      lines.push(writeChunk(e, s, at, tile.groups[r / 4] ?? ''));
-    }
-  } else {
-    for (let r = 0; r < registerCount(l); r++) {
-      if ((r & free) !== 0) continue;
-      const at = sum(offsetMark(s.buffer), product(combine(row, r), s.columns), combine(col, r));
-      lines.push(`mem1[${at}] = ${toWord(component(tile, r), s.dtype)};`);
-    }
-  }
-  e.line(elected(e, l, lines.join('\n')), [], [s.buffer]);
+      return writeChunk(e, s, at, tile.groups[r / 4] ?? '');
+    })
+    .join('\n');
 }
 
 const combine = (a: ReturnType<typeof axisIndexOf>, r: number): string =>

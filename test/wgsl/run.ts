@@ -15,9 +15,12 @@ export const software = (): Promise<Device> => {
 export const ROOMY: WgslLimits = { workgroupBytes: 32768, invocations: 256, storageBuffers: 8, bindingBytes: 2 ** 27 };
 
 /** Runs one kernel in the interpreter (as built) and on WebGPU (after the pipeline), on the same inputs. */
-export const runBoth = (spec: RunSpec & { readonly limits?: WgslLimits }): Promise<Outcome> =>
+export const runBoth = (spec: RunSpec & { readonly limits?: WgslLimits; readonly slabs?: boolean }): Promise<Outcome> =>
   differential(spec, {
     device: software,
     context: { target: 'webgpu', maxStorageElements: 2 ** 30 },
-    compile: (kernel, facts) => ({ target: 'webgpu', ...emitWgsl(kernel, { limits: spec.limits ?? ROOMY, facts }) }),
+    compile: (kernel, facts) => ({
+      target: 'webgpu',
+      ...emitWgsl(kernel, { limits: spec.limits ?? ROOMY, facts, slabs: spec.slabs ?? false }),
+    }),
   });
