@@ -22,13 +22,15 @@ export interface ScalarArg<D extends string = string> {
 export type AnyArg = Arg<any, any, any, any> | ScalarArg<any>;
 export type DimName<A> = { [K in keyof A]: A[K] extends Arg<any, any, infer S, any> ? S[number] : never }[keyof A] &
   string;
+/** Dimensions as a helper function writes them: InView<'f32', ['N', 'D']>. */
+type Names<S> = { -readonly [I in keyof S]: S[I] };
 export type Params<A> = {
   readonly [K in keyof A]: A[K] extends Arg<infer D, any, infer S, infer Dir>
     ? Dir extends 'in'
-      ? InView<D, S>
+      ? InView<D, Names<S>>
       : Dir extends 'out'
-        ? OutView<D, S>
-        : InOutView<D, S>
+        ? OutView<D, Names<S>>
+        : InOutView<D, Names<S>>
     : A[K] extends ScalarArg<infer D>
       ? Scalar<D>
       : never;
@@ -77,7 +79,9 @@ export type HostArgs<A> = {
 export interface Kernel<A, TN, O> {
   /** Launch: picks the tuned configuration for this device and key, or the pruned default. */
   (dev: Device, args: HostArgs<A>, opts?: { config?: Partial<Pick1<TN>> }): Promise<void>;
+  /** The same source with other values for its options. */
   with(options: Partial<{ [K in keyof O]: O[K] extends boolean ? boolean : O[K] }>): Kernel<A, TN, O>;
+  /** Searches the knobs on the device. */
   tune(dev: Device, args: HostArgs<A>, opts?: { budgetMs?: number }): Promise<Pick1<TN>>;
 }
 

@@ -26,12 +26,14 @@ function compiled(name: string): never {
 }
 
 // ---------------------------------------------------------------- constructors
+/** A tile of zeros. */
 export function zeros<const P extends readonly number[], D extends string>(
   shape: P,
   dtype: DType<D>,
 ): Tile<D, Dims<P>> {
   return compiled('zeros');
 }
+/** A tile with one value in every lane; `value` may be a run-time scalar. */
 export function full<const P extends readonly number[], D extends string>(
   shape: P,
   value: number,
@@ -39,6 +41,7 @@ export function full<const P extends readonly number[], D extends string>(
 ): Tile<D, Dims<P>> {
   return compiled('full');
 }
+/** 0, 1, ..., n-1. */
 export function iota<const N extends number>(n: N): Tile<'i32', [DimOf<N>]> {
   return compiled('iota');
 }
@@ -49,17 +52,20 @@ export function range(..._args: unknown[]): any {
   return compiled('range');
 }
 export interface RangeOptions {
+  /** Trips of loads under way at a time; default: the knob `stages`. Changes no result. */
   stages?: number;
-  /** true: bounds must be compile-time; the index is then a compile-time constant (usable in shapes). */
+  /** true: bounds must be compile-time; the index is then a compile-time constant (usable in shapes). n: n indices a trip. */
   unroll?: boolean | number;
   /** The same indices, last first. */
   reverse?: boolean;
 }
 
 // ---------------------------------------------------------------- shape
+/** A vector as a column: [A] becomes [A, 1]. */
 export function col<D = any, A = any>(x: Tile<D, [A]>): Tile<D, [A, 1]> {
   return compiled('col');
 }
+/** A vector as a row: [A] becomes [1, A]. */
 export function row<D = any, A = any>(x: Tile<D, [A]>): Tile<D, [1, A]> {
   return compiled('row');
 }
@@ -78,6 +84,7 @@ export function expand<D = any, S extends Shape = any, const A extends 0 | 1 | 2
 export function reshape<const P extends readonly number[], D = any>(x: Tile<D, any>, shape: P): Tile<D, Dims<P>> {
   return compiled('reshape');
 }
+/** Rows and columns of a matrix exchanged. */
 export function trans<D = any, S extends Shape = any>(x: Tile<D, S>): Tile<D, Trans<S>> {
   return compiled('trans');
 }
@@ -124,11 +131,12 @@ export function bitcast<D extends 'f32' | 'i32' | 'u32', S extends Shape = any>(
 }
 
 // ---------------------------------------------------------------- matrix
-/** default: 16-bit operands exact products, f32 sums; f32 operands no worse than tf32x3. Operands have one dtype (cast first). */
+/** default: 16-bit operands exact products, f32 sums; f32 operands no worse than tf32x3. */
 export interface DotOptions {
   precision?: 'default' | 'tf32' | 'tf32x3' | 'ieee';
 }
-/** a [M, K] by b [K, N]; with three axes, the products of a batch: [B, M, K] by [B, K, N]. Plus acc, where given. */
+/** a [M, K] by b [K, N]; with three axes, the products of a batch: [B, M, K] by [B, K, N]. Plus acc, where given.
+ *  Operands have one float dtype (cast first). */
 export function dot<A extends Shape = any, B extends Shape = any>(
   a: Tile<any, A>,
   b: Tile<any, Right<A, B>>,
@@ -139,40 +147,42 @@ export function dot<A extends Shape = any, B extends Shape = any>(
 }
 
 // ---------------------------------------------------------------- reductions and scans
-/** Order of combination is unspecified; 16-bit floats accumulate in f32. Lanes that a load padded take part with their pad value. */
+/** Sum along an axis. Order of combination is unspecified; 16-bit floats accumulate in f32. Lanes that a load padded take part with their pad value. */
 export function sum<D = any, S extends Shape = any, const A extends Axis<S> = any>(
   x: Tile<D, S>,
   axis: A,
 ): Tile<D, Reduce<S, A>> {
   return compiled('sum');
 }
-/** NaN lanes are ignored (all NaN: NaN), as in maximum. */
+/** Largest element. NaN lanes are ignored (all NaN: NaN), as in maximum. */
 export function max<D = any, S extends Shape = any, const A extends Axis<S> = any>(
   x: Tile<D, S>,
   axis: A,
 ): Tile<D, Reduce<S, A>> {
   return compiled('max');
 }
+/** As max, of the smallest. */
 export function min<D = any, S extends Shape = any, const A extends Axis<S> = any>(
   x: Tile<D, S>,
   axis: A,
 ): Tile<D, Reduce<S, A>> {
   return compiled('min');
 }
-/** Position of the largest (smallest) element; the lowest position on a tie; NaN never wins. */
+/** Position of the largest element; the lowest position on a tie; NaN never wins. */
 export function argmax<D = any, S extends Shape = any, const A extends Axis<S> = any>(
   x: Tile<D, S>,
   axis: A,
 ): Tile<'i32', Reduce<S, A>> {
   return compiled('argmax');
 }
+/** Position of the smallest element, as argmax. */
 export function argmin<D = any, S extends Shape = any, const A extends Axis<S> = any>(
   x: Tile<D, S>,
   axis: A,
 ): Tile<'i32', Reduce<S, A>> {
   return compiled('argmin');
 }
-/** Inclusive. reverse: from the end. */
+/** Inclusive sums along an axis; reverse: from the end. */
 export function cumsum<D = any, S extends Shape = any>(
   x: Tile<D, S>,
   axis: 0 | 1 | 2,
@@ -180,7 +190,7 @@ export function cumsum<D = any, S extends Shape = any>(
 ): Tile<D, S> {
   return compiled('cumsum');
 }
-/** Inclusive scan / reduction with an associative `combine(left, right)`, of one tile or of a tuple of equal-shaped tiles
+/** Inclusive scan with an associative `combine(left, right)`, of one tile or of a tuple of equal-shaped tiles
  *  (`left` is nearer the start; with reverse, nearer the end). Not associative: the result is unspecified. */
 export function scan<D = any, S extends Shape = any>(
   x: Tile<D, S>,
@@ -197,6 +207,7 @@ export function scan<const X extends readonly number[]>(
 export function scan(..._args: unknown[]): any {
   return compiled('scan');
 }
+/** Fold of an axis with an associative `combine(left, right)`, of one tile or of a tuple of equal-shaped tiles. */
 export function reduce<D = any, S extends Shape = any, const A extends Axis<S> = any>(
   x: Tile<D, S>,
   axis: A,
@@ -236,10 +247,11 @@ export const ceil: Unary = unary('ceil');
 export const round: Unary = unary('round');
 export const abs: Unary = unary('abs');
 
-/** If one operand is NaN the result is the other one. */
+/** The larger; if one operand is NaN the result is the other one. */
 export function maximum<D = any, S extends Shape = any>(a: Tile<D, S>, b: number): Tile<D, S> {
   return compiled('maximum');
 }
+/** The smaller; if one operand is NaN the result is the other one. */
 export function minimum<D = any, S extends Shape = any>(a: Tile<D, S>, b: number): Tile<D, S> {
   return compiled('minimum');
 }

@@ -19,19 +19,23 @@ declare const DIM: unique symbol;
 declare const HOST: unique symbol;
 
 // ---------------------------------------------------------------- dtypes
+/** A dtype as a value; `dtypes` makes one with choices. */
 export interface DType<N extends string = string, Host extends string = N> {
   readonly name: N;
   readonly [HOST]?: Host;
 }
 
 // ---------------------------------------------------------------- values inside a kernel
+/** Extents of a tile: names or numbers. */
 export type Shape = readonly unknown[];
 /** Rank 0 to 3; extents are compile-time integers >= 1, any value (96 and 1 too, not only powers of two).
  *  `| null` makes tiles of different shape comparable, so that `col(i) === row(j)` is no tsc error. */
 export type Tile<D = any, S extends Shape = any> = number & { readonly [TILE]?: { dtype: D; shape: S } | null };
+/** A tile of rank 0: one value for the whole program. */
 export type Scalar<D = any> = Tile<D, []>;
 /** Compile-time integer with a name (block size or specialised dimension). */
 export type Const<N extends string> = number & { readonly [DIM]?: N };
+/** What comparisons give. */
 export type Mask = boolean;
 
 export type IsAny<T> = 0 extends 1 & T ? true : false;
@@ -160,16 +164,20 @@ export interface LoadOptions {
   pad?: number;
   /** Lanes that may touch memory; broadcasts to the tile's shape. */
   mask?: Mask;
+  /** A hint: what is read once, or by others too. Changes no result. */
   cache?: 'default' | 'stream' | 'keep';
   /** The author's promise that every lane is inside; `interpret` checks it. */
   inBounds?: boolean;
 }
 export interface StoreOptions {
+  /** Lanes that are written; broadcasts to the tile's shape. */
   mask?: Mask;
+  /** The author's promise that every lane is inside; `interpret` checks it. */
   inBounds?: boolean;
 }
 
 interface ViewBase<D> {
+  /** The dtype of the argument. */
   readonly dtype: DType<D & string>;
 }
 interface Readable<D, S extends Shape> {
