@@ -6,9 +6,8 @@ import type { DType } from '../../compiler/ir/types.js';
 import { makeKernel, region, tile } from '../interp/make.js';
 import { type Outcome, ROOMY, runBoth } from './run.js';
 
-/** What nobody stores is NaN in the interpreter; on the device it is what the last element still has, whatever the dtype. */
-const same = (o: Outcome): void => {
-  const unwritten = o.got.z?.at(-1) ?? NaN;
+/** What nobody stores is NaN in the interpreter; integers have another value there on the device. */
+const same = (o: Outcome, unwritten = NaN): void => {
   for (const [name, want] of Object.entries(o.want))
     expect([...(o.got[name] ?? [])], o.text).toEqual([...want].map((x) => (Number.isNaN(x) ? unwritten : x)));
 };
@@ -49,7 +48,11 @@ describe('slice, insert and take of tiles whose extents are no powers of two', (
   it.each(['f32', 'bf16', 'i32'] as const)('slice of %s', async (T) => {
     const cases = fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 6 }));
     await fc.assert(
-      fc.asyncProperty(cases, async ([i, j]) => same(await runs(slices(T), { i, j }))),
+      fc.asyncProperty(cases, async ([i, j]) => {
+        const o = await runs(slices(T), { i, j });
+        // The last element is in none of the slices.
+        same(o, o.got.z?.at(-1));
+      }),
       { numRuns: 4, endOnFailure: true },
     );
   });
