@@ -86,7 +86,8 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
     const result = attempt(decl, request, choice.config, spills);
     if (!('variant' in result)) {
       if (asked) throw new LacError(result);
-      refused.push({ config: choice.config, why: result });
+      if (!refused.some((r) => sameConfig(r.config, choice.config)))
+        refused.push({ config: choice.config, why: result });
       return null;
     }
     const timings = { ...result.timings, total: performance.now() - begin };
