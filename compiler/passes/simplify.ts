@@ -12,6 +12,7 @@ import type { Pass } from './pass.js';
 import * as algebra from './simplify/algebra.js';
 import { chosenRegion, dropUnchanged, tripsOf } from './simplify/control.js';
 import * as fold from './simplify/fold.js';
+import { namedFold } from './simplify/named-fold.js';
 import { Rewriter, type Rule } from './simplify/rewriter.js';
 import * as shape from './simplify/shape.js';
 
@@ -29,7 +30,7 @@ const ELEMENTWISE: readonly Rule[] = [
   algebra.invertCompare,
   algebra.idleCast,
 ];
-const SHAPE: readonly Rule[] = [shape.idleShape, shape.uniformShape, shape.mergeShape, shape.idleView];
+const SHAPE: readonly Rule[] = [namedFold, shape.idleShape, shape.uniformShape, shape.mergeShape, shape.idleView];
 
 export const simplify: Pass = {
   name: 'simplify',
