@@ -79,11 +79,11 @@ export function kernel<
 }
 
 /** A temporary of a plan: owned by the runtime, alive for one call, uninitialised unless `fill` is given. */
-export function temp<D extends string, const S extends readonly number[]>(
-  _dtype: DType<D>,
+export function temp<H extends string, const S extends readonly number[]>(
+  _dtype: DType<string, H>,
   _shape: S,
   _opts?: { fill?: number },
-): Tensor<D, S> {
+): Tensor<H, S> {
   throw new Error('temp() belongs in the `temps` of a plan, which is read by the compiler and never run');
 }
 
