@@ -1,7 +1,9 @@
 import type { Block, Op, Value } from '../../compiler/ir/module.js';
-import { yielded } from '../../compiler/ir/rewrite.js';
+import { constantOf, yielded } from '../../compiler/ir/rewrite.js';
 import { registerCount } from '../../compiler/layout/layout.js';
+import { tripsOf } from '../../compiler/passes/simplify/control.js';
 import { type Emitter, layoutOf, rankOf, tileOf } from './emitter.js';
+import { literal } from './literal.js';
 import { emitBlock, operand, stageIfNeeded } from './lower.js';
 import { fromWord, toWord } from './memory.js';
 import { laneType, vectorType, widthOf } from './registers.js';
@@ -88,27 +90,47 @@ function uniform(e: Emitter, v: Value): string {
   return name;
 }
 
+/** What a loop steps by, and where. */
+interface Steps {
+  readonly begin: string;
+  readonly end: string;
+  readonly step: string;
+}
+
+/** The index is `end` after the last trip where it would otherwise be beyond i32. */
+function nextIndex(op: Op<'for'>, name: string, { end, step }: Steps): string {
+  const by = constantOf(operand(op, 2));
+  const known = tripsOf(op);
+  const mayWrap = by !== 1 && (by === null || known === null || known.begin + known.trips * by >= 2 ** 31);
+  const next = `${name} + ${step}`;
+  return mayWrap ? `select(${end}, ${next}, u32(${end} - ${name}) > u32(${step}))` : next;
+}
+
+/** The index of the last trip of a loop that has one. Constants are computed here: WGSL rejects those that overflow. */
+function lastIndex(op: Op<'for'>, { begin, end, step }: Steps): string {
+  const [by, known] = [constantOf(operand(op, 2)), tripsOf(op)];
+  if (by !== null && known !== null) return literal(known.begin + Math.max(0, known.trips - 1) * by, 'i32');
+  return `${begin} + i32((u32(${end} - ${begin}) - 1u) / u32(${step}) * u32(${step}))`;
+}
+
 export function emitFor(e: Emitter, op: Op<'for'>): void {
   const body = op.regions[0] as Block;
   const [iv, ...carried] = body.args;
-  const [begin, end, step] = [0, 1, 2].map((i) => uniform(e, operand(op, i)));
+  const [begin, end, given] = [0, 1, 2].map((i) => uniform(e, operand(op, i)));
+  const step = constantOf(operand(op, 2)) === null ? e.let(`max(${given}, 1i)`) : given;
+  const steps = { begin, end, step } as Steps;
   const slots = carried.map((arg, i) => slotFor(e, arg, operand(op, i + 3)));
   const name = e.name('n');
   const statements = insideLoop(e, () => {
     e.scalars.set(iv as Value, name);
-    if (op.attrs.reverse) {
-      e.scalars.set(
-        iv as Value,
-        e.let(`${begin} + ((max(${end} - ${begin}, 0i) - 1i) / ${step}) * ${step} - (${name} - ${begin})`),
-      );
-    }
+    if (op.attrs.reverse) e.scalars.set(iv as Value, e.let(`${lastIndex(op, steps)} - (${name} - ${begin})`));
     readCarried(e, slots, carried);
     emitBlock(e, body);
     assign(e, slots, yielded(body));
   });
   e.statements.push({
     kind: 'loop',
-    head: `for (var ${name}: i32 = ${begin}; ${name} < ${end}; ${name} += ${step})`,
+    head: `for (var ${name}: i32 = ${begin}; ${name} < ${end}; ${name} = ${nextIndex(op, name, steps)})`,
     test: [],
     body: statements,
   });

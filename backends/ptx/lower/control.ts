@@ -107,7 +107,8 @@ export type EmitBlock = (e: Emitter, block: Block) => void;
 /** Trips while left > 0, tested at the end; `left` is unsigned, so that no index wraps. */
 export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
   const body = op.regions[0] ?? noRegion();
-  const [begin, end, step] = op.operands.slice(0, 3).map((v) => e.scalar(v)) as [Operand, Operand, Operand];
+  const [begin, end, given] = op.operands.slice(0, 3).map((v) => e.scalar(v)) as [Operand, Operand, Operand];
+  const step = given.kind === 'imm' ? given : e.b.op('max.s32', given, { kind: 'imm', value: 1 });
   const inits = op.operands.slice(3);
   holdLiveIns(e, op);
   const carried = body.args.slice(1);
