@@ -1,6 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { SourceProject } from '../../dsl/source.js';
+import { analyse } from '../../lsp/analysis.js';
+import { hintsIn } from '../../lsp/inlay.js';
+import { View } from '../../lsp/view.js';
 import { buildLac, type Lac, scratch } from '../cli/lac.js';
 import { ROOT } from '../house/sources.js';
 
@@ -32,6 +36,20 @@ describe('the tutorial', () => {
     const steps = pages.map(({ name }) => name.replace(/\.md$/, '')).filter((name) => /^\d/.test(name));
     expect(steps.length).toBe(5);
     expect(steps.flatMap((s) => [`${s}.ts`, `${s}.ref.ts`]).filter((f) => !files.includes(f))).toEqual([]);
+  });
+
+  test('shows the hints that an editor gets', () => {
+    const file = join(FOLDER, '2-softmax.ts');
+    const text = read('2-softmax.ts');
+    const steps = analyse(new SourceProject(), file, text);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    const view = View.of(file, text, [step.value]);
+    if (view === null) throw new Error('no view');
+    const hints = hintsIn(view, { file, start: 0, end: text.length });
+    const hinted = hints.reduceRight((t, { at, label }) => t.slice(0, at) + label + t.slice(at), text);
+    const [shown = ''] = blocks(read('2-softmax.md'), 'text');
+    expect(hinted.replaceAll(/^ +/gm, '')).toContain(shown);
   });
 
   test('a comparison can fail', () => {
