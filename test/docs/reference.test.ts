@@ -47,7 +47,7 @@ describe('the language reference', () => {
     expect(entries.filter(({ entry }) => entry.snippet === '').map(({ entry }) => entry.names)).toEqual([]);
   });
 
-  test.each(pages)('docs/reference/$stem.md is what its source makes (LAC_UPDATE=1 writes it)', ({ stem, page }) =>
+  test.each(pages)('$stem: the page is what its source makes (LAC_UPDATE=1 writes it)', ({ stem, page }) =>
     isWritten(`${stem}.md`, renderPage(page, `${stem}.ts`, declared)),
   );
 
