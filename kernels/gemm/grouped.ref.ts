@@ -12,12 +12,14 @@ export const groupedGemm: Reference = {
   dtypes: { T: 'f32' },
   inputs: { offset: offsets },
   run({ inputs: { a, w, offset }, dims: { M = 0, K = 0, N = 0, G = 0 } }) {
-    const y = new Float64Array(M * N);
+    const y = new Float64Array(M * N).fill(Number.NaN); // rows of no group are never written
     for (let g = 0; g < G; g++)
-      for (let m = offset?.[g] ?? 0; m < (offset?.[g + 1] ?? 0); m++)
+      for (let m = offset?.[g] ?? 0; m < (offset?.[g + 1] ?? 0); m++) {
+        y.fill(0, m * N, (m + 1) * N);
         for (let k = 0; k < K; k++)
           for (let n = 0; n < N; n++)
             y[m * N + n] = (y[m * N + n] ?? 0) + (a?.[m * K + k] ?? 0) * (w?.[(g * K + k) * N + n] ?? 0);
+      }
     return { y };
   },
 };

@@ -6,8 +6,6 @@ export const rotary: Reference = {
   dtypes: { T: 'f32' },
   tokens: ({ B = 0, N = 0 }) => B * N,
   scalars: { log2Base: Math.log2(10000) },
-  // Angles are f32: far positions lose digits.
-  tolerance: { rmse: 1e-4 },
   run({ inputs: { x, first }, dims: { B = 0, N = 0, H = 0, D = 0 }, scalars: { log2Base = 0 }, options }) {
     if (!x || !first) throw new Error('rotary: x and first are needed');
     const y = new Float64Array(x.length);

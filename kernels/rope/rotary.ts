@@ -29,7 +29,8 @@ const T = dtypes('T', f32, f16, bf16);
  * Rotary embedding: pair i of a token at position p is turned by the angle p base^(-2i/D), or back with `inverse`, which is
  * also the gradient. Pair i is elements i and i + D/2, or 2i and 2i + 1 with `interleaved`; D is even.
  *
- * x, y [B, N, H, D]; first [B], the position of the first token of each sequence; base, usually 10000.
+ * x, y [B, N, H, D]; first [B], the position of the first token of each sequence; log2Base, the logarithm of a base that is
+ * usually 10000. Angles are f32: at position p they are off by about p 2^-24.
  * Source: Su et al. 2021, "RoFormer", arXiv 2104.09864, equation 34.
  */
 export const rotary = kernel(

@@ -33,7 +33,8 @@ const RUNS = [
 const numRuns = (usual: number): number => Number(process.env.LAC_RUNS ?? usual);
 
 const project = new SourceProject();
-function declaration(file: string, name: string): KernelDecl | PlanDecl {
+/** A kernel or a plan of a file. */
+export function declaration(file: string, name: string): KernelDecl | PlanDecl {
   const plan = project.read(`${ROOT}${file}`).plans.find((p) => p.name === name);
   return plan ?? kernelOf(file, name);
 }
