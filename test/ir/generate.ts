@@ -46,8 +46,8 @@ export interface GenerateOptions {
   readonly exact?: boolean;
   /** Extents of tiles; default 1, 3, 4, 8. */
   readonly extents?: readonly number[];
-  /** Ops that are not made; default: none. */
-  readonly without?: ReadonlySet<OpName>;
+  /** No infinities: WebGPU may assume them away. */
+  readonly finite?: boolean;
 }
 
 /** A step tree; regions nest three deep at most. */
@@ -105,20 +105,6 @@ const MASK_BINARY: readonly OpName[] = ['and', 'or', 'xor'];
 const PREDICATES = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'] as const;
 const NUMBERS: readonly DType[] = ['f32', 'i32', 'f16', 'bf16', 'u32'];
 
-/** Ops that a backend may not have yet. */
-export const ADVANCED: ReadonlySet<OpName> = new Set<OpName>([
-  'slice',
-  'insert',
-  'take',
-  'reduce_by',
-  'scan_by',
-  'gather',
-  'scatter',
-  'scatter_add',
-  'atomic_add',
-  'while',
-]);
-
 /** The kernel that a step tree describes. */
 export function grow(list: readonly Step[], options: GenerateOptions = {}): Kernel {
   return new Grower(options).kernel(list);
@@ -129,6 +115,7 @@ const tile = (v: Value): TileType | null => (v.type.kind === 'tile' ? v.type : n
 
 class Grower {
   readonly #exact: boolean;
+  readonly #finite: boolean;
   readonly #extents: readonly number[];
   readonly #body: Block = newBlock([]);
   readonly #params: Param[] = [];
@@ -137,12 +124,11 @@ class Grower {
   #pool: Value[] = [];
   #views: { read: Value; write: Value; sums: Value; pid: Value; n: Value } | null = null;
   #locs = 0;
-  readonly #without: ReadonlySet<OpName>;
 
   constructor(options: GenerateOptions) {
     this.#exact = options.exact ?? false;
+    this.#finite = options.finite ?? false;
     this.#extents = options.extents ?? [1, 3, 4, 8];
-    this.#without = options.without ?? new Set();
   }
 
   kernel(list: readonly Step[]): Kernel {
@@ -376,7 +362,7 @@ class Grower {
     const view = own ? this.#views?.write : s.c % 5 === 3 ? this.#body.args[1] : this.#views?.read;
     const shape = [at(this.#extents, s.a) ?? 4, at(this.#extents, s.b) ?? 4];
     const mask = this.#pick(s.a, (t) => t.dtype === 'i1' && sameShape(t.shape, shape));
-    const pad = s.b % 4 === 0 ? -Infinity : 0;
+    const pad = s.b % 4 === 0 ? (this.#finite ? -4 : -Infinity) : 0;
     const origins = [this.#int(s.b), this.#int(s.a)];
     const masked = mask !== undefined && s.value < 0;
     if (view === undefined) return undefined;
@@ -442,10 +428,8 @@ class Grower {
     });
   }
 
-  #makes = (name: OpName): boolean => !this.#without.has(name);
-
   #part(s: Step): Value | undefined {
-    const x = this.#makes('slice') ? this.#pick(s.a, (t) => t.shape.length > 0) : undefined;
+    const x = this.#pick(s.a, (t) => t.shape.length > 0);
     if (x === undefined) return undefined;
     const { shape, dtype } = x.type as TileType;
     const part = shape.map((e, axis) => {
@@ -456,7 +440,7 @@ class Grower {
   }
 
   #insert(s: Step): Value | undefined {
-    const x = this.#makes('insert') ? this.#pick(s.a, (t) => t.shape.length > 0) : undefined;
+    const x = this.#pick(s.a, (t) => t.shape.length > 0);
     if (x === undefined) return undefined;
     const { shape, dtype } = x.type as TileType;
     const fits = (t: TileType): boolean =>
@@ -483,7 +467,7 @@ class Grower {
   }
 
   #take(s: Step): Value | undefined {
-    const x = this.#makes('take') ? this.#pick(s.a, (t) => t.shape.length > 0) : undefined;
+    const x = this.#pick(s.a, (t) => t.shape.length > 0);
     if (x === undefined) return undefined;
     const { shape, dtype } = x.type as TileType;
     const result = tileType(dtype, this.#shape({ ...s, a: s.b, b: s.a }));
@@ -495,7 +479,7 @@ class Grower {
   #fold(s: Step): Value | undefined {
     const name = s.b % 2 ? 'reduce_by' : 'scan_by';
     const ok = (t: TileType): boolean => t.shape.length > 0 && t.dtype !== 'i1';
-    const x = this.#makes(name) ? this.#pick(s.a, ok) : undefined;
+    const x = this.#pick(s.a, ok);
     if (x === undefined) return undefined;
     const { shape, dtype } = x.type as TileType;
     const y = this.#pick(s.c, (t) => t.dtype === 'i32' && sameShape(t.shape, shape));
@@ -526,7 +510,7 @@ class Grower {
   #gather(s: Step): Value | undefined {
     const own = s.c % 3 === 2;
     const view = own ? this.#views?.write : this.#views?.read;
-    if (view === undefined || !this.#makes('gather')) return undefined;
+    if (view === undefined) return undefined;
     const shape = this.#shape(s);
     const index = (i: number): Value =>
       this.#pick(i, (t) => t.dtype === 'i32' && sameShape(t.shape, shape)) ?? this.#index(i, 5, tileType('i32', shape));
@@ -538,7 +522,7 @@ class Grower {
 
   /** No two lanes have one address: the numbers of the lanes are rows and columns of the program's own part. */
   #scatter(s: Step): undefined {
-    const x = this.#makes('scatter') ? this.#pick(s.a, (t) => t.dtype === 'f32') : undefined;
+    const x = this.#pick(s.a, (t) => t.dtype === 'f32');
     if (x === undefined) return undefined;
     const type = tileType('i32', (x.type as TileType).shape);
     const all = (value: number): Value => this.#b.value('const', [], { value }, type);
@@ -554,15 +538,13 @@ class Grower {
     const x = this.#pick(s.a, (t) => t.dtype === view.type.dtype && (s.b % 2 === 0 || t.shape.length === 1));
     if (x === undefined) return undefined;
     const shape = (x.type as TileType).shape;
-    if (s.b % 2 === 0 && this.#makes('scatter_add'))
-      this.#b.op('scatter_add', [view, x, this.#index(s.c, 7, tileType('i32', shape))], {});
-    else if (shape.length === 1 && this.#makes('atomic_add')) this.#b.op('atomic_add', [view, x, this.#int(s.c)], {});
+    if (s.b % 2 === 0) this.#b.op('scatter_add', [view, x, this.#index(s.c, 7, tileType('i32', shape))], {});
+    else this.#b.op('atomic_add', [view, x, this.#int(s.c)], {});
     return undefined;
   }
 
   /** Counts up to a bound, which may be less than where it begins. */
   #while(s: Step): Value | undefined {
-    if (!this.#makes('while')) return undefined;
     const inits = [this.#b.constant(s.c % 2, 'i32'), ...this.#some(s)];
     const types = inits.map((v) => v.type);
     const end = s.a % 3 === 0 ? (this.#views?.n as Value) : this.#b.constant(s.b % 5, 'i32');
