@@ -434,7 +434,7 @@ class Grower {
     const { shape, dtype } = x.type as TileType;
     const part = shape.map((e, axis) => {
       const some = at(this.#extents, s.b + axis) ?? 1;
-      return some <= e ? some : e;
+      return Math.min(some, e);
     });
     return this.#b.value('slice', [x, ...this.#origin(s, shape, part)], {}, tileType(dtype, part));
   }
