@@ -67,9 +67,8 @@ export const CODES = {
   },
   LAC0102: {
     title: 'not built yet',
-    explain: 'The language declares this, and the compiler does not compile it yet. The help says what works today.',
-    wrong: 'const h = concat([a, b], 0);',
-    right: 'O.store([0, 0], a);\nO.store([BM, 0], b);',
+    explain:
+      'The language declares this, and the compiler does not compile it yet. The help says what works today. Nothing in this version gives this code: all of the language is compiled.',
   },
   LAC0103: {
     title: 'construct that kernels do not have',

@@ -183,7 +183,7 @@ export const chosen = kernel(
  * Any function whose source is visible in the project may be called: it is inlined. It takes and returns tiles, views, numbers, arrays and
  * objects, is generic in shapes and dtypes, and may be an argument or an option itself. Messages about it show the chain of calls.
  * @corner No recursion, no default export; of variables around it a function sees constants only.
- * @errors LAC0004 LAC0005 LAC0006 LAC0104 LAC0105 LAC0106 LAC0109 LAC0112
+ * @errors LAC0004 LAC0005 LAC0006 LAC0104 LAC0105 LAC0106 LAC0109 LAC0112 LAC0114
  */
 function map(x: Tile<'f32'>, f: (x: Tile<'f32'>) => Tile<'f32'>) {
   return { value: f(x), size: extent(x, 0) };

@@ -44,7 +44,7 @@ export const scale = kernel(
  * @entry openDevice; Device; DeviceInfo; DeviceLimits
  *
  * `destroy()` gives everything back; without it a process may stay alive.
- * @errors LAC0701 LAC0702 LAC0703 LAC0705 LAC0706 LAC0707 LAC0708
+ * @errors LAC0520 LAC0701 LAC0702 LAC0703 LAC0704 LAC0705 LAC0706 LAC0707 LAC0708 LAC0710 LAC0711 LAC0713
  */
 export async function deviceNames(): Promise<string[]> {
   const device = await openDevice('interpret'); // or '' for the best there is
@@ -61,7 +61,7 @@ export async function deviceNames(): Promise<string[]> {
  *
  * The promise is kept when the launch is submitted; reads and later launches come after it. Names, ranks, dtypes, sizes, strides and
  * overlaps are checked before. A dimension is read off the tensors.
- * @errors LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0607 LAC0608 LAC0611 LAC0612 LAC0613 LAC0616 LAC0906
+ * @errors LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0607 LAC0608 LAC0611 LAC0612 LAC0613 LAC0614 LAC0615 LAC0616 LAC0618 LAC0619 LAC0623 LAC0709 LAC0712 LAC0906 LAC0915
  */
 export async function launched(): Promise<Float64Array> {
   const device = await openDevice('interpret');

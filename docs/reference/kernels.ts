@@ -26,7 +26,7 @@ import {
  * @entry kernel; KernelSpec
  *
  * The body gets the arguments, then sizes, knobs and options, then the axes of the grid, each by name.
- * @errors LAC0301 LAC0305 LAC0308 LAC0312 LAC0313
+ * @errors LAC0001 LAC0002 LAC0003 LAC0101 LAC0301 LAC0305 LAC0308 LAC0312 LAC0313 LAC0506
  */
 export const addVectors = kernel(
   {
@@ -107,7 +107,7 @@ export const activateShifted = activate.with({ shift: 100 });
  * change no result beyond rounding. Two names mean something by themselves: `warps` is how many groups of 32 threads (invocations
  * in WGSL) run a program, `stages` how many trips of loads its loops have under way. Configurations are tried in
  * order of declaration, the first knob slowest; `--config`, `{ config }` and rows of `x.tune.json` choose.
- * @errors LAC0304 LAC0313 LAC0906 LAC0917
+ * @errors LAC0304 LAC0313 LAC0501 LAC0502 LAC0503 LAC0906 LAC0916 LAC0917
  */
 export const blocks = kernel(
   {

@@ -89,7 +89,7 @@ export const scaled = kernel(
  * @dtypes For a float dtype it is rounded to nearest even, and a finite one must stay finite; for an integer dtype it must be
  * whole and in range.
  * @corner `let x = 0` takes the dtype of the first value with one that is assigned; `x += 1` gives none. `where(m, 1, 0)` has none: cast(m, f32).
- * @errors LAC0206 LAC0207
+ * @errors LAC0115 LAC0206 LAC0207
  */
 const HALF = 1 / 2;
 export const halved = kernel({ args: { y: output(f32, ['N']) }, grid: () => ({ p: 1 }) }, ({ y }) => {

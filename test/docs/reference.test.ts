@@ -40,6 +40,12 @@ describe('the language reference', () => {
     expect(silent.map(({ entry }) => entry.names)).toEqual([]);
   });
 
+  test('names every code of the language, of launches and of devices in an entry that can give it', () => {
+    const told = new Set(entries.flatMap(({ entry }) => entry.errors));
+    const owed = Object.keys(CODES).filter((code) => /^LAC0[0123567]/.test(code));
+    expect(owed.filter((code) => !told.has(code))).toEqual(['LAC0102']); // of what is not built: nothing is
+  });
+
   test('says of every entry what it means, and shows it', () => {
     const said = (names: readonly string[]): boolean => names.some((n) => (declared.get(n)?.doc ?? '') !== '');
     const wordless = entries.filter(({ entry: e }) => e.text === '' && e.ops.length === 0 && !said(e.names));
