@@ -22,6 +22,8 @@ export interface GlobalAccess {
   readonly root: Value;
   /** By axis of the argument. */
   readonly reach: readonly Reach[];
+  /** The axes of the argument along which the tile lies. */
+  readonly along: readonly number[];
   /** The tile that is moved: its layout says which thread moves which element. */
   readonly tile: Value;
 }
@@ -63,7 +65,7 @@ export function globalAccesses(kernel: Kernel): ReadonlyMap<Value, readonly Glob
     const { root } = rootOf(view);
     const reads = KINDS[op.name] === 'read';
     const tile = (reads ? op.results[0] : op.operands[1]) as Value;
-    const access = { op, at, kind: KINDS[op.name], root, tile, reach: reachesOf(op, tile, reads ? 1 : 2) };
+    const access = { op, at, kind: KINDS[op.name], root, tile, ...boxOf(op, tile, reads ? 1 : 2) };
     found.set(root, [...(found.get(root) ?? []), access]);
   }
   return found;
@@ -96,7 +98,7 @@ function axesOf(view: Value): Axes {
 }
 
 /** `first`: the first operand that is an origin or an index. */
-function reachesOf(op: Access, tile: Value, first: number): Reach[] {
+function boxOf(op: Access, tile: Value, first: number): Pick<GlobalAccess, 'reach' | 'along'> {
   const { left, fixed } = axesOf(op.operands[0] as Value);
   const shape = tile.type.kind === 'tile' ? tile.type.shape : [];
   const byLane = (op.name === 'gather' || op.name === 'scatter' || op.name === 'scatter_add') && shape.length > 0;
@@ -108,7 +110,7 @@ function reachesOf(op: Access, tile: Value, first: number): Reach[] {
     const box = op.name === 'load' || op.name === 'store' || op.name === 'atomic_add';
     reach[axis] = { begin, extent: box ? (valid?.[i] ?? shape[i] ?? 1) : 1 };
   }
-  return reach;
+  return { reach, along: left.map(({ axis }) => axis) };
 }
 
 /** How one access comes to run before another: in one run of all blocks around both, or some trips of a loop earlier. */
@@ -180,6 +182,7 @@ function isBeyond({ first, step }: Distance, a: Reach, b: Reach): boolean {
 
 /** Where they have an element in common at all, all lanes of equal place have: of a moving box, in the next trip only. */
 function onePlace(distances: readonly (Distance | null)[], a: GlobalAccess, b: GlobalAccess): boolean {
+  if (a.along.join() !== b.along.join()) return false;
   const movesOn = (d: Distance | null, i: number): boolean =>
     d !== null && Math.abs(d.step) >= Math.max(a.reach[i]?.extent ?? 1, b.reach[i]?.extent ?? 1);
   return distances.every((d) => d?.first === 0) && (distances.every((d) => d?.step === 0) || distances.some(movesOn));

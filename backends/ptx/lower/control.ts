@@ -214,9 +214,9 @@ function emitGuardedCopies(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): bool
 
 export function emitIf(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): void {
   if (emitGuardedCopies(e, op, emitBlock)) return;
-  const condition = e.scalar(op.operands[0] ?? noRegion());
-  if (condition.kind !== 'reg') throw new Bug('a constant condition: simplify resolves them');
-  const taken = op.results.map((_, i) => takenOver(e, op, i));
+  const condition = truthOf(e.scalar(op.operands[0] ?? noRegion()));
+  const isKnown = typeof condition === 'boolean';
+  const taken = op.results.map((_, i) => (isKnown ? null : takenOver(e, op, i)));
   const slots = op.results.map((v, i) => taken[i]?.registers ?? slotsFor(e, v));
   const [yes, no] = op.regions as [Block, Block];
   const isIdle = (region: Block): boolean => region.ops.length === 1 && taken.every((t) => t?.idle === region);
@@ -229,17 +229,20 @@ export function emitIf(e: Emitter, op: Op<'if'>, emitBlock: EmitBlock): void {
         yielded(region).map((v) => contents(e, v)),
       );
     });
-  const [other, end] = [e.b.newLabel('else'), e.b.newLabel('end')];
-  if (isIdle(yes) || isIdle(no)) {
+  if (isKnown) side(condition ? yes : no);
+  else if (isIdle(yes) || isIdle(no)) {
+    const end = e.b.newLabel('end');
     e.b.branch(end, condition, isIdle(no));
     side(isIdle(no) ? yes : no);
+    e.b.place(end);
   } else {
+    const [other, end] = [e.b.newLabel('else'), e.b.newLabel('end')];
     e.b.branch(other, condition, true);
     side(yes);
     e.b.branch(end);
     e.b.place(other);
     side(no);
+    e.b.place(end);
   }
-  e.b.place(end);
   for (const [i, v] of op.results.entries()) bind(e, v, slots[i] ?? []);
 }
