@@ -40,14 +40,15 @@ export const sortRows = kernel(
     let key = cast(x.load([m * BM, 0], [BM, L], { pad: Infinity }), f32);
     let from = i + zeros([BM, L], i32);
     const stages = Math.log2(L);
-    for (const s of range(stages, { unroll: true }))
-      for (const r of range(s + 1, { unroll: true })) {
-        const distance = 2 ** (s - r);
+    const one = cast(1, i32);
+    for (const s of range(stages))
+      for (const r of range(s + 1)) {
+        const distance = one << (s - r);
         const partner = i ^ distance;
         const otherKey = take(key, partner, 1);
         const otherFrom = take(from, partner, 1);
         const isFirst = (i & distance) === 0;
-        const ascends = (i & (2 ** (s + 1))) === 0;
+        const ascends = (i & (one << (s + 1))) === 0;
         const isLess = otherKey < key || (otherKey === key && otherFrom < from);
         const swaps = isLess === (isFirst === ascends);
         key = where(swaps, otherKey, key);
