@@ -47,9 +47,7 @@ export function bindKernel(
     }),
   );
   const compiled = compileKernel(decl, { ...how, dims, dtypes, config, facts, target: targetOf(device) });
-  const { unused } = compiled.variant;
-  const touched = decl.args.map(({ name }) => [name, unused.includes(name) ? null : args[name]]);
-  return { plan: bindLaunch(device, spec, compiled.variant, Object.fromEntries(touched)), compiled };
+  return { plan: bindLaunch(device, spec, compiled.variant, args), compiled };
 }
 
 /** What a plan is expanded for; knobs that are missing are looked up in the tuned configurations, then the first that `prune` keeps. */

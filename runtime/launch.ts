@@ -57,7 +57,7 @@ const NO_BYTES = new Uint8Array(0);
  * diagnostic for each thing found.
  */
 export function bindLaunch(device: Device, spec: LaunchSpec, variant: AnyVariant, args: LaunchArgs): LaunchPlan {
-  const signature = readArguments(spec, args, device);
+  const signature = touchedBy(variant, readArguments(spec, args, device));
   const found = new Findings(spec.kernel);
   checkExtents(signature, found);
   checkVariant(spec, signature, variant, found);
@@ -75,6 +75,14 @@ export function bindLaunch(device: Device, spec: LaunchSpec, variant: AnyVariant
   const { words, paramBytes } = paramsOf(spec, variant, { tensors, scalars, dims }, grid);
   // Spelled out: spreading objects here took three quarters of the call.
   return { device, kernel: spec.kernel, variant, tensors, scalars, dims, grid, programs, words, paramBytes };
+}
+
+/** What the variant never touches gives its sizes and nothing else: it may be null, and lie where it likes. */
+function touchedBy({ unused }: AnyVariant, signature: Signature): Signature {
+  if (unused.length === 0) return signature;
+  const tensors = { ...signature.tensors };
+  for (const name of unused) tensors[name] = null;
+  return { ...signature, tensors };
 }
 
 function checkExtents({ dims }: Signature, found: Findings): void {
