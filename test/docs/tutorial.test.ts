@@ -32,7 +32,7 @@ describe('the tutorial', () => {
     expect(shown.filter((code) => !sources.some((s) => s.includes(code)))).toEqual([]);
   });
 
-  test('has a source and a reference for every step, and links that lead somewhere', () => {
+  test('has a source and a reference for every step', () => {
     const steps = pages.map(({ name }) => name.replace(/\.md$/, '')).filter((name) => /^\d/.test(name));
     expect(steps.length).toBe(5);
     expect(steps.flatMap((s) => [`${s}.ts`, `${s}.ref.ts`]).filter((f) => !files.includes(f))).toEqual([]);
