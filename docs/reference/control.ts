@@ -1,9 +1,10 @@
 /**
  * @page Statements
  *
- * A kernel's body is `const`, `let`, assignments, `if`, loops, calls and blocks. Scalars are one value for the whole program, so
- * every branch and loop is taken by a program as a whole; lanes are chosen by `where`. Constructs of JavaScript that have no
- * meaning on a GPU (`try`, `await`, `new`, classes, `==`, strings, `break`) are LAC0103 or LAC0116, with what to write instead.
+ * A kernel's body is `const`, `let`, assignments, `if`, loops, calls and blocks. Scalars are one value for the whole
+ * program, so every branch and loop is taken by a program as a whole; lanes are chosen by `where`. Constructs of
+ * JavaScript that have no meaning on a GPU (`try`, `await`, `new`, classes, `==`, strings, `break`) are LAC0103 or
+ * LAC0116, with what to write instead.
  */
 import {
   cast,
@@ -28,11 +29,12 @@ import {
 /**
  * @entry range
  *
- * `for (const i of range(begin, end, step))` runs the body for each index. A block size as the step walks over a tensor in blocks.
- * Zero trips leave all variables as they were. There is no other counting loop: `for (;;)` is LAC0108.
+ * `for (const i of range(begin, end, step))` runs the body for each index. A block size as the step walks over a tensor
+ * in blocks. Zero trips leave all variables as they were. There is no other counting loop: `for (;;)` is LAC0108.
  * @shapes Bounds and step are scalars or constants; the index is a scalar.
  * @dtypes i32.
- * @corner The index never wraps: near 2^31 the loop ends. A step that is not positive is an error; one known at run time only traps.
+ * @corner The index never wraps: near 2^31 the loop ends. A step that is not positive is an error; one known at run
+ * time only traps.
  * @errors LAC0103 LAC0108 LAC0206 LAC0216 LAC0222 LAC0223 LAC0808
  */
 export const blockwise = kernel(
@@ -48,10 +50,11 @@ export const blockwise = kernel(
 
 /**
  * @entry RangeOptions; RangeOptions.reverse; RangeOptions.unroll; RangeOptions.stages
+ * @title Options of loops
  *
- * `reverse` runs the same indices last first, the ragged block at the end first of all. `unroll: true` writes the body once for every
- * index, which then is a constant, fit for shapes and origins; `unroll: 4` writes it four times a trip. `stages` is how many
- * trips of loads are under way at a time, over the knob `stages`; it changes no bit of a result.
+ * `reverse` runs the same indices last first, the ragged block at the end first of all. `unroll: true` writes the body
+ * once for every index, which then is a constant, fit for shapes and origins; `unroll: 4` writes it four times a trip.
+ * `stages` is how many trips of loads are under way at a time, over the knob `stages`; it changes no bit of a result.
  * @dtypes With `unroll: true` the bounds are compile-time integers; the other two are whole numbers from 1.
  * @errors LAC0007 LAC0110 LAC0113 LAC0222
  */
@@ -65,9 +68,10 @@ export const ordered = kernel({ args: { y: output(i32, ['R', 'N']) }, grid: () =
 
 /**
  * @entry for (const x of array)
+ * @title Loops over arrays
  *
- * A loop over an array that is known at compile time: the body is written once for each item, which may be anything: a tile, a view,
- * a number, a function.
+ * A loop over an array that is known at compile time: the body is written once for each item, which may be anything: a
+ * tile, a view, a number, a function.
  * @errors LAC0108
  */
 export const weighted = kernel(
@@ -89,8 +93,8 @@ export const weighted = kernel(
 /**
  * @entry let
  *
- * A `let` that a run-time loop or `if` assigns is carried: it has one shape and one dtype, and is rounded to it. `const` names a value.
- * Arrays, objects and destructuring exist at compile time only.
+ * A `let` that a run-time loop or `if` assigns is carried: it has one shape and one dtype, and is rounded to it.
+ * `const` names a value. Arrays, objects and destructuring exist at compile time only.
  * @shapes A carried variable keeps its shape.
  * @dtypes A carried variable keeps its dtype; `let x = 0` takes that of the first value with a dtype that is assigned.
  * @errors LAC0101 LAC0106 LAC0107 LAC0207 LAC0210
@@ -137,8 +141,8 @@ export const found = kernel(
 /**
  * @entry if
  *
- * A scalar mask branches; loads and stores of the side not taken do not happen. A condition known at compile time (an option, a
- * comparison of constants) leaves only one side, which may then declare what it likes.
+ * A scalar mask branches; loads and stores of the side not taken do not happen. A condition known at compile time (an
+ * option, a comparison of constants) leaves only one side, which may then declare what it likes.
  * @shapes Variables that it assigns keep their shape and dtype.
  * @errors LAC0208 LAC0209 LAC0210
  */
@@ -157,9 +161,9 @@ export const guarded = kernel(
 /**
  * @entry continue; return
  *
- * `continue` ends a trip of the innermost loop, also under a run-time condition. `return` outside of loops ends the program, or the
- * function that it stands in. A loop on the device ends by its range or its condition: there is no `break`, and `return` does not
- * leave one.
+ * `continue` ends a trip of the innermost loop, also under a run-time condition. `return` outside of loops ends the
+ * program, or the function that it stands in. A loop on the device ends by its range or its condition: there is no
+ * `break`, and `return` does not leave one.
  * @errors LAC0116
  */
 export const chosen = kernel(
@@ -179,9 +183,11 @@ export const chosen = kernel(
 
 /**
  * @entry functions
+ * @title Functions
  *
- * Any function whose source is visible in the project may be called: it is inlined. It takes and returns tiles, views, numbers, arrays and
- * objects, is generic in shapes and dtypes, and may be an argument or an option itself. Messages about it show the chain of calls.
+ * Any function whose source is visible in the project may be called: it is inlined. It takes and returns tiles, views,
+ * numbers, arrays and objects, is generic in shapes and dtypes, and may be an argument or an option itself. Messages
+ * about it show the chain of calls.
  * @corner No recursion, no default export; of variables around it a function sees constants only.
  * @errors LAC0004 LAC0005 LAC0006 LAC0104 LAC0105 LAC0106 LAC0109 LAC0112 LAC0114
  */

@@ -10,8 +10,10 @@ import { bf16, cast, dot, f32, input, kernel, output, range, trans, zeros } from
  * @ops dot
  * @shapes Extents from 1 up. `trans(x)` as an operand costs nothing.
  * @dtypes Operands of one float dtype; the result, and `acc`, are f32.
- * @corner `acc + dot(a, b)` and `dot(a, b, acc)` are the same instruction. A running sum stays where it is through a loop.
- * @corner Sums are in any order. A zero row does not protect from an infinite column: 0 * Infinity is NaN; select before.
+ * @corner `acc + dot(a, b)` and `dot(a, b, acc)` are the same instruction. A running sum stays where it is through a
+ * loop.
+ * @corner Sums are in any order. A zero row does not protect from an infinite column: 0 * Infinity is NaN; select
+ * before.
  * @errors LAC0211 LAC0222
  */
 export const product = kernel(
@@ -31,10 +33,11 @@ export const product = kernel(
 
 /**
  * @entry DotOptions; DotOptions.precision
+ * @title Precision
  *
- * How products of f32 are computed; products of 16-bit floats are exact in all of them. `tf32` rounds operands to 11 bits:
- * one product on a tensor core, 2^-11 relative. `tf32x3` splits them in two and adds three products: 2^-22. `ieee` multiplies
- * in f32, without tensor cores. `default` is no worse than `tf32x3`. WGSL computes all four in f32.
+ * How products of f32 are computed; products of 16-bit floats are exact in all of them. `tf32` rounds operands to 11
+ * bits: one product on a tensor core, 2^-11 relative. `tf32x3` splits them in two and adds three products: 2^-22.
+ * `ieee` multiplies in f32, without tensor cores. `default` is no worse than `tf32x3`. WGSL computes all four in f32.
  * @dtypes Of the operands: f32. For f16 and bf16 the option changes nothing.
  * @errors LAC0110 LAC0222
  */
@@ -53,6 +56,7 @@ export const precisely = kernel(
 
 /**
  * @entry dot of batches
+ * @title Batches
  *
  * With three axes the first counts independent products.
  * @ops dot

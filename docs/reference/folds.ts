@@ -1,9 +1,10 @@
 /**
  * @page Folds and scans
  *
- * A fold combines the elements along one axis and takes the axis away; a scan keeps every partial result. The order of the
- * combinations is unspecified: sums of floats differ in the last bits between devices and configurations. Padding that the
- * compiler adds to a tile never takes part; lanes that a *load* padded are data: choose their value with `pad`, or mask them.
+ * A fold combines the elements along one axis and takes the axis away; a scan keeps every partial result. The order of
+ * the combinations is unspecified: sums of floats differ in the last bits between devices and configurations. Padding
+ * that the compiler adds to a tile never takes part; lanes that a *load* padded are data: choose their value with
+ * `pad`, or mask them.
  */
 import {
   argmax,
@@ -29,8 +30,8 @@ import {
  * @entry sum
  * @ops reduce
  * @shapes Rank 1 to 3; `axis` is taken away: [M, N] along 1 gives [M].
- * @dtypes Numbers; kept. 16-bit floats add up in f32 and are rounded once, at the end: cast first to keep f32. i32 and u32
- * wrap. A mask is cast first: `sum(cast(m, i32), 0)` counts.
+ * @dtypes Numbers; kept. 16-bit floats add up in f32 and are rounded once, at the end: cast first to keep f32. i32 and
+ * u32 wrap. A mask is cast first: `sum(cast(m, i32), 0)` counts.
  * @corner 0 * Infinity is NaN in a sum as everywhere: select with `where`, never with a product.
  * @errors LAC0113 LAC0213 LAC0225
  */
@@ -113,8 +114,8 @@ export const running = kernel(
  * @ops reduce_by
  * @shapes As `sum`; the tiles of a tuple have one shape.
  * @dtypes Each tile keeps its own. Lanes are scalars in `combine`, which returns the dtypes that it was given.
- * @corner `combine` is associative and need not be commutative: its operands keep their order. It sees its lanes and constants: no
- * memory, no folds, no run-time loops. Divisions and differences of the two sides are reported (LAC0231).
+ * @corner `combine` is associative and need not be commutative: its operands keep their order. It sees its lanes and
+ * constants: no memory, no folds, no run-time loops. Divisions and differences of the two sides are reported (LAC0231).
  * @errors LAC0201 LAC0210 LAC0213 LAC0230 LAC0231
  */
 export const topOfRow = kernel(

@@ -1,10 +1,10 @@
 /**
  * @page From TypeScript
  *
- * A kernel is an asynchronous function of a device and its arguments. It is compiled at the first call for what it was given
- * (dtypes, comptime sizes, layout of the tensors), and found through the stack: a program that was compiled to JavaScript
- * keeps its `.ts` files and source maps. What is wrong is a `LacError`. From PyTorch, `python/lac_torch.py` launches what
- * `lac compile` wrote; the [README](../../README.md) shows both.
+ * A kernel is an asynchronous function of a device and its arguments. It is compiled at the first call for what it was
+ * given (dtypes, comptime sizes, layout of the tensors), and found through the stack: a program that was compiled to
+ * JavaScript keeps its `.ts` files and source maps. What is wrong is a `LacError`. From PyTorch, `python/lac_torch.py`
+ * launches what `lac compile` wrote; the [README](../../README.md) shows both.
  */
 import {
   Bug,
@@ -42,6 +42,7 @@ export const scale = kernel(
 
 /**
  * @entry openDevice; Device; DeviceInfo; DeviceLimits
+ * @title Devices
  *
  * `destroy()` gives everything back; without it a process may stay alive.
  * @errors LAC0520 LAC0701 LAC0702 LAC0703 LAC0704 LAC0705 LAC0706 LAC0707 LAC0708 LAC0710 LAC0711 LAC0713
@@ -58,10 +59,12 @@ export async function deviceNames(): Promise<string[]> {
 
 /**
  * @entry Kernel; HostArgs; Pick1
+ * @title Launches
  *
- * The promise is kept when the launch is submitted; reads and later launches come after it. Names, ranks, dtypes, sizes, strides and
- * overlaps are checked before. A dimension is read off the tensors.
- * @errors LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0607 LAC0608 LAC0611 LAC0612 LAC0613 LAC0614 LAC0615 LAC0616 LAC0618 LAC0619 LAC0623 LAC0709 LAC0712 LAC0906 LAC0915
+ * The promise is kept when the launch is submitted; reads and later launches come after it. Names, ranks, dtypes,
+ * sizes, strides and overlaps are checked before. A dimension is read off the tensors.
+ * @errors LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0607 LAC0608 LAC0611 LAC0612 LAC0613 LAC0614 LAC0615 LAC0616
+ * LAC0618 LAC0619 LAC0623 LAC0709 LAC0712 LAC0906 LAC0915
  */
 export async function launched(): Promise<Float64Array> {
   const device = await openDevice('interpret');
@@ -76,10 +79,11 @@ export async function launched(): Promise<Float64Array> {
 
 /**
  * @entry empty; Tensor; TensorDType
+ * @title Tensors
  *
- * A tensor is a strided window on memory of a device. `write` takes numbers or the typed array of the dtype, `read` gives a
- * Float64Array in row-major order. `permute` and `view` make windows on the same memory; `free` gives the memory back. Of f16 and
- * bf16 `readRaw` gives the bits.
+ * A tensor is a strided window on memory of a device. `write` takes numbers or the typed array of the dtype, `read`
+ * gives a Float64Array in row-major order. `permute` and `view` make windows on the same memory; `free` gives the
+ * memory back. Of f16 and bf16 `readRaw` gives the bits.
  * @errors LAC0609 LAC0610 LAC0620 LAC0621 LAC0622 LAC0706
  */
 export async function transposed(): Promise<Float64Array> {
@@ -95,7 +99,8 @@ export async function transposed(): Promise<Float64Array> {
 /**
  * @entry Kernel.with
  *
- * Another kernel: the same source with other values for its options. It may be exported like one, and then has a name for `lac run`.
+ * Another kernel: the same source with other values for its options. It may be exported like one, and then has a name
+ * for `lac run`.
  * @errors LAC0307
  */
 export const scaleAndAdd = scale.with({ offset: 10 });
@@ -113,8 +118,8 @@ export async function derived(): Promise<Float64Array> {
 /**
  * @entry Kernel.tune
  *
- * Will search `tune` on the device; it is not built, and throws LAC0909. Until then rows of `x.tune.json` beside the source are written by
- * hand (see the [tutorial](../tutorial/3-matmul.md)).
+ * Will search `tune` on the device; it is not built, and throws LAC0909. Until then rows of `x.tune.json` beside the
+ * source are written by hand (see the [tutorial](../tutorial/3-matmul.md)).
  * @errors LAC0909
  */
 export async function refusedToTune(device: Device, x: Tensor<'f32', [number]>, y: Tensor<'f32', [number]>) {
@@ -131,9 +136,10 @@ const codeOf = async (work: Promise<unknown>): Promise<Code | null> => {
 
 /**
  * @entry LacError; Diagnostic; CODES; Code; Bug
+ * @title Errors
  *
- * `LacError.diagnostics` lists what is wrong: a stable code, a sentence, the place in the source where there is one, and help. Codes and their
- * long explanations are `CODES`. A `Bug` is a mistake of lac itself.
+ * `LacError.diagnostics` lists what is wrong: a stable code, a sentence, the place in the source where there is one,
+ * and help. Codes and their long explanations are `CODES`. A `Bug` is a mistake of lac itself.
  */
 export async function explained(): Promise<string> {
   const device = await openDevice('interpret');
@@ -153,8 +159,10 @@ export async function explained(): Promise<string> {
 
 /**
  * @entry loadManifest; ArtifactKernel; ArtifactPlan
+ * @title Artifacts
  *
- * `lac compile FILE -o artifacts` writes a manifest and the programs. Neither source nor compiler is needed to launch them.
+ * `lac compile FILE -o artifacts` writes a manifest and the programs. Neither source nor compiler is needed to launch
+ * them.
  * @errors LAC0613 LAC0617 LAC0624 LAC0625
  */
 export async function fromArtifacts(folder: string, device: Device): Promise<Float64Array> {
@@ -168,6 +176,7 @@ export async function fromArtifacts(folder: string, device: Device): Promise<Flo
 
 /**
  * @entry Reference; ReferenceContext; InputContext; Tolerance
+ * @title References
  *
  * Lies beside `x.ts` in `x.ref.ts`, under the name of the kernel. It is the only code of yours that `lac run` executes.
  * @errors LAC0902 LAC0903 LAC0905 LAC0911 LAC0912
@@ -181,6 +190,7 @@ export const scaleReference: Reference = {
 
 /**
  * @entry handleOf; KernelHandle; HostHook; setHost; CallSite
+ * @title Hooks
  *
  * How the language reaches a runtime; a program needs none of it. Importing `lac` installs the runtime.
  */

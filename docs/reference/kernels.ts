@@ -1,8 +1,8 @@
 /**
  * @page Kernels
  *
- * `export const name = kernel(declaration, body)` at the top level of a file. Both are read as source and never run. A launch runs
- * one *program* for each point of the grid; a program is written as one thread of control over whole tiles.
+ * `export const name = kernel(declaration, body)` at the top level of a file. Both are read as source and never run. A
+ * launch runs one *program* for each point of the grid; a program is written as one thread of control over whole tiles.
  */
 import {
   cast,
@@ -44,13 +44,15 @@ export const addVectors = kernel(
 
 /**
  * @entry KernelSpec.args; input; output; inout; scalar
+ * @title Arguments
  *
- * The arguments by name. A dimension is a name; used twice it means equal extents, which is checked at each launch (LAC0605). In the body a
- * dimension is an i32 scalar. Argument tensors have rank 0 to 8, any strides, and dimensions of extent 0 too; what no
- * program writes keeps its bytes.
+ * The arguments by name. A dimension is a name; used twice it means equal extents, which is checked at each launch
+ * (LAC0605). In the body a dimension is an i32 scalar. Argument tensors have rank 0 to 8, any strides, and dimensions
+ * of extent 0 too; what no program writes keeps its bytes.
  *
- * An `output` is written only, an `inout` is read and written. Neither may overlap any other argument; inputs may overlap each
- * other. `scalar` is a number passed at each launch. An argument that the options in force never touch may be `null`.
+ * An `output` is written only, an `inout` is read and written. Neither may overlap any other argument; inputs may
+ * overlap each other. `scalar` is a number passed at each launch. An argument that the options in force never touch may
+ * be `null`.
  * @dtypes f32, f16, bf16, i32, u32, or a parameter made by `dtypes`.
  * @errors LAC0302 LAC0310 LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0607 LAC0608 LAC0611 LAC0612
  */
@@ -67,6 +69,7 @@ export const axpy = kernel(
 
 /**
  * @entry KernelSpec.comptime
+ * @title comptime
  *
  * These dimensions are compile-time integers in the body, fit for shapes: each size has a variant of its own.
  * @errors LAC0303 LAC0606
@@ -82,8 +85,10 @@ export const rowMeans = kernel(
 
 /**
  * @entry KernelSpec.options
+ * @title options
  *
- * What changes results: flags, numbers, and functions to be inlined. `.with({ ... })` gives other values: another kernel.
+ * What changes results: flags, numbers, and functions to be inlined. `.with({ ... })` gives other values: another
+ * kernel.
  * @errors LAC0307
  */
 export const activate = kernel(
@@ -102,11 +107,13 @@ export const activateShifted = activate.with({ shift: 100 });
 
 /**
  * @entry KernelSpec.tune
+ * @title tune
  *
- * Knobs: each lists the whole numbers from 1 that it may be, the best guess first. They are compile-time integers in the body and
- * change no result beyond rounding. Two names mean something by themselves: `warps` is how many groups of 32 threads (invocations
- * in WGSL) run a program, `stages` how many trips of loads its loops have under way. Configurations are tried in
- * order of declaration, the first knob slowest; `--config`, `{ config }` and rows of `x.tune.json` choose.
+ * Knobs: each lists the whole numbers from 1 that it may be, the best guess first. They are compile-time integers in
+ * the body and change no result beyond rounding. Two names mean something by themselves: `warps` is how many groups of
+ * 32 threads (invocations in WGSL) run a program, `stages` how many trips of loads its loops have under way.
+ * Configurations are tried in order of declaration, the first knob slowest; `--config`, `{ config }` and rows of
+ * `x.tune.json` choose.
  * @errors LAC0304 LAC0313 LAC0501 LAC0502 LAC0503 LAC0906 LAC0916 LAC0917
  */
 export const blocks = kernel(
@@ -124,10 +131,11 @@ export const blocks = kernel(
 
 /**
  * @entry KernelSpec.prune; KernelSpec.tuneKey
+ * @title prune and tuneKey
  *
- * `prune` says which configurations are worth compiling for the sizes at hand; `tuneKey` which sizes, besides dtypes and comptime
- * dimensions, want a configuration of their own. Both are kept as data: arithmetic, comparisons, `cdiv`, `idiv`, `minimum`, `maximum` and
- * Math.min, max, floor, ceil, sqrt, log2, abs on dimensions and knobs.
+ * `prune` says which configurations are worth compiling for the sizes at hand; `tuneKey` which sizes, besides dtypes
+ * and comptime dimensions, want a configuration of their own. Both are kept as data: arithmetic, comparisons, `cdiv`,
+ * `idiv`, `minimum`, `maximum` and Math.min, max, floor, ceil, sqrt, log2, abs on dimensions and knobs.
  * @errors LAC0305 LAC0306 LAC0309
  */
 export const pruned = kernel(
@@ -150,9 +158,11 @@ export const pruned = kernel(
 
 /**
  * @entry KernelSpec.grid
+ * @title grid
  *
- * Named axes, fastest first, with the number of programs along each: any number of axes, 0 programs launch nothing. In the body each
- * axis is an i32 scalar. Neighbours along the first axis run close in time: let it be the one that shares reads.
+ * Named axes, fastest first, with the number of programs along each: any number of axes, 0 programs launch nothing. In
+ * the body each axis is an i32 scalar. Neighbours along the first axis run close in time: let it be the one that shares
+ * reads.
  * @errors LAC0301 LAC0305 LAC0306 LAC0616
  */
 export const numbered = kernel(
@@ -165,9 +175,11 @@ export const numbered = kernel(
 
 /**
  * @entry Arg; ScalarArg; AnyArg; DimName; Params; Env; GridEnv; AnyFn
+ * @title Types of declarations
  *
- * Types that tie the parts of a declaration together: `DimName<A>` are the dimensions of the arguments, `Params<A>` the views that the body gets,
- * `Env` its sizes, knobs and options, `GridEnv` what `grid` and `prune` see. A name that is not there does not compile.
+ * Types that tie the parts of a declaration together: `DimName<A>` are the dimensions of the arguments, `Params<A>` the
+ * views that the body gets, `Env` its sizes, knobs and options, `GridEnv` what `grid` and `prune` see. A name that is
+ * not there does not compile.
  * @errors LAC0305
  */
 const T = dtypes('T', f32, f16);

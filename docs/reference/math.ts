@@ -2,8 +2,8 @@
  * @page Elementwise functions
  *
  * They work lane by lane and keep shape and dtype. How far from the exact value a result may be on which device is in
- * [docs/math.md](../math.md). 16-bit floats are computed in f32 and rounded. Of numbers known at compile time `Math.exp`,
- * `Math.sqrt` and the like are the same at compile time.
+ * [docs/math.md](../math.md). 16-bit floats are computed in f32 and rounded. Of numbers known at compile time
+ * `Math.exp`, `Math.sqrt` and the like are the same at compile time.
  */
 import {
   abs,
@@ -44,8 +44,8 @@ import {
  * @shapes Any; kept.
  * @dtypes Floats.
  * @corner exp(-Infinity) = 0; on WGSL, which may have no infinities, that holds of the lowest finite value.
- * @corner A lane that `where` discards may overflow; selecting the exponent first, `exp(where(m, x, -Infinity))`, stays finite on
- * every device. `exp(x - m)` with both -Infinity is NaN: shift by `where(m === -Infinity, 0, m)` (LAC0224).
+ * @corner A lane that `where` discards may overflow; selecting the exponent first, `exp(where(m, x, -Infinity))`, stays
+ * finite on every device. `exp(x - m)` with both -Infinity is NaN: shift by `where(m === -Infinity, 0, m)` (LAC0224).
  * @errors LAC0207 LAC0212 LAC0224 LAC0225
  */
 export const decays = kernel(
@@ -213,7 +213,8 @@ export const safeInverse = kernel(
  * @ops idiv
  * @shapes Tiles, scalars, and numbers known at compile time; in `grid`, `prune` and `tuneKey` too.
  * @dtypes Integers.
- * @corner `cdiv` never overflows, and is defined for a >= 0 and b > 0 only. Division of -2^31 by -1 traps in `interpret`, as by 0.
+ * @corner `cdiv` never overflows, and is defined for a >= 0 and b > 0 only. Division of -2^31 by -1 traps in
+ * `interpret`, as by 0.
  * @errors LAC0204 LAC0205 LAC0212 LAC0223 LAC0806 LAC0807
  */
 export const quotients = kernel(

@@ -1,8 +1,8 @@
 /**
  * @page Operators
  *
- * The operators of JavaScript, lane by lane. **Shapes** broadcast as in NumPy, but ranks must be equal: extents are equal or
- * 1, scalars and literals go with anything, and `col`, `row` and `expand` raise a rank. **Dtypes** promote:
+ * The operators of JavaScript, lane by lane. **Shapes** broadcast as in NumPy, but ranks must be equal: extents are
+ * equal or 1, scalars and literals go with anything, and `col`, `row` and `expand` raise a rank. **Dtypes** promote:
  *
  * | operands | result |
  * | --- | --- |
@@ -13,19 +13,22 @@
  * | f32 with f16 or bf16; f16 with bf16 | f32, whatever the ranks |
  * | i32 with u32; a number with a mask | an error: cast one |
  *
- * Arithmetic on f16 and bf16 keeps the dtype; a device may keep more precision than it has until the value is cast, stored,
- * multiplied by `dot` or carried by a loop. `a * b + c` may be fused; written operators are never re-associated.
+ * Arithmetic on f16 and bf16 keeps the dtype; a device may keep more precision than it has until the value is cast,
+ * stored, multiplied by `dot` or carried by a loop. `a * b + c` may be fused; written operators are never
+ * re-associated.
  */
 import { bf16, cast, col, f32, i32, input, iota, kernel, output, row, u32, where } from 'lac';
 
 /**
  * @entry a + b; a - b; a * b; -x
+ * @title Sum, difference, product
  *
  * Sum, difference, product, negation. Each has its assignment: `x += y` is `x = x + y`.
  * @ops add sub mul neg
  * @shapes Broadcast, ranks equal.
  * @dtypes Numbers. i32 and u32 wrap modulo 2^32.
- * @corner Integers wrap on every device, and nothing is assumed of their not doing so; addresses are 64 bits wide and never wrap.
+ * @corner Integers wrap on every device, and nothing is assumed of their not doing so; addresses are 64 bits wide and
+ * never wrap.
  * @errors LAC0201 LAC0202 LAC0203 LAC0205 LAC0206 LAC0225
  */
 export const wrapped = kernel(
@@ -41,6 +44,7 @@ export const wrapped = kernel(
 
 /**
  * @entry a / b
+ * @title Quotient
  *
  * Quotient of floats; of integers it is an error, since `idiv` and a cast mean different things.
  * @ops div
@@ -60,6 +64,7 @@ export const shares = kernel(
 
 /**
  * @entry a % b
+ * @title Remainder
  *
  * What division toward 0 leaves: it has the sign of a, for integers and for floats.
  * @ops rem
@@ -81,6 +86,7 @@ export const remainders = kernel(
 
 /**
  * @entry a ** b
+ * @title Power
  *
  * Power. With a whole constant b (up to 1024) it multiplies repeatedly; any other b is exp2(b * log2(a)).
  * @ops mul exp2 log2
@@ -103,6 +109,7 @@ export const powers = kernel(
 
 /**
  * @entry a < b; a <= b; a > b; a >= b; a === b; a !== b
+ * @title Comparison
  *
  * Comparisons give a mask. Equality is `===`: `==` converts in JavaScript, and is not part of the language.
  * @ops cmp
@@ -118,6 +125,7 @@ export const triangle = kernel({ args: { y: output(i32, ['M', 'N']) }, grid: () 
 
 /**
  * @entry a && b; a || b; !a
+ * @title Logic
  *
  * Logic on masks. Both sides are evaluated, of scalars too: a `get` outside of its view gives 0 and harms nothing.
  * @ops and or not
@@ -133,6 +141,7 @@ export const band = kernel({ args: { y: output(i32, ['N']) }, grid: () => ({ p: 
 
 /**
  * @entry a & b; a | b; a ^ b; ~a; a << n; a >> n; a >>> n
+ * @title Bits
  *
  * Bits. `>>` keeps the sign of an i32 and fills with 0 in a u32; `>>>` fills with 0 and keeps the dtype.
  * @ops and or xor not shl shr ushr
@@ -155,9 +164,11 @@ export const nibbles = kernel(
 
 /**
  * @entry c ? a : b
+ * @title Choice
  *
- * With a mask for c it is `where`: lane by lane, both arms evaluated. With a scalar condition known at run time it is a branch:
- * loads of the other side do not happen. With an option, or another condition known at compile time, the other side vanishes.
+ * With a mask for c it is `where`: lane by lane, both arms evaluated. With a scalar condition known at run time it is a
+ * branch: loads of the other side do not happen. With an option, or another condition known at compile time, the other
+ * side vanishes.
  * @ops select
  * @shapes Of the arms: as `where`. Behind a branch both arms have one shape.
  * @dtypes As `where`.

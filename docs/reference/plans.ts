@@ -1,19 +1,20 @@
 /**
  * @page Plans
  *
- * A plan is several launches that are called, compiled and stored like one kernel. Its body is read and kept as data: `const`, `if` and
- * `else` on sizes and knobs, and `run`. On CUDA it becomes one graph launch from the second call with the same shapes on, in
- * WebGPU one submission.
+ * A plan is several launches that are called, compiled and stored like one kernel. Its body is read and kept as data:
+ * `const`, `if` and `else` on sizes and knobs, and `run`. On CUDA it becomes one graph launch from the second call with
+ * the same shapes on, in WebGPU one submission.
  */
 import { cdiv, f32, input, kernel, output, plan, range, sum, temp, zeros } from 'lac';
 
 /**
  * @entry plan; PlanSpec; PlanSpec.args; PlanSpec.temps; temp
+ * @title plan and temporaries
  *
  * Steps run in order; each sees what the earlier ones stored.
  * @shapes Extents of a temporary are arithmetic on dimensions and knobs of the plan.
- * @corner Temporaries of two calls in flight are never shared. Without `fill` they are uninitialised: `interpret` traps a read of what was
- * never written (LAC0802).
+ * @corner Temporaries of two calls in flight are never shared. Without `fill` they are uninitialised: `interpret` traps
+ * a read of what was never written (LAC0802).
  * @errors LAC0301 LAC0308 LAC0314 LAC0315 LAC0802
  */
 export const partials = kernel(
@@ -47,10 +48,11 @@ export const totalOf = plan(
 
 /**
  * @entry Run; PlanEnv
+ * @title run
  *
- * `run(kernel, { argument: tensor }, { config })` gives every argument of the kernel once: arguments and temporaries of the plan, `null`, and for
- * scalars arithmetic on sizes. Without `config` the kernel's own configuration is used. A plan can run a plan. It stands under
- * `if` where sizes decide.
+ * `run(kernel, { argument: tensor }, { config })` gives every argument of the kernel once: arguments and temporaries of
+ * the plan, `null`, and for scalars arithmetic on sizes. Without `config` the kernel's own configuration is used. A
+ * plan can run a plan. It stands under `if` where sizes decide.
  * @errors LAC0315 LAC0316 LAC0317
  */
 export const totalOfShort = plan(
@@ -68,8 +70,10 @@ export const totalOfShort = plan(
 
 /**
  * @entry PlanSpec.tune; PlanSpec.prune; PlanSpec.tuneKey
+ * @title Knobs of plans
  *
- * Knobs of the plan itself, with the rules of a kernel's: here the number of parts. They are numbers in `temps` and in the body.
+ * Knobs of the plan itself, with the rules of a kernel's: here the number of parts. They are numbers in `temps` and in
+ * the body.
  * @errors LAC0304 LAC0306 LAC0309
  */
 export const totalInParts = plan(

@@ -1,9 +1,9 @@
 /**
  * @page Tiles
  *
- * A tile is a block of numbers that one program holds: rank 0 (a scalar) to 3, every extent a compile-time integer from 1
- * up, powers of two or not. Tiles are values: each function gives a new one, nothing changes one in place. What a function
- * of this page does not say about dtypes it keeps.
+ * A tile is a block of numbers that one program holds: rank 0 (a scalar) to 3, every extent a compile-time integer from
+ * 1 up, powers of two or not. Tiles are values: each function gives a new one, nothing changes one in place. What a
+ * function of this page does not say about dtypes it keeps.
  */
 import {
   bitcast,
@@ -149,9 +149,10 @@ export const turned = kernel(
  * @ops slice
  * @shapes `origin` and `shape` have an entry for each axis of x; the result has `shape`.
  * @dtypes Any, masks too.
- * @corner The part lies in the tile. A constant origin outside is an error; one known at run time traps in `interpret` and gives
- * an unspecified value on devices.
- * @corner A *view* has a method of this name, which narrows a window of memory instead (see [views](views.md#viewslice)).
+ * @corner The part lies in the tile. A constant origin outside is an error; one known at run time traps in `interpret`
+ * and gives an unspecified value on devices.
+ * @corner A *view* has a method of this name, which narrows a window of memory instead (see
+ * [views](views.md#viewslice)).
  * @errors LAC0202 LAC0216 LAC0228 LAC0810
  */
 export const halves = kernel(
@@ -192,8 +193,8 @@ export const joined = kernel({ args: { y: output(i32, ['N']) }, grid: () => ({ p
 /**
  * @entry take
  * @ops take
- * @shapes `index` has the rank of x, and off `axis` its extents, or 1; the result has the shape of x but the extent of the
- * index along `axis`.
+ * @shapes `index` has the rank of x, and off `axis` its extents, or 1; the result has the shape of x but the extent of
+ * the index along `axis`.
  * @dtypes x any, the index i32 or u32; the result has the dtype of x.
  * @corner A gather inside the registers of a program: no memory is read. `gather` of a view reads memory.
  * @errors LAC0201 LAC0202 LAC0213 LAC0216 LAC0810
@@ -212,8 +213,8 @@ export const reversed = kernel(
  * @ops cast
  * @shapes Any; kept. A number gives a scalar, which is how a literal gets a dtype: `cast(0, i32)`.
  * @dtypes Any to f32, f16, bf16, i32 or u32.
- * @corner Tiles of 16-bit floats may be computed with more precision than they have; a cast, a store, an operand of `dot` and a
- * variable that a loop carries do round.
+ * @corner Tiles of 16-bit floats may be computed with more precision than they have; a cast, a store, an operand of
+ * `dot` and a variable that a loop carries do round.
  * @errors LAC0220 LAC0222
  */
 export const whole = kernel(

@@ -1,13 +1,13 @@
 /**
  * @page Values, dtypes and types
  *
- * In the body of a kernel there are **tiles** (rank 0 to 3), **scalars** (tiles of rank 0: one value for the whole program),
- * **masks** (booleans, of any shape), **views** (windows on tensors), and what is known at compile time: numbers, **Const**
- * sizes, options, functions, arrays and objects of all of these.
+ * In the body of a kernel there are **tiles** (rank 0 to 3), **scalars** (tiles of rank 0: one value for the whole
+ * program), **masks** (booleans, of any shape), **views** (windows on tensors), and what is known at compile time:
+ * numbers, **Const** sizes, options, functions, arrays and objects of all of these.
  *
- * The types of TypeScript are gradual: every tile is a flavoured `number`, so that operators work on it, and what arithmetic
- * gives back fits anywhere. tsc therefore sees wrong calls, never a false one; exact shapes and dtypes are inferred from the
- * source by `lac check`, and shown by the editor.
+ * The types of TypeScript are gradual: every tile is a flavoured `number`, so that operators work on it, and what
+ * arithmetic gives back fits anywhere. tsc therefore sees wrong calls, never a false one; exact shapes and dtypes are
+ * inferred from the source by `lac check`, and shown by the editor.
  */
 import {
   bf16,
@@ -36,6 +36,7 @@ import {
 
 /**
  * @entry f32; f16; bf16; i32; u32
+ * @title Dtypes of tensors
  *
  * The dtypes of tensors. Masks have none that memory could hold: cast them.
  *
@@ -47,8 +48,8 @@ import {
  * | `i32` | 32 | -2^31 to 2^31 - 1 |
  * | `u32` | 32 | 0 to 2^32 - 1 |
  *
- * Infinity and NaN exist in the three float dtypes. WGSL implementations may assume that they do not: there a constant -Infinity is
- * the lowest finite value, so that `m === -Infinity` still holds of a maximum that nothing touched.
+ * Infinity and NaN exist in the three float dtypes. WGSL implementations may assume that they do not: there a constant
+ * -Infinity is the lowest finite value, so that `m === -Infinity` still holds of a maximum that nothing touched.
  * @errors LAC0205 LAC0220
  */
 export const rounded = kernel(
@@ -66,8 +67,8 @@ export const rounded = kernel(
 /**
  * @entry dtypes
  *
- * Used as the dtype of arguments, and in `cast(x, T)`. `lac run --dtype bf16` and the tensors of a launch choose; the first is the
- * default.
+ * Used as the dtype of arguments, and in `cast(x, T)`. `lac run --dtype bf16` and the tensors of a launch choose; the
+ * first is the default.
  * @dtypes Two or more that differ, all of one kind if the body is to fit them all.
  * @errors LAC0310
  */
@@ -83,12 +84,14 @@ export const scaled = kernel(
 
 /**
  * @entry literals
+ * @title Literals
  *
- * A number in the source has no dtype: it takes that of the other operand, never guessed from 1 versus 1.0. Two of them fold, in
- * f64. Module constants (`const LOG2E = Math.LOG2E`) are numbers too.
- * @dtypes For a float dtype it is rounded to nearest even, and a finite one must stay finite; for an integer dtype it must be
- * whole and in range.
- * @corner `let x = 0` takes the dtype of the first value with one that is assigned; `x += 1` gives none. `where(m, 1, 0)` has none: cast(m, f32).
+ * A number in the source has no dtype: it takes that of the other operand, never guessed from 1 versus 1.0. Two of them
+ * fold, in f64. Module constants (`const LOG2E = Math.LOG2E`) are numbers too.
+ * @dtypes For a float dtype it is rounded to nearest even, and a finite one must stay finite; for an integer dtype it
+ * must be whole and in range.
+ * @corner `let x = 0` takes the dtype of the first value with one that is assigned; `x += 1` gives none. `where(m, 1,
+ * 0)` has none: cast(m, f32).
  * @errors LAC0115 LAC0206 LAC0207
  */
 const HALF = 1 / 2;
@@ -99,9 +102,10 @@ export const halved = kernel({ args: { y: output(f32, ['N']) }, grid: () => ({ p
 
 /**
  * @entry Tile; Scalar; Mask; Shape; DType
+ * @title Types of tiles
  *
- * For the parameters of helper functions. A shape is a tuple of names or numbers: `Tile<'f32', ['C', 'D']>`; what is left out fits
- * all.
+ * For the parameters of helper functions. A shape is a tuple of names or numbers: `Tile<'f32', ['C', 'D']>`; what is
+ * left out fits all.
  * @shapes Rank 0 to 3, at most 2^20 elements.
  * @errors LAC0215
  */
@@ -122,8 +126,8 @@ export const odds = kernel(
 /**
  * @entry Const
  *
- * What a dimension of `comptime` and a knob of `tune` are in the body; a constant of the module is a plain number. Arithmetic on them
- * is done at compile time.
+ * What a dimension of `comptime` and a knob of `tune` are in the body; a constant of the module is a plain number.
+ * Arithmetic on them is done at compile time.
  * @errors LAC0113 LAC0215
  */
 function stripes(n: Const<'D'>, width: number): number {
@@ -140,6 +144,7 @@ export const counted = kernel(
 
 /**
  * @entry InView; OutView; InOutView
+ * @title Types of views
  *
  * Types of the arguments in the body, also for helper functions. Their methods are on the page [views](views.md).
  * @errors LAC0217 LAC0218 LAC0222
@@ -158,9 +163,10 @@ export const copied = kernel(
 
 /**
  * @entry IsAny; DimOf; Dims; Axis; Reduce; Expand; Taken; Trans; Right; Product; Origin; Same; Index
+ * @title Type functions
  *
- * Type functions that the declarations use; authors rarely name them. `Reduce<S, A>` is S without the axis A, `Product<A, B>` the shape
- * of a product, `Origin<S>` one number an axis.
+ * Type functions that the declarations use; authors rarely name them. `Reduce<S, A>` is S without the axis A,
+ * `Product<A, B>` the shape of a product, `Origin<S>` one number an axis.
  * @errors LAC0213
  */
 function rowSums(x: Tile<'f32', ['M', 'N']>) {

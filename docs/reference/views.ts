@@ -1,20 +1,20 @@
 /**
  * @page Views
  *
- * A view is a strided window on a tensor: what an argument is in the body, and what `at` and `slice` make of one. Strides may be
- * anything, 0 included for inputs; offsets are 64 bits wide. Reads outside of a view, on either side, give a pad value and
- * touch no memory; writes there are dropped. So a loop over blocks needs no special last block.
+ * A view is a strided window on a tensor: what an argument is in the body, and what `at` and `slice` make of one.
+ * Strides may be anything, 0 included for inputs; offsets are 64 bits wide. Reads outside of a view, on either side,
+ * give a pad value and touch no memory; writes there are dropped. So a loop over blocks needs no special last block.
  *
- * Within a program, loads of an `inout` argument see its earlier stores. Between the programs of a launch there is no order, not
- * even progress: what another program writes is read by a later launch (`interpret` reports it, LAC0804).
+ * Within a program, loads of an `inout` argument see its earlier stores. Between the programs of a launch there is no
+ * order, not even progress: what another program writes is read by a later launch (`interpret` reports it, LAC0804).
  */
 import { all, cast, col, f32, i32, inout, input, iota, kernel, output, row, sum, u32 } from 'lac';
 
 /**
  * @entry view.at; all
  * @ops view_at
- * @shapes At most one index an axis; `all` keeps its axis, and so do those after the last index. `x.at(b, all, h)` of [B, N, H, D]
- * is [N, D].
+ * @shapes At most one index an axis; `all` keeps its axis, and so do those after the last index. `x.at(b, all, h)` of
+ * [B, N, H, D] is [N, D].
  * @dtypes Indices are i32 or u32 scalars.
  * @corner An index outside gives an empty view: loads pad, stores drop.
  * @errors LAC0216
@@ -50,8 +50,8 @@ export const segmentSums = kernel(
 /**
  * @entry view.load
  * @ops load
- * @shapes Origin and shape have an entry for each axis of the view; the result has `shape`. Axes that are read one at a time are
- * fixed by `at` first.
+ * @shapes Origin and shape have an entry for each axis of the view; the result has `shape`. Axes that are read one at a
+ * time are fixed by `at` first.
  * @dtypes That of the view. The origin is i32 or u32.
  * @errors LAC0113 LAC0209 LAC0215 LAC0216 LAC0217 LAC0222
  */
@@ -66,9 +66,10 @@ export const differences = kernel(
 
 /**
  * @entry LoadOptions; LoadOptions.pad; LoadOptions.mask; LoadOptions.inBounds; LoadOptions.cache
+ * @title Options of loads
  *
- * `inBounds: true` drops the guards; where the promise is broken `interpret` traps, and devices give an unspecified value. `cache` is
- * a hint: `'stream'` for what is read once, `'keep'` for what others read too; it changes no result.
+ * `inBounds: true` drops the guards; where the promise is broken `interpret` traps, and devices give an unspecified
+ * value. `cache` is a hint: `'stream'` for what is read once, `'keep'` for what others read too; it changes no result.
  * @shapes `mask` broadcasts to the shape of the tile.
  * @dtypes `pad` is a literal that fits the view's dtype, infinities too.
  * @errors LAC0110 LAC0206 LAC0209 LAC0222 LAC0801
@@ -133,6 +134,7 @@ export const columns = kernel(
 
 /**
  * @entry StoreOptions; StoreOptions.mask; StoreOptions.inBounds
+ * @title Options of stores
  *
  * As of a load: lanes where `mask` is false are dropped, `inBounds` promises that none is outside.
  * @errors LAC0110 LAC0209 LAC0801
@@ -165,8 +167,8 @@ export const inverse = kernel(
  * @ops atomic_add
  * @shapes As `store`, with the same options. The argument is `inout`.
  * @dtypes f32, i32, u32.
- * @corner Nothing is returned, and other stores are not ordered by it. Sums of integers are the same in every run; `lac check` notes
- * those of floats.
+ * @corner Nothing is returned, and other stores are not ordered by it. Sums of integers are the same in every run; `lac
+ * check` notes those of floats.
  * @errors LAC0216 LAC0217 LAC0218 LAC0219 LAC0227 LAC0229
  */
 export const together = kernel(

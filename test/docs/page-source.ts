@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 export interface Entry {
   /** What it is about: names of the language, or a form of statement. */
   readonly names: readonly string[];
+  /** Heading, where the names are none. */
+  readonly title: string;
   /** Rows of the op table that it becomes. */
   readonly ops: readonly string[];
   readonly text: string;
@@ -50,6 +52,7 @@ function readEntry(part: string): Entry {
     (tags.get(name) ?? []).flatMap((line) => line.split(/[\s,]+/)).filter(Boolean);
   return {
     names: (tags.get('entry')?.[0] ?? '').split(/; */),
+    title: tags.get('title')?.[0] ?? '',
     ops: words('ops'),
     text: tags.get('')?.[0] ?? '',
     shapes: tags.get('shapes')?.join(' ') ?? '',

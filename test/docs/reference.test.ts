@@ -8,7 +8,7 @@ import { devices } from '../kernels/session.js';
 import { declarations } from './declarations.js';
 import { readPage } from './page-source.js';
 import { renderIndex } from './render-index.js';
-import { renderErrors, renderPage } from './render-page.js';
+import { anchorOf, renderErrors, renderPage } from './render-page.js';
 import { runSnippet } from './run-snippet.js';
 
 const FOLDER = join(ROOT, 'docs/reference');
@@ -31,7 +31,8 @@ describe('the language reference', () => {
   test('has an entry for every exported name, every method of a view and every field of a declaration', () => {
     const told = new Set(entries.flatMap(({ entry }) => entry.names));
     expect([...declared.keys()].filter((name) => !told.has(name))).toEqual([]);
-    expect(entries.flatMap(({ entry }) => entry.names).filter((n, i, all) => all.indexOf(n) !== i)).toEqual([]);
+    expect(twice(entries.flatMap(({ entry }) => entry.names))).toEqual([]);
+    expect(pages.flatMap(({ page }) => twice(page.entries.map(anchorOf)))).toEqual([]);
   });
 
   test('names only codes that there are, and the codes of every entry of the language', () => {
@@ -62,6 +63,8 @@ describe('the language reference', () => {
     isWritten('README.md', renderIndex(pages));
   });
 });
+
+const twice = (list: readonly string[]): string[] => list.filter((x, i) => list.indexOf(x) !== i);
 
 function isWritten(name: string, text: string): void {
   const file = join(FOLDER, name);

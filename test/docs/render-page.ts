@@ -28,21 +28,30 @@ export const anchorOf = (entry: Entry): string =>
     .replaceAll(/[^\w\- ]/g, '')
     .replaceAll(' ', '-');
 
-export const headingOf = (entry: Entry): string => entry.names.map((n) => `\`${n}\``).join(', ');
+const namesOf = (entry: Entry): string => entry.names.map((n) => `\`${n}\``).join(', ');
+export const headingOf = (entry: Entry): string => (entry.title === '' ? namesOf(entry) : entry.title);
 
 function renderEntry(e: Entry, declared: ReadonlyMap<string, Declared>): string {
   const known = e.names.flatMap((n) => declared.get(n) ?? []);
-  const docs = [...new Set(known.map((d) => asText(d.doc)))].filter((d) => d !== '');
   const signatures = [...new Set(known.map((d) => d.signature))].join('\n');
   const parts = [
     `## ${headingOf(e)}`,
-    signatures === '' ? '' : fence(signatures),
-    ...docs,
+    signatures === '' ? (e.title === '' ? '' : namesOf(e)) : fence(signatures),
+    docsOf(e.names, declared),
     e.text,
     facts(e).join('\n'),
     e.snippet === '' ? '' : fence(e.snippet),
   ];
   return parts.filter((p) => p !== '').join('\n\n');
+}
+
+/** Docstrings of what an entry is about; with names where they differ. */
+function docsOf(names: readonly string[], declared: ReadonlyMap<string, Declared>): string {
+  const all = names.map((name) => ({ name, text: asText(declared.get(name)?.doc ?? '') }));
+  const said = all.filter(({ text }, i) => text !== '' && all.findIndex((d) => d.text === text) === i);
+  return said.length < 2
+    ? (said[0]?.text ?? '')
+    : said.map(({ name, text }) => `- \`${name}\`: ${text.replaceAll('\n', '\n  ')}`).join('\n');
 }
 
 function facts(e: Entry): string[] {
