@@ -116,6 +116,14 @@ export class Program {
     }
   }
 
+  /** Threads of a program in a configuration. */
+  threads(device: Device, args: Readonly<Record<string, Given>>, config: Readonly<Record<string, number>>): number {
+    if (isPlan(this.#decl)) throw new Error('a plan has no threads');
+    const made = Object.entries(args).map(([name, arg]) => [name, place(device, arg)]);
+    const { variant } = bindKernel(this.#decl, device, Object.fromEntries(made), config).plan;
+    return 'block' in variant ? variant.block.reduce((n, extent) => n * extent, 1) : 0;
+  }
+
   async #launch(
     device: Device,
     args: Readonly<Record<string, Tensor | number | null>>,
