@@ -76,7 +76,7 @@ describe('commands of the tutorial print what the pages show', () => {
   const folder = scratch();
   beforeAll(() => {
     built.lac = buildLac('test-docs');
-  }, 120_000);
+  });
   afterAll(() => {
     built.lac?.remove();
     folder.remove();
