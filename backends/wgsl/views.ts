@@ -64,7 +64,8 @@ export function emitViewSlice(e: Emitter, op: Op<'view_slice'>): void {
   if (first === undefined) throw new Bug('slice of a view of rank 0');
   const cut: ViewAxis = {
     ...first,
-    extent: e.let(`min(${end}, ${first.extent}) - ${begin}`),
+    // An end before the beginning would wrap around.
+    extent: e.let(`max(min(${end}, ${first.extent}), ${begin}) - ${begin}`),
     lo: e.let(`max(${first.lo ?? '0i'} - ${begin}, 0i)`),
   };
   e.views.set(op.results[0] as Value, {

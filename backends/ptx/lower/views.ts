@@ -151,13 +151,11 @@ export function emitViewSlice(e: Emitter, op: Op<'view_slice'>): void {
   if (first === undefined) throw new Bug('slice of a view of rank 0');
   const x = e.scalar(begin);
   const lo = max32(e.b, sub32(e.b, first.lo ?? imm(0), x), imm(0));
-  const last = sub32(e.b, min32(e.b, e.scalar(end), first.hi()), x);
-  // Indices from 0 on take one comparison, if the end is not before them.
-  const fromZero = known(lo) === 0;
-  const hi = fromZero ? max32(e.b, last, imm(0)) : last;
+  // An end before the beginning would wrap around. Indices from 0 on take one comparison.
+  const hi = sub32(e.b, max32(e.b, min32(e.b, e.scalar(end), first.hi()), x), x);
   const cut: ViewAxis = {
     stride: first.stride,
-    lo: fromZero ? null : lo,
+    lo: known(lo) === 0 ? null : lo,
     hi: () => hi,
     bounds: [e.multiple(begin), e.multiple(end)].reduce(gcd, first.bounds),
   };
