@@ -439,7 +439,7 @@ export const CODES = {
   LAC0313: {
     title: 'declared without effect',
     explain:
-      'An output that no variant of the kernel writes keeps what its memory held. A knob or an option that neither the body nor grid, prune or tuneKey names changes nothing; only `warps` and `stages` mean something by themselves.',
+      'An output that no variant of the kernel writes keeps what its memory held. A knob or an option that neither the body nor grid, prune or tuneKey names changes nothing; only `warps` and `stages` mean something by themselves. A call whose tile nobody uses does nothing: tiles are values, insert(x, [0], part) leaves x as it is.',
     wrong: 'tune: { C: [32], num_warps: [4] }',
     right: 'tune: { C: [32], warps: [4] }',
   },

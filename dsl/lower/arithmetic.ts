@@ -116,7 +116,9 @@ function notNumber(ev: Evaluator, node: TS.Node, op: string, bad: Operand, a: Op
             ? [`take what is meant out of it: { ${[...bad.val.props.keys()].join(', ')} }`]
             : bad.val.kind === 'none' && ts.isCallExpression(bad.node)
               ? ['a function gives what it returns']
-              : [],
+              : bad.val.kind === 'arr'
+                ? ['take its items apart: const [p, q] = pair; ([a, b], [c, d]) => ... in the function of a scan']
+                : [],
   });
 }
 

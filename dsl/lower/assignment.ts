@@ -2,6 +2,7 @@ import type { ts as TS } from 'ts-morph';
 import { spanOf } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
 import { binary, isBinaryOperator } from './arithmetic.js';
+import { languageValue } from './builtins/table.js';
 import { bare, type Evaluator, textOf } from './evaluator.js';
 import { evaluate, operand } from './expression.js';
 import type { Scope } from './scope.js';
@@ -11,7 +12,21 @@ export function expressionStatement(ev: Evaluator, node: TS.Expression, scope: S
   const e = bare(node);
   if (ts.isBinaryExpression(e) && assignmentOperator(e) !== null) assignment(ev, e, scope);
   else if (isStep(e)) step(ev, e, scope);
-  else evaluate(ev, e, scope);
+  else if (evaluate(ev, e, scope).kind === 'tile' && isLanguageCall(e, scope)) unused(ev, e);
+}
+
+const isLanguageCall = (e: TS.Expression, scope: Scope): e is TS.CallExpression =>
+  ts.isCallExpression(e) &&
+  ts.isIdentifier(e.expression) &&
+  scope.find(e.expression.text) === undefined &&
+  languageValue(e.expression.text) !== undefined;
+
+/** `insert(x, [0], part);` as if it changed x. */
+function unused(ev: Evaluator, e: TS.CallExpression): void {
+  const text = textOf(e.expression);
+  ev.warn('LAC0313', e, `nothing uses what ${text} gives: tiles are values, and none of them changes in place`, {
+    help: [`name it: const next = ${text}(...), or assign it to a let variable`],
+  });
 }
 
 function assignmentOperator(e: TS.BinaryExpression): string | null {
@@ -41,9 +56,17 @@ function assignment(ev: Evaluator, e: TS.BinaryExpression, scope: Scope): void {
     ev.error('LAC0103', e, `kernels have no operator ${op}=`, { help: ['write the condition out with if or where()'] });
     return;
   }
-  const val = binary(ev, e, op, operand(ev, e.left, scope), operand(ev, e.right, scope));
-  assign(ev, bare(e.left), val, scope, e);
+  const target = bare(e.left);
+  // What has no subscripts can be neither read nor written there: one report.
+  const val = ts.isElementAccessExpression(target)
+    ? POISON
+    : binary(ev, e, op, operand(ev, e.left, scope), operand(ev, e.right, scope));
+  if (val.kind === 'poison' && isView(target, scope)) return;
+  assign(ev, target, val, scope, e);
 }
+
+const isView = (target: TS.Expression, scope: Scope): boolean =>
+  ts.isIdentifier(target) && scope.find(target.text)?.cell.value.kind === 'view';
 
 /** Gives a variable a new value: tiles are values, so nothing else changes. `[a, b] = ...` assigns each. */
 function assign(ev: Evaluator, target: TS.Expression, val: Val, scope: Scope, at: TS.Node): void {
@@ -79,7 +102,13 @@ function assign(ev: Evaluator, target: TS.Expression, val: Val, scope: Scope, at
     const what = as === undefined ? 'a const' : as === 'index' ? 'the index of a loop' : 'an argument of the kernel';
     ev.error('LAC0107', target, `${target.text} is ${what}`, {
       labels: [{ span: found.cell.declared, text: 'declared here' }],
-      help: [as === undefined ? 'declare it with let' : `let own = ${target.text}; and assign that`],
+      help: [
+        found.cell.value.kind === 'view'
+          ? `${target.text}.store(origin, tile) writes a tile of it`
+          : as === undefined
+            ? 'declare it with let'
+            : `let own = ${target.text}; and assign that`,
+      ],
     });
     return;
   }

@@ -13,6 +13,7 @@ import { VIEW_METHODS, type ViewMethod } from './builtins/views.js';
 import type { Operand } from './convert.js';
 import { type Evaluator, MAX_INLINE_DEPTH, textOf } from './evaluator.js';
 import { evaluate, spreadItems } from './expression.js';
+import { insteadOf } from './foreign-names.js';
 import { bindPattern } from './pattern.js';
 import type { Frame, Scope } from './scope.js';
 import { runBody } from './statement.js';
@@ -44,9 +45,7 @@ export function evaluateCall(ev: Evaluator, node: TS.CallExpression, scope: Scop
         'LAC0109',
         node.expression,
         `${textOf(node.expression)} is no function, but ${describe(callee)}`,
-        {
-          help: callee.kind === 'dtype' && args.length === 1 ? [castHelp(node, callee.dtype)] : [],
-        },
+        { help: calledHelp(node, callee, args.length) },
       );
   }
 }
@@ -57,7 +56,13 @@ export function callValue(ev: Evaluator, callee: Val, args: readonly Operand[], 
   return callee.kind === 'fn' ? inlineCall(ev, callee, args, node) : POISON;
 }
 
-/** `f32(x)`. */
+/** `f32(x)`, `all(mask)`. */
+function calledHelp(node: TS.CallExpression, callee: Val, args: number): Help[] {
+  if (callee.kind === 'dtype' && args === 1) return [castHelp(node, callee.dtype)];
+  const instead = callee.kind === 'all' ? insteadOf('all', node.expression) : undefined;
+  return instead === undefined ? [] : [instead];
+}
+
 function castHelp(node: TS.CallExpression, dtype: string): Help {
   const newText = `cast(${textOf(node.arguments[0] ?? node, 400)}, ${dtype})`;
   return { text: 'write cast()', edit: { span: spanOf(node), newText } };
@@ -224,6 +229,7 @@ export const isAsyncOrGenerator = (node: TS.FunctionLikeDeclaration): boolean =>
 /** Whether every parameter has its argument; said where the call is. */
 function argumentsFit(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: TS.Node): boolean {
   const { parameters } = fn.node;
+  const name = fn.name || 'this function';
   const usage = `write ${fn.name}(${parameters.map((p) => p.name.getText()).join(', ')})`;
   const missing = parameters.find(
     (p, i) =>
@@ -233,7 +239,7 @@ function argumentsFit(ev: Evaluator, fn: FnVal, args: readonly Operand[], node: 
       p.dotDotDotToken === undefined,
   );
   if (missing !== undefined) {
-    ev.error('LAC0109', node, `${fn.name} needs the argument ${missing.name.getText()}`, {
+    ev.error('LAC0109', node, `${name} needs the argument ${missing.name.getText()}`, {
       labels: [{ span: spanOf(missing), text: 'declared here' }],
       help: [usage],
     });

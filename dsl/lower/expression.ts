@@ -66,7 +66,7 @@ function closure(node: TS.ArrowFunction | TS.FunctionExpression, scope: Scope): 
   const declared =
     ts.isVariableDeclaration(node.parent) && ts.isIdentifier(node.parent.name) ? node.parent.name.text : '';
   const name = node.name?.text ?? (ts.isPropertyAssignment(node.parent) ? node.parent.name.getText() : declared);
-  return { kind: 'fn', node, scope, name: name === '' ? 'function' : name };
+  return { kind: 'fn', node, scope, name };
 }
 
 const INSTEAD: Readonly<Partial<Record<TS.SyntaxKind, readonly [what: string, help: string]>>> = {
@@ -241,14 +241,7 @@ function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope
   if (from.kind === 'view') {
     if (name === 'dtype') return { kind: 'dtype', dtype: viewTypeOf(from).dtype };
     if (Object.hasOwn(VIEW_METHODS, name)) return { kind: 'method', self: from, name };
-    const meant = didYouMean(name, Object.keys(VIEW_METHODS));
-    const help =
-      name === 'shape' || name === 'size'
-        ? ['the dimensions of the arguments are among the sizes: the second parameter of the body']
-        : meant === undefined
-          ? [`views have ${Object.keys(VIEW_METHODS).join(', ')} and dtype`]
-          : [{ text: `did you mean ${meant}?`, edit: { span: spanOf(node.name), newText: meant } }];
-    return ev.error('LAC0110', node.name, `a view has no ${name}`, { help });
+    return ev.error('LAC0110', node.name, `a view has no ${name}`, { help: [viewHint(node.name, name)] });
   }
   if (from.kind === 'arr' && name === 'length') return num(from.items.length);
   if (from.kind === 'arr' && name === 'map') return { kind: 'method', self: from, name };
@@ -257,11 +250,25 @@ function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope
   return ev.error('LAC0110', node.name, `${describe(from)} has no ${name}`, { help: hint === undefined ? [] : [hint] });
 }
 
+/** What to write for a method that views do not have. */
+function viewHint(node: TS.MemberName, name: string): string | Help {
+  if (name === 'shape' || name === 'size')
+    return 'the dimensions of the arguments are among the sizes: the second parameter of the body';
+  if (name === 'take') return 'gather([i, j]) reads an element for each lane; take() is for tiles';
+  const instead = /^atomic/i.test(name) ? insteadOf(name, node) : undefined;
+  const meant = didYouMean(name, Object.keys(VIEW_METHODS));
+  if (meant !== undefined && (instead === undefined || /add/i.test(name)))
+    return { text: `did you mean ${meant}?`, edit: { span: spanOf(node), newText: meant } };
+  return instead ?? `views have ${Object.keys(VIEW_METHODS).join(', ')} and dtype`;
+}
+
 /** Methods and properties that tiles of other languages have. */
 function tileHint(node: TS.PropertyAccessExpression, name: string): string | Help | undefined {
   if (Object.hasOwn(TILE_PROPERTIES, name)) return TILE_PROPERTIES[name];
   if (languageValue(name)?.kind === 'builtin') return functionHelp(node, name);
-  return insteadOf(name, node);
+  return (
+    insteadOf(name, node) ?? 'tiles have no methods: operators and functions work on all of their elements at once'
+  );
 }
 
 /** `x.sum(1)` as `sum(x, 1)`. */
@@ -311,6 +318,9 @@ function noSubscript(ev: Evaluator, node: TS.ElementAccessExpression, from: Oper
   const help =
     from.val.kind === 'view'
       ? [`${text}.at(i) fixes an axis, ${text}.get(i) reads an element, ${text}.load(origin, shape) a tile`]
-      : ['col(x), row(x) and expand(x, axis) insert axes; parts of a tile are loaded from a view'];
+      : [
+          'slice(x, origin, shape) is a part of a tile, take(x, index, axis) picks elements by a tile of positions',
+          'col(x), row(x) and expand(x, axis) insert axes',
+        ];
   return ev.error('LAC0103', node, 'tiles and views have no subscripts', { labels: typeLabels(from), help });
 }

@@ -204,7 +204,9 @@ class Join {
         ? ['give one of them a dtype: cast(0, i32), cast(0, f32)']
         : a.kind === 'none' || b.kind === 'none'
           ? ['give it a value before the condition, or in both sides']
-          : [],
+          : a.kind === 'tile' && b.kind === 'tile'
+            ? ['both sides leave one shape and dtype: cast(x, dtype), zeros(shape, dtype) + x']
+            : [],
     });
   }
 }

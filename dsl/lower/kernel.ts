@@ -5,13 +5,13 @@ import { type DType, scalarType, type Type, viewType } from '../../compiler/ir/t
 import type { KernelDecl } from '../read/declaration.js';
 import { Findings } from '../read/diagnostics.js';
 import { ts } from '../read/typescript.js';
+import { bindBodyParameters } from './body-parameters.js';
 import { Abandon, Evaluator } from './evaluator.js';
 import { evaluate } from './expression.js';
 import type { Observer } from './observer.js';
-import { bindPattern } from './pattern.js';
 import type { Frame } from './scope.js';
 import { runBody } from './statement.js';
-import { describe, type NumVal, num, type ObjVal, POISON, tileOf, type Val } from './value.js';
+import { describe, type NumVal, num, type ObjVal, tileOf, type Val } from './value.js';
 
 /** One variant of a kernel. Values are needed for every dtype parameter, comptime dimension and knob. */
 export interface Specialisation {
@@ -87,7 +87,7 @@ function lowerBody(ev: Evaluator, decl: KernelDecl, spec: Specialisation, kernel
   const scope = fn.scope.child(frame);
   const values = aware([argsOf(decl, kernel), noting(envOf(ev, decl, spec), named), programOf(ev, decl)]);
   ev.call(frame, () => {
-    for (const [i, p] of fn.node.parameters.entries()) bindPattern(ev, scope, p.name, values[i] ?? POISON, 'const', p);
+    bindBodyParameters(ev, fn.node, scope, { of: 'kernel', names: GIVEN, values });
     const { body } = fn.node;
     if (body === undefined) return;
     const result = ts.isBlock(body) ? runBody(ev, body, scope) : evaluate(ev, body, scope);
@@ -103,6 +103,7 @@ function returnsNothing(ev: Evaluator, body: TS.Block | TS.Expression, result: V
   });
 }
 
+const GIVEN = ['its arguments', 'its sizes, knobs and options', 'its program axes'];
 const PARAMETERS = [
   'the arguments: the first parameter of the body',
   'the sizes, knobs and options: the second parameter of the body',

@@ -25,7 +25,13 @@ export function bindPattern(
     for (const e of name.elements) bindProperty(ev, scope, e, val, kind);
   else if (ts.isArrayBindingPattern(name) && val.kind === 'arr') bindItems(ev, scope, name, val, kind);
   else {
-    ev.error('LAC0222', at, `${describe(val)} cannot be taken apart like this`);
+    ev.error('LAC0222', at, `${describe(val)} cannot be taken apart like this`, {
+      help: [
+        val.kind === 'tile'
+          ? 'a tile is one value: max(x, axis) gives values, argmax(x, axis) their positions, slice(x, origin, shape) a part'
+          : '[a, b] takes an array apart, { a, b } an object',
+      ],
+    });
     poisonAll(scope, name, kind);
   }
 }

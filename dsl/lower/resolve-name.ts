@@ -6,6 +6,7 @@ import { isLanguage } from '../read/resolve.js';
 import { ts } from '../read/typescript.js';
 import { MATH_CONSTANTS, MATH_FUNCTIONS } from './builtins/fold.js';
 import { languageNames, languageValue } from './builtins/table.js';
+import { declaredInBlock } from './declared-in-block.js';
 import { bare, type Evaluator } from './evaluator.js';
 import { evaluate } from './expression.js';
 import { insteadOf, withoutPrefix } from './foreign-names.js';
@@ -64,6 +65,12 @@ function unknownName(ev: Evaluator, node: TS.Identifier, scope: Scope): Val {
     return ev.error('LAC0104', node, `${node.text} is not imported`, { help: [importHelp(scope.module, node.text)] });
   const foreign = withoutPrefix(node) ?? insteadOf(node.text, node);
   if (foreign !== undefined) return ev.error('LAC0104', node, `there is no ${node.text} here`, { help: [foreign] });
+  const outside = declaredInBlock(node);
+  if (outside !== null)
+    return ev.error('LAC0104', node, `there is no ${node.text} here`, {
+      labels: [{ span: spanOf(outside), text: 'this one lives to the end of its block' }],
+      help: [`declare it before the block, let ${node.text} = ..., and assign it there`],
+    });
   const meant = didYouMean(node.text, [...scope.names(), ...scope.module.bindings.keys(), ...languageNames()]);
   return ev.error('LAC0104', node, `there is no ${node.text} here`, {
     help:

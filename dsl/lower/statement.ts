@@ -96,13 +96,29 @@ function noSuchStatement(ev: Evaluator, node: TS.Statement): void {
   ev.error('LAC0103', firstToken(node, ''), `kernels have no ${what}`, { help: [help] });
 }
 
+/** `for (const i in range(n))`, and `for (let i = n; i >= 0; i--)`, in other words. */
+function otherLoop(node: TS.ForStatement | TS.ForInStatement): string | Help {
+  if (ts.isForInStatement(node)) {
+    const span = {
+      ...spanOf(node.initializer),
+      start: spanOf(node.initializer).end,
+      end: spanOf(node.expression).start,
+    };
+    return { text: 'write of, not in', edit: { span, newText: ' of ' } };
+  }
+  return /--|-=/.test(node.incrementor?.getText() ?? '')
+    ? 'the same indices, last first: for (const i of range(begin, end, step, { reverse: true }))'
+    : 'write for (const i of range(begin, end, step))';
+}
+
 /** `for (let i = a; i < b; i++)` as `for (const i of range(a, b))`; words alone for every other loop. */
 function countingLoop(node: TS.ForStatement | TS.ForInStatement): string | Help {
-  const text = 'write for (const i of range(begin, end, step))';
-  const head = /^for\s*\(\s*let\s+(\w+)\s*=([^;=]+);\s*\1\s*<([^;=]+);\s*(?:\1\s*\+\+|\+\+\s*\1|\1\s*\+=([^;=]+))\)\s*$/;
+  const head =
+    /^for\s*\(\s*let\s+(\w+)\s*=([^;=]+);\s*\1\s*<([^;=]+);\s*(?:\1\s*\+\+|\+\+\s*\1|\1\s*\+=([^;=]+))\)\s*$/;
   const span = { ...spanOf(node), end: node.statement.getFullStart() };
   const [, name, begin = '', end = '', step] = head.exec(node.getText().slice(0, span.end - span.start)) ?? [];
-  if (name === undefined) return text;
+  if (name === undefined) return otherLoop(node);
+  const text = 'write for (const i of range(begin, end, step))';
   const bounds = [begin, end, ...(step === undefined ? [] : [step])].map((b) => b.trim()).join(', ');
   return { text, edit: { span, newText: `for (const ${name} of range(${bounds}))` } };
 }

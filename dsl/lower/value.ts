@@ -224,7 +224,7 @@ export function describe(val: Val): string {
     case 'dtypeParam':
       return `the dtype parameter ${val.name}`;
     case 'fn':
-      return `the function ${val.name}`;
+      return val.name === '' ? 'a function' : `the function ${val.name}`;
     case 'builtin':
       return `the function ${val.name}`;
     case 'method':

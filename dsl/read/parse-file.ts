@@ -1,6 +1,7 @@
 import type { ts as TS } from 'ts-morph';
 import { type Diagnostic, diagnostic } from '../../compiler/diag/diagnostic.js';
 import { duplicateNames } from './duplicates.js';
+import { foreignSyntax } from './foreign-syntax.js';
 import { ts } from './typescript.js';
 
 /** Largest source file that is read, in bytes. */
@@ -25,7 +26,8 @@ export function parseFile(file: string, text: string): Parsed {
   if (error !== undefined) {
     const start = Math.min(error.start, text.length);
     const span = { file, start, end: Math.min(start + Math.max(error.length, 1), Math.max(text.length, start)) };
-    return failed(diagnostic('LAC0101', ts.flattenDiagnosticMessageText(error.messageText, ' '), span));
+    const help = foreignSyntax(text, start);
+    return failed(diagnostic('LAC0101', ts.flattenDiagnosticMessageText(error.messageText, ' '), span, { help }));
   }
   const at = tooDeep(source);
   if (at !== null) return failed(nested(file, at));

@@ -1,5 +1,6 @@
 import type { ts as TS } from 'ts-morph';
 import { type Expr, namesOf } from '../../compiler/expr.js';
+import { bindBodyParameters } from '../lower/body-parameters.js';
 import { bare, type Evaluator, textOf } from '../lower/evaluator.js';
 import { evaluate } from '../lower/expression.js';
 import { bindPattern } from '../lower/pattern.js';
@@ -11,9 +12,11 @@ import { planExpr } from './plan-expr.js';
 import { readRun } from './plan-run.js';
 import { ts } from './typescript.js';
 
+const GIVEN = ['its tensors', 'its sizes', 'run'];
+
 /** The runs of a plan, in order. What cannot be data is reported. */
 export function readPlanBody(ev: Evaluator, fn: FnVal, tensors: ObjVal, sizes: ObjVal): RunDecl[] {
-  const { body, parameters } = fn.node;
+  const { body } = fn.node;
   const frame: Frame = { callee: null, node: fn.node, call: null, parent: ev.frame, depth: ev.frame.depth + 1 };
   const scope = fn.scope.child(frame);
   const values: readonly Val[] = [
@@ -29,7 +32,7 @@ export function readPlanBody(ev: Evaluator, fn: FnVal, tensors: ObjVal, sizes: O
   ];
   const reader = new BodyReader(ev, new Set(sizes.props.keys()));
   ev.call(frame, () => {
-    for (const [i, p] of parameters.entries()) bindPattern(ev, scope, p.name, values[i] ?? POISON, 'const', p);
+    bindBodyParameters(ev, fn.node, scope, { of: 'plan', names: GIVEN, values });
     if (body === undefined) return;
     if (ts.isBlock(body)) reader.statements(body.statements, scope, null);
     else reader.effect(body, scope, null);

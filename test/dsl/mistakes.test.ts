@@ -161,7 +161,7 @@ const BODIES: readonly Mistake[] = [
     'void reduce(i, 0, (a, b) => cast(cast(a, f32) + b, i32));',
   ),
   mistake('LAC0106', 'let k = m; void reduce(i, 0, (a, b) => a + b * k);', 'k'),
-  mistake('LAC0109', 'void reduce(i, 0, (a, b, c) => a + b);', '(a, b, c) => a + b'),
+  mistake('LAC0230', 'void reduce(i, 0, (a, b, c) => a + b);', '(a, b, c) => a + b'),
   mistake('LAC0230', 'void reduce(i, 0, ([a], [b]) => [a]);', '[a]'),
   mistake('LAC0222', 'void scan([u, 1], 0, ([a, c], [b, d]) => [a, c]);', '1'),
   mistake('LAC0213', 'void scan(u, 2, (a, b) => a + b);', '2'),

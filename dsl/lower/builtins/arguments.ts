@@ -7,7 +7,7 @@ import { spanOf } from '../../read/diagnostics.js';
 import { isNumeric, type Joined, type Numeric, type Operand, typeLabels } from '../convert.js';
 import { type Evaluator, textOf } from '../evaluator.js';
 import { didYouMean } from '../names.js';
-import { describe, type NumVal, rankOf, type TileVal, type Val } from '../value.js';
+import { describe, isMask, type NumVal, rankOf, type TileVal, type Val } from '../value.js';
 
 /** A call of a function of the language, its arguments evaluated. */
 export interface Call {
@@ -29,10 +29,20 @@ export const isGiven = (o: Operand): boolean => o.val.kind !== 'none';
 /** A view is where a tile is; the tile is what load() gives. */
 const LOAD_FIRST = 'load a tile of it: view.load(origin, shape)';
 
+const isVariable = (node: ts.Node): boolean =>
+  'text' in node && node.text !== 'undefined' && textOf(node) === node.text;
+
 /** Reports an argument of the wrong kind, unless it stands for something already reported. */
 export function wrong(call: Call, o: Operand, needs: string, help: readonly (string | Help)[] = []): null {
   if (o.val.kind === 'poison') return null;
-  const usual = o.val.kind === 'view' ? [LOAD_FIRST] : call.usage === undefined ? [] : [`write ${call.usage}`];
+  const usual =
+    o.val.kind === 'view'
+      ? [LOAD_FIRST]
+      : o.val.kind === 'none' && isVariable(o.node)
+        ? [`give ${textOf(o.node)} a value where it is declared`]
+        : call.usage === undefined
+          ? []
+          : [`write ${call.usage}`];
   call.ev.error('LAC0222', o.node, `${call.name} needs ${needs} here, not ${describe(o.val)}`, {
     help: help.length > 0 ? help : usual,
   });
@@ -162,7 +172,7 @@ export function shapeArg(call: Call, i: number): Joined | null {
 
 /** `BM` where `[BM]` is meant. */
 export function bracketHelp({ val, node }: Operand): Help[] {
-  const isNumber = (val.kind === 'num' && val.value >= 1) || (val.kind === 'tile' && rankOf(val) === 0);
+  const isNumber = val.kind === 'num' || (val.kind === 'tile' && rankOf(val) === 0);
   return isNumber
     ? [{ text: 'write it in brackets', edit: { span: spanOf(node), newText: `[${textOf(node, 400)}]` } }]
     : [];
@@ -203,7 +213,8 @@ export type OptionKinds = Readonly<Record<string, readonly Val['kind'][]>>;
 export function optionsArg(call: Call, i: number, kinds: OptionKinds): ReadonlyMap<string, Val> | null {
   const o = arg(call, i);
   if (o.val.kind === 'none') return new Map();
-  if (o.val.kind !== 'obj') return wrong(call, o, `options ({ ${Object.keys(kinds).join(', ')} })`);
+  if (o.val.kind !== 'obj')
+    return wrong(call, o, `options ({ ${Object.keys(kinds).join(', ')} })`, braceHelp(call, o, kinds));
   const found = new Map<string, Val>();
   for (const [name, value] of o.val.props) {
     const val = typeof value === 'function' ? value() : value;
@@ -213,7 +224,17 @@ export function optionsArg(call: Call, i: number, kinds: OptionKinds): ReadonlyM
   return found;
 }
 
-function optionHelp(name: string, val: Val): string[] {
+/** `true` where `{ reverse: true }` is meant, a mask where `{ mask: m }` is. */
+function braceHelp(call: Call, { val, node }: Operand, kinds: OptionKinds): Help[] {
+  const names = Object.keys(kinds).filter((name) => kinds[name]?.includes(val.kind));
+  const name = val.kind === 'tile' && !isMask(val) ? undefined : names[0];
+  if (name === undefined) return [{ text: `write { ${Object.keys(kinds)[0] ?? ''}: ... }` }];
+  const newText = `{ ${name}: ${textOf(node, 400)} }`;
+  return [{ text: `name what ${call.name} is given`, edit: { span: spanOf(node), newText } }];
+}
+
+function optionHelp(name: string, val: Val, allowed: readonly Val['kind'][]): string[] {
+  if (allowed.includes('bool') && val.kind !== 'tile') return ['write true or false'];
   if (val.kind !== 'tile') return [];
   return name === 'pad'
     ? ['pad is a number known at compile time; where(mask, x, pad) puts a tile or scalar there']
@@ -234,7 +255,7 @@ function checkOption(call: Call, node: ts.Node, name: string, val: Val, kinds: O
     'LAC0222',
     propertyNode(node, name) ?? node,
     `the option ${name} of ${call.name} cannot be ${describe(val)}`,
-    { help: allowed.includes('tile') ? [] : optionHelp(name, val) },
+    { help: allowed.includes('tile') ? [] : optionHelp(name, val, allowed) },
   );
   return false;
 }

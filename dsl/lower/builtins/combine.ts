@@ -86,7 +86,7 @@ function regionOf(call: Call, tiles: readonly Operand<TileVal>[]): Block | null 
     ]);
     return null;
   }
-  if (f.val.kind === 'fn' && takesLanesApart(call, f.val)) return null;
+  if (combinesOtherwise(call, f) || (f.val.kind === 'fn' && takesLanesApart(call, f.val))) return null;
   const lanes = tiles.map((o) => scalarType(tileTypeOf(o.val).dtype));
   const region = newBlock([...lanes, ...lanes]);
   const side = (values: readonly Value[]): Operand => {
@@ -101,6 +101,30 @@ function regionOf(call: Call, tiles: readonly Operand<TileVal>[]): Block | null 
   ev.into(region, () => ev.op(f.node, 'yield', yields, {}));
   return region;
 }
+
+const FOLDS: Readonly<Record<string, string>> = {
+  sum: '(a, b) => a + b',
+  cumsum: '(a, b) => a + b',
+  max: 'maximum',
+  min: 'minimum',
+};
+
+/** A function of a whole tile, or of more than a left and a right side. Reported. */
+function combinesOtherwise(call: Call, { val, node }: Operand): boolean {
+  const needed = val.kind === 'fn' ? val.node.parameters.filter(isNeeded).length : 2;
+  const fold = val.kind === 'builtin' ? FOLDS[val.name] : undefined;
+  if (needed <= 2 && fold === undefined) return false;
+  const usage = isTuple(call) ? '([a, b], [c, d]) => [...]' : '(a, b) => ...';
+  const message =
+    fold === undefined
+      ? `is given two sides, not ${needed} values`
+      : `combines two values; ${describe(val)} folds a tile`;
+  call.ev.error('LAC0230', node, `the function of this ${call.name} ${message}`, { help: [`write ${fold ?? usage}`] });
+  return true;
+}
+
+const isNeeded = (p: TS.ParameterDeclaration): boolean =>
+  p.initializer === undefined && p.questionToken === undefined && p.dotDotDotToken === undefined;
 
 /** `([a], [b]) => ...` for one tile that is in no array. Reported. */
 function takesLanesApart(call: Call, { node }: FnVal): boolean {
@@ -156,7 +180,9 @@ function yieldsOf(call: Call, f: Operand, tiles: readonly Operand<TileVal>[], re
   const items = isTuple(call) ? (result.kind === 'arr' ? result.items : null) : [result];
   if (items === null || items.length !== tiles.length) {
     const usage = isTuple(call) ? `an array of ${tiles.length}, one value a tile` : 'one value';
-    call.ev.error('LAC0230', at, `the function of this ${call.name} returns ${usage}, not ${describe(result)}`);
+    call.ev.error('LAC0230', at, `the function of this ${call.name} returns ${usage}, not ${describe(result)}`, {
+      help: [`write ([a, b], [c, d]) => [...], with one value for each of the ${tiles.length} tiles`],
+    });
     return null;
   }
   const values = tiles.map((o, i) =>
@@ -179,7 +205,9 @@ function yielded(call: Call, of: Operand<TileVal>, lane: Operand): Value | null 
     : `cast it: cast(value, ${dtype})`;
   call.ev.error('LAC0230', node, `the lanes of this tile are ${dtype}, but the function gives ${describe(val)}`, {
     labels: typeLabels(of),
-    help: canCast ? [help] : [],
+    help: canCast
+      ? [help]
+      : ['write (a, b) => one value; of several tiles: scan([x, y], axis, ([a, b], [c, d]) => [...])'],
   });
   return null;
 }

@@ -5,7 +5,7 @@ import { scalarType } from '../../../compiler/ir/types.js';
 import { spanOf } from '../../read/diagnostics.js';
 import { fits, type Operand, typeLabels } from '../convert.js';
 import { textOf } from '../evaluator.js';
-import { describe, rankOf, tileTypeOf, type ViewVal, viewTypeOf } from '../value.js';
+import { describe, rankOf, tileTypeOf, type Val, type ViewVal, viewTypeOf } from '../value.js';
 import { arg, bracketHelp, type Call, elementNode, wrong } from './arguments.js';
 
 /** An index or origin: an i32 scalar, or a whole number; null if reported. */
@@ -15,8 +15,7 @@ function index(call: Call, o: Operand): Value | null {
     return fits(call.ev, o.node, v.value, 'i32', 'indices count elements')
       ? call.ev.constant(o.node, v.value, scalarType('i32'))
       : null;
-  if (v.kind !== 'tile')
-    return wrong(call, o, 'an i32 scalar', v.kind === 'arr' ? ['write the indices without brackets'] : []);
+  if (v.kind !== 'tile') return wrong(call, o, 'an i32 scalar', scalarHelp(call, v));
   if (rankOf(v) === 0 && tileTypeOf(v).dtype === 'i32') return v.v;
   call.ev.error('LAC0216', o.node, `an index is an i32 scalar, not ${describe(v)}`, {
     labels: typeLabels(o),
@@ -25,12 +24,19 @@ function index(call: Call, o: Operand): Value | null {
   return null;
 }
 
+function scalarHelp({ name }: Call, val: Val): string[] {
+  if (val.kind === 'arr') return ['write the indices without brackets'];
+  return name === 'at' && (val.kind === 'none' || val.kind === 'str') ? ['`all` keeps an axis: x.at(all, i)'] : [];
+}
+
 const manyIndices = ({ name }: Call): string =>
   name === 'get'
     ? 'gather([i]) reads an element for each lane'
     : name === 'at' || name === 'slice'
       ? 'it is one for the whole program; gather() and scatter() take an address for each lane'
-      : 'an origin is one element; the shape says how far the tile reaches';
+      : `an origin is one element, where the tile begins; ${ADDRESSED[name] ?? 'gather'}() takes an address for each lane`;
+
+const ADDRESSED: Readonly<Record<string, string>> = { store: 'scatter', atomicAdd: 'scatterAdd' };
 
 export const castIndex = ({ node }: Operand): Help => ({
   text: 'cast it',

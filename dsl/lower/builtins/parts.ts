@@ -147,7 +147,7 @@ function joinedDims(parts: readonly Operand<TileVal>[], axis: number, total: num
 
 /** take(x, index, axis): lane l of the result is x at l, but at index[l] on the axis. */
 export function take(call: Call): Val {
-  const [x, index] = [tileArg(call, 0), tileArg(call, 1)];
+  const [x, index] = [tileArg(call, 0), takeIndex(call)];
   if (x === null || index === null) return POISON;
   const axis = axisArg(call, 2, rankOf(x.val));
   if (axis === null || !indexFits(call, x, index, axis)) return POISON;
@@ -160,6 +160,13 @@ export function take(call: Call): Val {
   const dims = x.val.dims.with(axis, index.val.dims[axis] ?? '');
   const dtype = tileTypeOf(x.val).dtype;
   return tileOf(call.ev.value(call.node, 'take', [x.val.v, ...(along as Value[])], {}, tileType(dtype, result)), dims);
+}
+
+function takeIndex(call: Call): Operand<TileVal> | null {
+  const o = arg(call, 1);
+  if (o.val.kind === 'num') return wrong(call, o, 'a tile of positions', ['one position: slice(x, origin, shape)']);
+  const help = ['positions are a tile of i32, computed from iota(n) or loaded; for fixed ones: slice() and concat()'];
+  return o.val.kind === 'arr' ? wrong(call, o, 'a tile of positions', help) : tileArg(call, 1);
 }
 
 const coerceIndex = (call: Call, index: Operand<TileVal>, shape: readonly number[]): Value | null =>

@@ -43,7 +43,7 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   min: of(2, 2, (c) => reduce(c, 'min'), 'min(x, axis)'),
   argmax: of(2, 2, (c) => reduce(c, 'argmax'), 'argmax(x, axis)'),
   argmin: of(2, 2, (c) => reduce(c, 'argmin'), 'argmin(x, axis)'),
-  cumsum: of(2, 3, cumsum, 'cumsum(x, axis)'),
+  cumsum: of(2, 3, cumsum, 'cumsum(x, axis), or cumsum(x, axis, { reverse: true })'),
   maximum: of(2, 2, (c) => extremum(c, 'max'), 'maximum(a, b)'),
   minimum: of(2, 2, (c) => extremum(c, 'min'), 'minimum(a, b)'),
   where: of(3, 3, where, 'where(mask, a, b)'),
