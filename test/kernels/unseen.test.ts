@@ -2,6 +2,7 @@ import { describe, it } from 'vitest';
 import type { Reference } from '../../driver/reference.js';
 import type { RunRequest } from '../../driver/run.js';
 import { devices, expectRight, kernelOf } from './session.js';
+import * as algorithms from './unseen/algorithms.ref.js';
 import * as attention from './unseen/attention.ref.js';
 import * as control from './unseen/control.ref.js';
 import * as products from './unseen/products.ref.js';
@@ -175,6 +176,46 @@ const CASES: readonly Case[] = [
     runs: [
       { dims: { M: 1, N: 1, P: 1 } },
       { dims: { N: 257 }, dtypes: { T: 'bf16' }, config: { warps: 1 }, rowPadding: 1 },
+    ],
+  },
+  {
+    file: 'algorithms',
+    kernel: 'listRank',
+    reference: algorithms.listRank,
+    runs: [
+      { dims: { N: 1 } },
+      { dims: { N: 0 } },
+      { dims: { N: 41 }, dtypes: { I: 'u32', T: 'f16' }, config: { warps: 4 }, rowPadding: 1 },
+      { dims: { N: 48 }, dtypes: { T: 'bf16' } },
+    ],
+  },
+  {
+    file: 'algorithms',
+    kernel: 'compositions',
+    reference: algorithms.compositions,
+    runs: [{ dims: { A: 1, B: 1, C: 1 } }, { dims: { A: 5, B: 17, C: 3 }, config: { warps: 4 } }],
+  },
+  {
+    file: 'algorithms',
+    kernel: 'solve',
+    reference: algorithms.solve,
+    runs: [{ dims: { M: 1, K: 1 } }, { dims: { K: 16 }, config: { warps: 2 } }],
+  },
+  {
+    file: 'algorithms',
+    kernel: 'editDistance',
+    reference: algorithms.editDistance,
+    runs: [{ dims: { B: 0 } }, { dims: { N: 0 } }, { dims: { N: 17 }, config: { warps: 2 }, rowPadding: 1 }],
+  },
+  {
+    file: 'algorithms',
+    kernel: 'windows',
+    reference: algorithms.windows,
+    runs: [
+      { dims: { A: 1, N: 1, D: 1 } },
+      { dims: { N: 0 } },
+      { dtypes: { T: 'f16', I: 'u32' }, config: { warps: 2 } },
+      { dims: { D: 7 }, dtypes: { T: 'bf16' }, layout: { x: [2, 0, 1], y: [0, 2, 1] }, rowPadding: 1 },
     ],
   },
 ];
