@@ -177,13 +177,11 @@ row('scalars are uniform', () => {
     while ((x[k] ?? 0) > 0) k++;
     return k - e;
   });
-  testLaunch(
-    device,
-    'bounds and conditions from memory around barriers',
-    program,
-    { cu: given('i32', cu), x: given('f32', x), y: blank('f32', 4, 16), z: blank('i32', 4) },
-    { y: want.flat(), z: trips },
-  );
+  const args = { cu: given('i32', cu), x: given('f32', x), y: blank('f32', 4, 16), z: blank('i32', 4) };
+  testLaunch(device, 'bounds and conditions from memory around barriers', program, args, { y: want.flat(), z: trips });
+  test('WGSL sees it by workgroupUniformLoad', () => {
+    expect(program.variant(device.webgpu, args).text).toContain('workgroupUniformLoad(');
+  });
 });
 
 row('random numbers', () => {
@@ -306,7 +304,8 @@ row('`warps`, `stages` in `tune`', () => {
     expect(first?.some((v, i) => v !== (want[i] as number) / 3)).toBe(true);
   });
   test.each(REAL)('warps are groups of 32 threads: %s', (key) => {
-    for (const warps of [1, 2, 4]) expect(program.threads(device[key], args, { warps, stages: 1 })).toBe(32 * warps);
+    for (const warps of [1, 2, 4])
+      expect(program.variant(device[key], args, { warps, stages: 1 }).block).toEqual([32 * warps, 1, 1]);
   });
   test('they are reserved: nobody has to name them', () => {
     expect(

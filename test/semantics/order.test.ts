@@ -99,6 +99,11 @@ row('atomics', () => {
     expect(Math.abs((f?.[0] as number) - exact)).toBeLessThanOrEqual(64 * 4);
   });
 
+  test('WGSL adds floats by compare and swap on their bits', () => {
+    const { text } = rounded.variant(device.webgpu, { f: given('f32', [0]) });
+    expect(text).toContain('atomicCompareExchangeWeak(');
+  });
+
   test('check says so, of floats only, and other dtypes have none', () => {
     const of = (dtype: string): readonly string[] =>
       findings({ args: `f: inout(${dtype}, ['K'])`, body: `f.atomicAdd([p], full([4], 1, ${dtype}));` });

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { expect } from 'vitest';
+import type { Variant } from '../../compiler/artifact.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import { bindDeclaredPlan, bindKernel } from '../../driver/bind.js';
 import { checkFile, isPlan, type KernelDecl, type PlanDecl, SourceProject } from '../../driver/source.js';
@@ -116,12 +117,17 @@ export class Program {
     }
   }
 
-  /** Threads of a program in a configuration. */
-  threads(device: Device, args: Readonly<Record<string, Given>>, config: Readonly<Record<string, number>>): number {
-    if (isPlan(this.#decl)) throw new Error('a plan has no threads');
+  /** What is compiled for a device that is not the interpreter. */
+  variant(
+    device: Device,
+    args: Readonly<Record<string, Given>>,
+    config: Readonly<Record<string, number>> = {},
+  ): Variant {
+    if (isPlan(this.#decl)) throw new Error('a plan has as many variants as kernels');
     const made = Object.entries(args).map(([name, arg]) => [name, place(device, arg)]);
     const { variant } = bindKernel(this.#decl, device, Object.fromEntries(made), config).plan;
-    return 'block' in variant ? variant.block.reduce((n, extent) => n * extent, 1) : 0;
+    if (variant.target === 'interpret') throw new Error('the interpreter runs the IR');
+    return variant;
   }
 
   async #launch(
