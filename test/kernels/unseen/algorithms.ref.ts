@@ -90,7 +90,7 @@ function eliminate(A: number[][]): { x: number[]; sign: number } {
 }
 
 export const solve: Reference = {
-  shape: { M: 3, K: 9 },
+  shape: { M: 7, K: 9 },
   tolerance: { rmse: 1e-3, element: 1e-2 },
   run({ inputs, dims: { M = 0, K = 0 } }) {
     const [a, b] = [new Values([M, K, K], inputs.a), new Values([M, K], inputs.b)];
