@@ -224,6 +224,8 @@ function hasLiteral(val: Val): boolean {
 }
 
 function castHelp(was: Val, is: Val): string[] {
+  if (was.kind === 'view' && is.kind === 'view')
+    return ['a view stays the same in a loop: carry the number that moves, and write x.at(i) where it is used'];
   if (was.kind !== 'tile' || is.kind !== 'tile') return ['views, functions and options stay the same in a loop'];
   const [t, u] = [tileTypeOf(was), tileTypeOf(is)];
   return t.dtype !== u.dtype

@@ -137,7 +137,7 @@ class Join {
       return any === null ? () => POISON : i === 0 ? this.#add(val.v, any, val.dims) : this.#add(any, val.v, val.dims);
     }
     if (val.kind !== 'view') return () => val;
-    this.#differ(val, NONE, `${what} is a view, which cannot be chosen at run time`);
+    this.#differ(val, NONE, `${what} ${A_VIEW}`);
     return () => POISON;
   }
 
@@ -172,7 +172,8 @@ class Join {
     if (a.kind === 'tile' && b.kind === 'tile' && sameType(a.v.type, b.v.type)) return this.#add(a.v, b.v, a.dims);
     if (a.kind === 'tile' && takes(a, b)) return this.#weak(a, b, 1);
     if (b.kind === 'tile' && takes(b, a)) return this.#weak(b, a, 0);
-    this.#differ(a, b, `${what} differs between the two sides of this condition`);
+    const isView = a.kind === 'view' && b.kind === 'view';
+    this.#differ(a, b, `${what} ${isView ? A_VIEW : 'differs between the two sides of this condition'}`);
     return () => POISON;
   }
 
@@ -206,7 +207,9 @@ class Join {
           ? ['give it a value before the condition, or in both sides']
           : a.kind === 'tile' && b.kind === 'tile'
             ? ['both sides leave one shape and dtype: cast(x, dtype), zeros(shape, dtype) + x']
-            : [],
+            : a.kind === 'view' && b.kind === 'view'
+              ? ['load in both sides: tiles join; or choose a number: x.at(condition ? i : j)']
+              : [],
     });
   }
 }
@@ -225,6 +228,8 @@ function isReadAfter(exits: Exits, left: ReadonlyMap<Cell, Val>, cell: Cell): bo
 /** A number can become any number tile, true and false any mask. */
 export const takes = (tile: TileVal, weak: Val): weak is NumVal | BoolVal =>
   weak.kind === (tileTypeOf(tile).dtype === 'i1' ? 'bool' : 'num');
+
+const A_VIEW = 'is a view, which cannot be chosen at run time';
 
 const sameKeys = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean =>
   a.size === b.size && [...a.keys()].every((k) => b.has(k));
