@@ -554,7 +554,8 @@ ${this.#lines.join('\n')}
 
   #for(s: Step): void {
     const carried = this.#carried(s);
-    const i = `i${this.#count++}`;
+    // Not `i`: i32 is a dtype.
+    const i = `k${this.#count++}`;
     const end = s.a % 3 === 0 ? 'n' : s.a % 3 === 1 ? String(s.b % 4) : 'idx.get(p) % 4';
     const options = at(['', '{ reverse: true }', '{ unroll: true }', '{ stages: 2 }', '{ unroll: 2 }'], s.c);
     const fixed = options.includes('true }') && options.includes('unroll') ? String(s.b % 4) : end;
