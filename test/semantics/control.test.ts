@@ -179,8 +179,24 @@ row('scalars are uniform', () => {
   });
   const args = { cu: given('i32', cu), x: given('f32', x), y: blank('f32', 4, 16), z: blank('i32', 4) };
   testLaunch(device, 'bounds and conditions from memory around barriers', program, args, { y: want.flat(), z: trips });
-  test('WGSL sees it by workgroupUniformLoad', () => {
-    expect(program.variant(device.webgpu, args).text).toContain('workgroupUniformLoad(');
+  // What others may write is not uniform for WGSL, though a program's own elements are.
+  const counted = new Program({
+    args: "n: inout(i32, ['N']), y: output(i32, ['C'])",
+    spec: 'tune: { warps: [4] },',
+    body: `n.scatter([0], n.get(0) + 2);
+           let s = iota(128);
+           for (const i of range(n.get(0))) s = cumsum(s, 0) % 1000;
+           while (n.get(1) < n.get(0)) { s = cumsum(s, 0) % 1000; n.scatter([1], n.get(1) + 1); }
+           y.store([0], s);`,
+  });
+  let s = Array.from({ length: 128 }, (_, i) => i);
+  const prefix = (list: readonly number[]): number[] =>
+    list.map((_, i) => list.slice(0, i + 1).reduce((total, v) => total + v) % 1000);
+  for (let trip = 0; trip < 3 + 2; trip++) s = prefix(s);
+  const own = { n: given('i32', [1, 1]), y: blank('i32', 128) };
+  testLaunch(device, 'bounds that the program itself wrote', counted, own, { n: [3, 3], y: s });
+  test('WGSL sees that by workgroupUniformLoad', () => {
+    expect(counted.variant(device.webgpu, own).text).toContain('workgroupUniformLoad(');
   });
 });
 
