@@ -51,6 +51,14 @@ const quotient =
     return rejected ? x : infix(o)(c);
   };
 
+/**
+ * The larger or smaller of two. Of signed integers by a comparison: NVIDIA's compiler loses the sign of a negation in
+ * nested calls of min and max (backends/ptx/lower/integers.ts).
+ */
+export function extremum(d: DType, f: 'max' | 'min', x: string, y: string): string {
+  return d === 'i32' ? `select(${y}, ${x}, ${x} ${f === 'max' ? '>' : '<'} ${y})` : `${f}(${x}, ${y})`;
+}
+
 const PREDICATES: Readonly<Record<string, string>> = { lt: '<', le: '<=', gt: '>', ge: '>=', eq: '==', ne: '!=' };
 
 function castText(c: LaneContext): string {
@@ -69,8 +77,8 @@ export const ELEMENTWISE: { readonly [N in ElementwiseName]: Rule } = {
   div: infix('/'),
   idiv: quotient('/'),
   rem: (c) => (isFloatLane(c.from) ? library('lac_fmod') : quotient('%'))(c),
-  max: call('max'),
-  min: call('min'),
+  max: (c) => extremum(c.from, 'max', c.x[0] ?? '', c.x[1] ?? ''),
+  min: (c) => extremum(c.from, 'min', c.x[0] ?? '', c.x[1] ?? ''),
   and: infix('&'),
   or: infix('|'),
   xor: (c) => (c.from === 'i1' ? infix('!=')(c) : infix('^')(c)),

@@ -7,6 +7,7 @@ import { storedRegisters } from '../../compiler/layout/holders.js';
 import { equalLayouts, type Layout, mapBases, registerCount, tileBits } from '../../compiler/layout/layout.js';
 import { planReduction, type Reduction } from '../../compiler/layout/reduce.js';
 import { reshapeLayout } from '../../compiler/layout/shape.js';
+import { extremum } from './elementwise.js';
 import { axisIndexOf, type Emitter, layoutOf, position, product, rankOf, sum, tileOf } from './emitter.js';
 import { elected, fromWord, toWord } from './memory.js';
 import { component, laneType, pack, widthOf } from './registers.js';
@@ -37,9 +38,9 @@ function foldOf(op: string, d: DType): Fold {
     case 'sum':
       return plain((x, y) => `${x} + ${y}`);
     case 'max':
-      return plain((x, y) => `max(${x}, ${y})`);
+      return plain((x, y) => extremum(d, 'max', x, y));
     case 'min':
-      return plain((x, y) => `min(${x}, ${y})`);
+      return plain((x, y) => extremum(d, 'min', x, y));
     case 'argmax':
       return arg('>');
     case 'argmin':

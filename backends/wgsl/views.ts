@@ -1,6 +1,7 @@
 import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { Op, Value } from '../../compiler/ir/module.js';
 import type { ArgState } from './bindings.js';
+import { extremum } from './elementwise.js';
 import { type Emitter, product, sum } from './emitter.js';
 
 /** One axis of a view: positions lo <= c < extent are inside; `stride` in elements. All texts are i32 expressions. */
@@ -65,8 +66,8 @@ export function emitViewSlice(e: Emitter, op: Op<'view_slice'>): void {
   const cut: ViewAxis = {
     ...first,
     // An end before the beginning would wrap around.
-    extent: e.let(`max(min(${end}, ${first.extent}), ${begin}) - ${begin}`),
-    lo: e.let(`max(${first.lo ?? '0i'} - ${begin}, 0i)`),
+    extent: e.let(`${extremum('i32', 'max', e.let(extremum('i32', 'min', end, first.extent)), begin)} - ${begin}`),
+    lo: e.let(extremum('i32', 'max', e.let(`${first.lo ?? '0i'} - ${begin}`), '0i')),
   };
   e.views.set(op.results[0] as Value, {
     ...from,

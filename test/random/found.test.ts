@@ -1,58 +1,37 @@
 import { expect, it } from 'vitest';
-import { compareAll } from './agree.js';
+import { emitPtx } from '../../backends/ptx/emit.js';
+import { targetFor } from '../../backends/ptx/target.js';
+import { emitWgsl } from '../../backends/wgsl/emit.js';
+import { cloneKernel } from '../../compiler/ir/clone.js';
+import { runPipeline } from '../../compiler/passes/pipeline.js';
+import { ROOMY } from '../wgsl/run.js';
+import { compareAll, lowered } from './agree.js';
 import type { Program } from './programs.js';
 
-/** Programs that a reader of the compiler thought would go wrong, and that did. */
-const FOUND: Readonly<Record<string, Omit<Program, 'warps'>>> = {
-  'a plane is loaded across one that was stored': {
-    shapes: { w: [2, 16, 16, 16], x: [16, 16], y: [2, 16, 16] },
-    scalars: {},
-    text: `import { all, inout, input, f32, kernel, output } from 'lac';
-export const generated = kernel({
-  args: {
-    w: inout(f32, ['P', 'A', 'B', 'C']),
-    x: input(f32, ['A', 'B']),
-    y: output(f32, ['P', 'A', 'B']),
-  },
-  tune: { warps: [1, 4] },
+/** What random programs have found, each as the least program that showed it. */
+const found = (body: string, more = ''): Program => ({
+  text: `import { argmax, f32, i32, input, kernel, max, min, output, range, reduce } from 'lac';
+export const found = kernel({
+  args: { idx: input(i32, ['S']), y: output(i32, ['P', 'Y']) },
+  tune: { warps: [1, 2] },
   grid: ({ P }) => ({ p: P }),
-}, ({ w, x, y }, {}, { p }) => {
-  const cube = w.at(p);
-  cube.at(all, all, 0).store([0, 0], x.load([0, 0], [16, 16]));
-  y.at(p).store([0, 0], cube.at(0, all, all).load([0, 0], [16, 16]));
+}, ({ idx, y }, env, { p }) => {
+  ${body}
 });
-`,
-  },
-  'folds of constants decide branches and trips': {
-    shapes: { x: [2, 8], y: [2, 8] },
-    scalars: {},
-    text: `import { argmax, cast, f32, full, i32, input, kernel, max, output, range, reduce, slice, sum } from 'lac';
-export const generated = kernel({
-  args: { x: input(f32, ['P', 'N']), y: output(f32, ['P', 'N']) },
-  tune: { warps: [1, 4] },
-  grid: ({ P }) => ({ p: P }),
-}, ({ x, y }, {}, { p }) => {
-  let t = x.at(p).load([0], [8]);
-  const one = sum(full([1], 1, i32), 0);
-  if (one > 0) t = t + 1;
-  if (reduce(full([4], 1, f32), 0, (a, b) => b) > 2) t = t * 3;
-  else t = t - 2;
-  if (max(slice(full([4], 1, i32), [1], [1]), 0) !== 1) t = t * 5;
-  if (argmax(full([4], 1, f32), 0) < 1) t = t * 2;
-  let i = cast(0, i32);
-  while (i < 3 * one) {
-    t = t + one;
-    i += one;
-  }
-  while (one < 1) i += 1;
-  for (const j of range(0, 4, one)) t = t * 0.5 + j;
-  y.at(p).store([0], t + i);
+${more}`,
+  shapes: { idx: [6], y: [2, 4] },
+  scalars: {},
+  warps: 1,
 });
-`,
-  },
-};
 
-for (const [name, program] of Object.entries(FOUND))
-  it(name, async () => {
-    for (const warps of [1, 4]) expect(await compareAll({ ...program, warps })).toEqual(['agrees', 'agrees']);
-  });
+/** On an H100 (driver 580.159) CUDA and Vulkan gave 3 for 5: ptxas makes one instruction of nested minima, and loses a sign. */
+it('the least of negated integers, whose signs NVIDIA loses in VIMNMX3, is found by comparisons', async () => {
+  const program = found('const x = -idx.load([p * 2], [4]);\n  y.at(p).store([0], x - min(x, 0) + max(x, 0));');
+  expect(await compareAll(program)).toEqual(['agrees', 'agrees']);
+  const common = lowered(program);
+  const [forCuda, forWebGpu] = [cloneKernel(common), cloneKernel(common)];
+  runPipeline({ kernels: [forCuda] }, { target: 'cuda', maxStorageElements: 2 ** 40 });
+  expect(emitPtx(forCuda, { target: targetFor(90), facts: {} }).text).not.toMatch(/\b(min|max)\.s32/);
+  runPipeline({ kernels: [forWebGpu] }, { target: 'webgpu', maxStorageElements: 2 ** 28 });
+  expect(emitWgsl(forWebGpu, { limits: ROOMY, facts: {} }).text).not.toMatch(/\b(min|max)\(/);
+});

@@ -3,10 +3,11 @@ import { type AnyOp, type Block, type Op, type Value, walk } from '../../../comp
 import { runsAnywhere, yielded } from '../../../compiler/ir/rewrite.js';
 import { is16Bit } from '../../../compiler/ir/types.js';
 import { registerCount } from '../../../compiler/layout/layout.js';
-import type { Label, Operand, Reg } from '../isa/operand.js';
+import { imm, type Label, type Operand, type Reg } from '../isa/operand.js';
 import { emitCopy } from './copy.js';
 import { dtypeOf, type Emitter, isTileValue, layoutOf, rankOf } from './emitter.js';
 import { takenOver } from './in-place.js';
+import { max32 } from './integers.js';
 import { isLazy } from './lazy.js';
 import { readsPublished } from './parts.js';
 import { publishOutside } from './published.js';
@@ -108,7 +109,7 @@ export type EmitBlock = (e: Emitter, block: Block) => void;
 export function emitFor(e: Emitter, op: Op<'for'>, emitBlock: EmitBlock): void {
   const body = op.regions[0] ?? noRegion();
   const [begin, end, given] = op.operands.slice(0, 3).map((v) => e.scalar(v)) as [Operand, Operand, Operand];
-  const step = given.kind === 'imm' ? given : e.b.op('max.s32', given, { kind: 'imm', value: 1 });
+  const step = given.kind === 'imm' ? given : max32(e.b, given, imm(1));
   const inits = op.operands.slice(3);
   holdLiveIns(e, op);
   const carried = body.args.slice(1);

@@ -6,6 +6,7 @@ import type { PtxBuilder } from '../isa/builder.js';
 import type { InstructionName } from '../isa/instructions.js';
 import { f32, imm, type Operand } from '../isa/operand.js';
 import { foldLane, known } from './constant-lanes.js';
+import { max32, min32 } from './integers.js';
 import * as exponentials from './math/exponentials.js';
 import * as logarithms from './math/logarithms.js';
 import { remainder } from './math/remainder.js';
@@ -41,7 +42,8 @@ type Unary = Extract<
 type Binary = Extract<
   InstructionName,
   | `${'add' | 'sub' | 'mul' | 'min' | 'max' | 'div.rn' | 'div.full'}.f32`
-  | `${'add' | 'sub' | 'min' | 'max' | 'div' | 'rem' | 'mul.lo'}.${'s32' | 'u32'}`
+  | `${'add' | 'sub' | 'div' | 'rem' | 'mul.lo'}.${'s32' | 'u32'}`
+  | `${'min' | 'max'}.u32`
   | `${'and' | 'or' | 'xor'}.${'b32' | 'pred'}`
   | 'shl.b32'
   | 'shr.s32'
@@ -201,6 +203,11 @@ function rounded(b: PtxBuilder, x: Operand, to: DType): Operand {
   return to === 'f16' ? b.op('cvt.f32.f16', b.op('cvt.rn.f16.f32', x)) : x;
 }
 
+const signed =
+  (f: typeof max32): Rule =>
+  (c) =>
+    f(c.b, ...pair(c));
+
 /** The remainder of floats is exact; of integers by 0 unspecified, as PTX has it. */
 const remRule = byType((c) => remainder(c.b, ...pair(c)), binary('rem.s32'), binary('rem.u32'));
 
@@ -211,8 +218,8 @@ const RULES: { readonly [N in ElementwiseName]: Rule } = {
   div: divRule,
   idiv: byType(binary('div.rn.f32'), binary('div.s32'), binary('div.u32')),
   rem: remRule,
-  max: byType(binary('max.f32'), binary('max.s32'), binary('max.u32')),
-  min: byType(binary('min.f32'), binary('min.s32'), binary('min.u32')),
+  max: byType(binary('max.f32'), signed(max32), binary('max.u32')),
+  min: byType(binary('min.f32'), signed(min32), binary('min.u32')),
   and: logic('and'),
   or: logic('or'),
   xor: logic('xor'),

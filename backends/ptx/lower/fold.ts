@@ -2,7 +2,7 @@ import { Bug } from '../../../compiler/diag/diagnostic.js';
 import { type DType, isFloat } from '../../../compiler/ir/types.js';
 import { f32, imm, type Operand } from '../isa/operand.js';
 import type { Emitter } from './emitter.js';
-import { known } from './integers.js';
+import { known, max32, min32 } from './integers.js';
 
 /** A partial result: a word, and for argmax and argmin the position at which it stands as a second. */
 export type Partial = readonly Operand[];
@@ -20,8 +20,8 @@ export interface Fold {
 
 const PLAIN = {
   sum: { f32: 'add.f32', i32: 'add.s32', u32: 'add.s32' },
-  max: { f32: 'max.f32', i32: 'max.s32', u32: 'max.u32' },
-  min: { f32: 'min.f32', i32: 'min.s32', u32: 'min.u32' },
+  max: { f32: 'max.f32', i32: max32, u32: 'max.u32' },
+  min: { f32: 'min.f32', i32: min32, u32: 'min.u32' },
 } as const;
 
 const AFTER = {
@@ -48,11 +48,13 @@ export function foldOf(op: string, d: DType): Fold {
   }
 }
 
-function plain(name: (typeof PLAIN)[keyof typeof PLAIN]['f32' | 'i32' | 'u32']): Fold {
+function plain(how: (typeof PLAIN)[keyof typeof PLAIN]['f32' | 'i32' | 'u32']): Fold {
   return {
     words: 1,
     start: (_e, x) => [x],
-    combine: (e, [a], [b]) => [e.b.op(name, a as Operand, b as Operand)],
+    combine: ({ b }, [x], [y]) => [
+      typeof how === 'function' ? how(b, x as Operand, y as Operand) : b.op(how, x as Operand, y as Operand),
+    ],
     finish: (_e, [x]) => x as Operand,
   };
 }

@@ -1,5 +1,6 @@
 import type { PtxBuilder } from '../../isa/builder.js';
 import { f32, imm, type Operand, type Reg } from '../../isa/operand.js';
+import { max32 } from '../integers.js';
 
 /** Quotients stay below 2^24: the integral part of a rounded one is right, or one too large. */
 const STEP = 23;
@@ -30,7 +31,7 @@ export function remainder(b: PtxBuilder, x: Operand, y: Operand): Reg {
 function takeAway(b: PtxBuilder, r: Reg, m: Reg, exponent: Reg): void {
   // The field of a subnormal r is 0, too large by 22 at most: k is 0 then, as it should be.
   const distance = b.op('sub.s32', b.op('shr.u32', r, imm(23)), exponent);
-  const k = b.op('max.s32', b.op('sub.s32', distance, imm(STEP)), imm(0));
+  const k = max32(b, b.op('sub.s32', distance, imm(STEP)), imm(0));
   // 2^k may exceed the largest power of 2: in two factors.
   const half = b.op('shr.s32', k, imm(1));
   const scaled = b.op('mul.rn.f32', m, powerOfTwo(b, half));
