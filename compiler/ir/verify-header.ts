@@ -16,10 +16,16 @@ export function headerFaults(k: Kernel): Fault[] {
   );
   if (k.body.args.length !== k.params.length || k.params.some((p, i) => p.value !== k.body.args[i]))
     messages.push('the arguments of the body are not the values of the parameters');
-  messages.push(...k.params.flatMap(paramFaults), ...extentFaults(k));
+  messages.push(...k.params.flatMap(paramFaults), ...extentFaults(k), ...inherited(k));
   for (const [name, size] of [...Object.entries(k.comptime), ...Object.entries(k.config)])
     if (!Number.isFinite(size)) messages.push(`${nameText(name)} has no finite value`);
   return messages.map((message) => ({ code: 'LAC0409', message }));
+}
+
+/** Sizes and configurations are objects, in which names that every object has (`constructor`) would always be found. */
+function inherited(k: Kernel): string[] {
+  const names = [...k.params.flatMap((p) => [p.name, ...(p.kind === 'view' ? p.dims : [])]), ...k.axes];
+  return [...new Set(names)].filter((n) => n in {}).map((n) => `${nameText(n)} is no name: every object has it`);
 }
 
 function* duplicates(names: readonly string[]): Generator<string> {

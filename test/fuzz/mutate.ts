@@ -162,18 +162,20 @@ function place(t: readonly string[], i: number): number {
   return skip + (i % (t.length - skip));
 }
 
+export const edits = fc.array(edit, { minLength: 1, maxLength: 2 });
+
 /** Makes the edits, one after the other. */
-function mutated({ text, folder }: Source, edits: readonly Edit[]): Source {
+export function textMutated(text: string, list: readonly Edit[]): string {
   let tokens = tokensOf(text);
-  for (const e of edits)
+  for (const e of list)
     if (tokens.length > 0) tokens = tokensOf(pick(CHANGES, e.kind)(tokens, { ...e, a: place(tokens, e.a) }).join(''));
-  return { text: tokens.join(''), folder };
+  return tokens.join('');
 }
 
 /** Kernels that were right before somebody changed them in a few places. */
 export const mutants: fc.Arbitrary<Source> = fc
-  .tuple(fc.constantFrom(...CORPUS), fc.array(edit, { minLength: 1, maxLength: 2 }))
-  .map(([source, edits]) => shown(mutated(source, edits)));
+  .tuple(fc.constantFrom(...CORPUS), edits)
+  .map(([{ text, folder }, list]) => shown({ text: textMutated(text, list), folder }));
 
 /** A failure is reported with the text itself. */
 const shown = (source: Source): Source =>

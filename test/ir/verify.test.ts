@@ -114,6 +114,15 @@ describe('IR is refused', () => {
     expect(diagnostics[0]?.message).toContain(message);
   });
 
+  it('dimension, axis or argument under a name that every object has', () => {
+    for (const text of [
+      'kernel k(%x: view<in ?xf32> [__proto__]) axes [] {}',
+      'kernel k() axes [constructor] {}',
+      'kernel k(%valueOf: i32) axes [] {}',
+    ])
+      expect(parseModule(text).diagnostics).toMatchObject([{ code: 'LAC0409' }]);
+  });
+
   it('names the kernel and the op', () => {
     const [d] = parseModule(body('%a = add %s, %n : f32')).diagnostics;
     expect(d?.message).toBe('kernel k, `%a = add %s, %n : f32`: operands differ: f32 and i32');
