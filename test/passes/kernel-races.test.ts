@@ -16,6 +16,12 @@ const FILES = [
   'flash/forward',
   'gemm/gemm',
   'norm/add-rms-norm',
+  'norm/layer-norm',
+  'gemm/dequant',
+  'gemm/grouped',
+  'lightning/packed',
+  'mamba/selective-scan',
+  'scan/prefix-sum',
 ];
 
 /** Rows without gaps, aligned: asynchronous copies wherever the passes want them. */

@@ -11,6 +11,7 @@ import { type KernelDecl, SourceProject } from '../../driver/source.js';
 import { alignedFacts, GENERIC, targetNamed } from '../../driver/target.js';
 import { readTunedRows } from '../../driver/tuned-file.js';
 import { representatives } from '../../dsl/source.js';
+import { repositoryFiles } from '../house/sources.js';
 import { assemble, PTXAS, WITH_PTXAS } from './isa/ptxas.js';
 
 /**
@@ -22,15 +23,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const ARCHES = ['sm_80', 'sm_90a', 'sm_100a', 'sm_120a'] as const;
 type Arch = (typeof ARCHES)[number];
 
-const OURS = [
-  'kernels/lightning/forward.ts',
-  'kernels/lightning/segments.ts',
-  'kernels/gla/simple.ts',
-  'kernels/flash/forward.ts',
-  'kernels/gemm/gemm.ts',
-  'kernels/norm/add-rms-norm.ts',
-];
-const SMALL = ['attention', 'control', 'elementwise', 'folds', 'matmul', 'rows'].map(
+const OURS = repositoryFiles().filter((f) => /^kernels\/.*(?<!\.ref)\.ts$/.test(f));
+const SMALL = ['addresses', 'attention', 'control', 'elementwise', 'folds', 'matmul', 'rows'].map(
   (f) => `test/kernels/cases/${f}.ts`,
 );
 const UNSEEN = ['attention', 'control', 'products', 'recurrences', 'rows', 'states'].map(

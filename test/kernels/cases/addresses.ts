@@ -90,6 +90,7 @@ export const rotateHalves = kernel(
     },
     comptime: ['D', 'E'],
     tune: { C: [8], warps: [1] },
+    prune: ({ D, E }) => D === 2 * E,
     grid: ({ N, C }) => ({ n: cdiv(N, C) }),
   },
   ({ x, cosine, sine, y }, { C, D, E }, { n }) => {
