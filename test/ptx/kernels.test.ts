@@ -76,7 +76,8 @@ const inDType = (decl: KernelDecl, T: DType): Record<string, DType> =>
 function everyKernel(): Program[] {
   let turn = 0;
   return [...OURS, ...SMALL, ...UNSEEN].flatMap(kernelsOf).flatMap((decl) => {
-    const dims = representatives(decl).base.comptime;
+    const usual = representatives(decl);
+    const { comptime: dims } = (usual.pruned ? representatives(decl, { small: true }) : usual).base;
     const dtypes = choicesOf(decl).length === 0 ? [{}] : choicesOf(decl).map((T) => inDType(decl, T));
     return dtypes.flatMap((chosen) => {
       const all = [true, false].flatMap((aligned) =>
