@@ -164,7 +164,7 @@ ${this.#lines.join('\n')}
   }
 
   #shapeOf(s: Step): number[] {
-    const e = (i: number): number => at([1, 2, 3, 4, 5, 8], i);
+    const e = (i: number): number => at([1, 2, 3, 4, 5, 8, 16], i);
     return at([[e(s.a)], [e(s.a), e(s.b)], [e(s.b), e(s.a), 2], [e(s.a), e(s.b)]], s.c);
   }
 
@@ -410,7 +410,7 @@ ${this.#lines.join('\n')}
         v.shape.every((e, i) => i === axis || e === x.shape[i]),
     ) as Name;
     const shape = x.shape.map((e, i) => (i === axis ? e + (y.shape[i] as number) : e));
-    if ((shape[axis] as number) > 12) return;
+    if ((shape[axis] as number) > 20) return;
     this.#define(x.dtype, shape, `concat([${x.name}, ${y.name}], ${axis})`);
   }
 
@@ -453,7 +453,7 @@ ${this.#lines.join('\n')}
   }
 
   #load(s: Step): void {
-    const e = (i: number): number => at([1, 2, 3, 4, 8], i);
+    const e = (i: number): number => at([1, 2, 3, 4, 8, 16], i);
     const two = [e(s.a), e(s.b)];
     const [i, j] = [this.#int(s.b), this.#int(s.c)];
     const options = this.#options(s, two, true);
