@@ -83,7 +83,9 @@ function assign(ev: Evaluator, target: TS.Expression, val: Val, scope: Scope, at
         ? `${text}.store(origin, tile) writes a tile of it`
         : kind === 'tile'
           ? `choose lanes by a mask of positions: where(iota(C) === 0, value, ${text})`
-          : 'tiles, arrays and objects are values: assign a let variable';
+          : kind === 'arr'
+            ? `assign the whole of a let array: ${text} = ${text}.map((x, i) => (i === 0 ? value : x))`
+            : 'tiles, arrays and objects are values: assign a let variable';
     ev.error('LAC0107', target, `${textOf(target)} cannot be assigned`, { help: [help] });
     return;
   }
