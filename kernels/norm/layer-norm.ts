@@ -102,7 +102,7 @@ export const layerNormBwdAtomic = kernel(
     },
     comptime: ['K'],
     tune: { BM: [16, 8, 4, 1], warps: [4, 8, 2] },
-    prune: ({ BM, K, warps }) => BM * K <= 64 * 32 * warps || (BM === 1 && warps === 8),
+    prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
     grid: ({ M, BM }) => ({ m: cdiv(M, BM) }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweight, dbias }, { K, BM }, { m }) => {
@@ -136,7 +136,7 @@ export const layerNormBwdParts = kernel(
     },
     comptime: ['K'],
     tune: { BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
-    prune: ({ BM, K, warps }) => BM * K <= 32 * 32 * warps || (BM === 1 && warps === 8),
+    prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
     grid: ({ P }) => ({ p: P }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweights, dbiases }, { M, K, P, BM }, { p }) => {
