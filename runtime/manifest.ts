@@ -47,13 +47,17 @@ function kernelIn(top: JsonValue, folder: string): Manifest {
 /** What kernels and plans declare alike. */
 function declared(top: JsonValue) {
   const source = top.get('source');
+  const dtypes = top.get('dtypes').record((list) => list.array().map(dtype));
   return {
     lac: 1 as const,
     kernel: top.get('kernel').string(),
     source: { file: source.get('file').string(), sha256: source.get('sha256').string() },
-    args: top.get('args').array().map(argument),
-    dtypes: top.get('dtypes').record((list) => list.array().map(dtype)),
-    comptime: texts(top.get('comptime')),
+    args: top
+      .get('args')
+      .array()
+      .map((a) => argument(a, dtypes)),
+    dtypes,
+    comptime: names(top.get('comptime')),
     tune: top.get('tune').record((list) => list.array().map((v) => v.whole())),
     prune: top.get('prune').raw === null ? null : expression(top.get('prune')),
     tuneKey: top.get('tuneKey').raw === null ? null : top.get('tuneKey').array().map(expression),
@@ -76,11 +80,24 @@ function planIn(top: JsonValue, folder: string): PlanManifest {
 }
 
 function temporary(t: JsonValue, dtypes: PlanManifest['dtypes']): TempSpec {
-  const [name, own, fill] = [t.get('name').string(), t.get('dtype').string(), t.get('fill')];
-  if (!Object.hasOwn(dtypes, own) && !DTYPES.some((d) => d === own)) throw t.get('dtype').wrong('is no dtype');
+  const [name, own, fill] = [nameIn(t.get('name')), tensorDType(t.get('dtype'), dtypes), t.get('fill')];
   const value = fill.raw === null ? null : expression(fill);
   if (value !== null && namesOf(value).size > 0) throw fill.wrong('is no number');
   return { name, dtype: own, shape: t.get('shape').array().map(expression), fill: value };
+}
+
+/** A dtype, or a parameter that stands for one. */
+function tensorDType(value: JsonValue, dtypes: PlanManifest['dtypes']): string {
+  const own = value.string();
+  if (!Object.hasOwn(dtypes, own) && !DTYPES.some((d) => d === own)) throw value.wrong('is no dtype');
+  return own;
+}
+
+/** Sizes, tensors and programs are looked up by name in objects, which have some names by themselves. */
+function nameIn(value: JsonValue): string {
+  const name = value.string();
+  if (name in {}) throw value.wrong('is no name: every object has it');
+  return name;
 }
 
 /** A step passes on what the plan has, to a kernel that the manifest has. */
@@ -102,12 +119,12 @@ function stepArgument(arg: JsonValue, tensors: readonly string[]): StepArg {
 }
 
 const dtype = (value: JsonValue): DType => value.oneOf(DTYPES);
-const texts = (list: JsonValue): string[] => list.array().map((item) => item.string());
+const names = (list: JsonValue): string[] => list.array().map(nameIn);
 
-function argument(arg: JsonValue): ArgSpec {
-  const [name, dir] = [arg.get('name').string(), arg.get('dir').oneOf(['in', 'out', 'inout', 'scalar'])];
+function argument(arg: JsonValue, dtypes: PlanManifest['dtypes']): ArgSpec {
+  const [name, dir] = [nameIn(arg.get('name')), arg.get('dir').oneOf(['in', 'out', 'inout', 'scalar'])];
   if (dir === 'scalar') return { name, dir, dtype: dtype(arg.get('dtype')) };
-  return { name, dir, dtype: arg.get('dtype').string(), dims: texts(arg.get('dims')) };
+  return { name, dir, dtype: tensorDType(arg.get('dtype'), dtypes), dims: names(arg.get('dims')) };
 }
 
 function option(value: JsonValue): boolean | number | string {
@@ -125,7 +142,7 @@ function axis(pair: JsonValue): readonly [string, Expr] {
   const [name, extent, more] = pair.array();
   if (name === undefined || extent === undefined || more !== undefined)
     throw pair.wrong('is no pair of axis and extent');
-  return [name.string(), expression(extent)];
+  return [nameIn(name), expression(extent)];
 }
 
 type Declared = Pick<Manifest, 'args' | 'grid'>;
@@ -156,12 +173,12 @@ function variant(v: JsonValue, declared: Declared, folder: string): Variant {
       .get('bindings')
       .array()
       .map((b) => binding(b, declared)),
-    unused: texts(v.get('unused')),
+    unused: names(v.get('unused')),
     sharedBytes: v.get('sharedBytes').whole(),
   };
   if (target === 'cuda')
     return { ...common, target, sm: v.get('sm').whole({ least: 10, most: 999 }) } satisfies CudaVariant;
-  const own = { paramsBinding: v.get('paramsBinding').whole(), features: texts(v.get('features')) };
+  const own = { paramsBinding: v.get('paramsBinding').whole(), features: names(v.get('features')) };
   return { ...common, target, ...own } satisfies WgslVariant;
 }
 

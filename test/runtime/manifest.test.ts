@@ -145,6 +145,12 @@ describe('LAC0625: what is no artifact', () => {
     ],
     ['nesting', (m) => Object.assign(m, { grid: [['n', nested(200)]] }), /is no expression/],
     ['dtype', (_m, v) => Object.assign(v, { when: { dtypes: { T: 'f64' }, comptime: {}, facts: {} } }), /is "f64"/],
+    ['dtype of an argument', (m) => Object.assign(m, { dtypes: {} }), /args\[0\]\.dtype of .* is no dtype/],
+    [
+      'name of an axis',
+      (m) => Object.assign(m, { grid: [['constructor', 1]] }),
+      /grid\[0\]\[0\] of .* is no name: every object has it/,
+    ],
     ['path', (_m, v) => Object.assign(v, { file: '../../secret' }), /is no name of a file beside the manifest/],
     ['missing file', (_m, v) => Object.assign(v, { file: 'gone.ptx' }), /there is no such file/],
     ['block', (_m, v) => Object.assign(v, { block: [0, 1, 1] }), /variants\[0\]\.block\[0\] of .* is 0/],
