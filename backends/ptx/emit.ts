@@ -29,7 +29,7 @@ export interface PtxProgram {
 }
 
 export interface EmitOptions extends PtxContext {
-  /** Emit also what needs more registers than a thread has; default: that is refused with LAC0503. */
+  /** Emit also what needs more registers than a thread has, up to a limit; default: that is refused with LAC0503. */
   readonly spills?: boolean;
   /** Where a span of the source lies, for the line table that debuggers and profilers read. */
   readonly position?: (span: Span) => SourcePosition | null;
@@ -44,7 +44,7 @@ const PASS_CONTEXT = { target: 'cuda', maxStorageElements: Number.MAX_SAFE_INTEG
 export function emitPtx(kernel: Kernel, options: EmitOptions): PtxProgram {
   const laidOut = cloneKernel(kernel);
   for (const pass of ptxPipeline(options)) pass.run(laidOut, PASS_CONTEXT);
-  if (options.spills !== true) checkRegisters(laidOut);
+  checkRegisters(laidOut, options.spills === true);
   return lowerPtx(laidOut, options);
 }
 

@@ -9,15 +9,19 @@ import { REGISTERS_PER_THREAD } from './target.js';
 
 /** What addresses, counters and scalars take in most kernels: ptxas finds them in the gaps, but not in none. */
 const OTHERS = 16;
+const MOST_SPILLED = 2048;
 
 /**
  * Refuses a kernel whose tiles alone need more registers than a thread has (LAC0503): the driver would keep them in
  * memory, many times slower than a smaller block. Counted are tiles that are computed where they stand (loads, sums,
  * carried values), from there to the last op that reads them, directly or through what is computed on demand.
+ *
+ * With `spills` they may lie in memory, up to a number for which the program is still assembled in reasonable time: every
+ * op on a tile is an instruction a register.
  */
-export function checkRegisters(kernel: Kernel): void {
+export function checkRegisters(kernel: Kernel, spills: boolean): void {
   const { need, op } = predictRegisters(kernel);
-  if (need + OTHERS <= REGISTERS_PER_THREAD) return;
+  if (need + OTHERS <= (spills ? MOST_SPILLED : REGISTERS_PER_THREAD)) return;
   throw new LacError(
     diagnostic(
       'LAC0503',

@@ -45,3 +45,9 @@ test('what would spill is passed over while something else fits, and taken where
   ]);
   expect(compile('256, 16', { BM: 256, warps: 1 }).config.BM).toBe(256);
 });
+
+test('a tile of a million elements in one warp is refused, though it was asked for', () => {
+  if (target === null) throw new Error('sm_90 is a target');
+  const compile = () => compileKernel(declared('4096'), { dims: { K: 256 }, target, config: { BM: 4096, warps: 1 } });
+  expect(compile).toThrow(/LAC0503: rows holds tiles of \d{5} registers a thread/);
+});
