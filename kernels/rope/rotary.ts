@@ -43,7 +43,7 @@ export const rotary = kernel(
     },
     comptime: ['D'],
     options: { interleaved: false, inverse: false },
-    tune: { C: [32, 8], warps: [4, 1] },
+    tune: { C: [16, 8, 32], warps: [4, 1] },
     grid: ({ B, N, H, C }) => ({ n: cdiv(N, C), h: H, b: B }),
   },
   ({ x, first, log2Base, y }, { D, C, interleaved, inverse }, { n, h, b }) => {

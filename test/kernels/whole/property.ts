@@ -24,9 +24,9 @@ export interface Subject {
 }
 
 const RUNS = [
-  { key: 'exact', runs: 6 },
-  { key: 'rounding', runs: 4 },
-  { key: 'webgpu', runs: 3 },
+  { key: 'exact', runs: 4 },
+  { key: 'rounding', runs: 2 },
+  { key: 'webgpu', runs: 2 },
   { key: 'sm80', runs: 2 },
   { key: 'sm90', runs: 2 },
 ] as const;
