@@ -33,7 +33,7 @@ import struct
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 __all__ = ["load", "Kernel", "PlanKernel", "LacError", "ArgumentError", "DTypeError", "ShapeError", "LayoutError"]
@@ -418,20 +418,37 @@ def _refusal(manifest, variant, signature, limits):
     return None
 
 
+def _touched(variant, signature):
+    """What a variant never touches gives its sizes and nothing else: it may be None, and lie where it likes."""
+    tensors = {name: None if name in variant["unused"] else t for name, t in signature.tensors.items()}
+    return replace(signature, tensors=tensors)
+
+
+def _overlap(manifest, signature):
+    try:
+        check_aliasing(manifest, signature)
+    except LayoutError as error:
+        return error
+    return None
+
+
 def choose_variant(manifest, signature, limits):
     """Index of the first variant that holds: a manifest lists the most special one first."""
     refusals = []
     for index, variant in enumerate(manifest["variants"]):
         if variant["target"] != "cuda":
             continue
-        refusal = _refusal(manifest, variant, signature, limits)
+        touched = _touched(variant, signature)
+        refusal = _refusal(manifest, variant, touched, limits) or _overlap(manifest, touched)
         if refusal is None:
             return index
         refusals.append((variant.get("file", index), refusal))
     if not refusals:
         raise ManifestError(None, f"{manifest['kernel']} was not compiled for CUDA: lac compile --target sm_90")
-    lines = [f"{file}: {refusal.message}" for file, refusal in refusals]
     last = refusals[-1][1]
+    if last.code in ("LAC0607", "LAC0608"):
+        raise last
+    lines = [f"{file}: {refusal.message}" for file, refusal in refusals]
     raise type(last)(last.code, f"no variant of {manifest['kernel']} fits\n  " + "\n  ".join(lines))
 
 
@@ -465,14 +482,13 @@ def _grid(manifest, names):
 def bind(manifest, signature, limits):
     """Everything about a launch but its addresses, or the first reason against it."""
     index = choose_variant(manifest, signature, limits)
-    check_aliasing(manifest, signature)
     variant = manifest["variants"][index]
     dims = {**variant["when"]["comptime"], **signature.dims}
     grid = _grid(manifest, {**dims, **variant["config"]})
     programs = math.prod(grid.values())
     if programs >= _MAX_INDEX:
         raise ShapeError("LAC0616", f"{programs} programs; one launch runs at most 2^31 - 1")
-    return Plan(index, grid, programs, pack_params(variant["params"], signature, dims, grid))
+    return Plan(index, grid, programs, pack_params(variant["params"], _touched(variant, signature), dims, grid))
 
 
 # ---- the driver

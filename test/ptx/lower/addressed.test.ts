@@ -204,6 +204,7 @@ ${add}
       const { got, want, program } = runLaidOut({
         text,
         warps: 2,
+        ordered: true,
         tensors: {
           x: { shape: [9], value: (i) => i + 1 },
           y: { shape: [9] },
