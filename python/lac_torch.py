@@ -445,9 +445,10 @@ def choose_variant(manifest, signature, limits):
         refusals.append((variant.get("file", index), refusal))
     if not refusals:
         raise ManifestError(None, f"{manifest['kernel']} was not compiled for CUDA: lac compile --target sm_90")
+    for _, refusal in refusals:
+        if refusal.code in ("LAC0607", "LAC0608"):
+            raise refusal
     last = refusals[-1][1]
-    if last.code in ("LAC0607", "LAC0608"):
-        raise last
     lines = [f"{file}: {refusal.message}" for file, refusal in refusals]
     raise type(last)(last.code, f"no variant of {manifest['kernel']} fits\n  " + "\n  ".join(lines))
 
