@@ -193,7 +193,7 @@ ${printer.lines.join('\n')}
       emitted.push(program);
       expect(got).toEqual(want);
     }),
-    { numRuns: 100 },
+    { numRuns: Number(process.env.LAC_RUNS ?? 100) },
   );
   expect(emitted.filter((p) => /bar\.(warp\.)?sync/.test(p.text)).length).toBeGreaterThan(20);
   expect(emitted.filter((p) => !/bar\.(warp\.)?sync/.test(p.text)).length).toBeGreaterThan(5);
