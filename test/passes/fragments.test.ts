@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Kernel } from '../../compiler/ir/module.js';
+import { isFloat } from '../../compiler/ir/types.js';
 import { arrangeWarps } from '../../compiler/passes/arrange-warps.js';
 import { inferFragments } from '../../compiler/passes/infer-layouts.js';
 import { markZeros } from '../../compiler/passes/mark-zeros.js';
@@ -45,11 +46,13 @@ const sources = [
   .flatMap((folder) => readdirSync(resolve(ROOT, folder)).map((file) => `${folder}/${file}`))
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.ref.ts'));
 
-/** As representatives have it, and some of them with bf16 for all dtypes, with fewest and with most warps. */
+/** As representatives have it, and some of them with bf16 for all float dtypes, with fewest and with most warps. */
 function variants(decl: KernelDecl) {
   const { base, others } = representatives(decl, { small: true });
   const specs = [base, ...others.map((o) => o.spec)].slice(0, 4);
-  const bf16 = Object.fromEntries(Object.keys(base.dtypes).map((name) => [name, 'bf16' as const]));
+  const bf16 = Object.fromEntries(
+    Object.entries(base.dtypes).map(([name, dtype]) => [name, isFloat(dtype) ? ('bf16' as const) : dtype]),
+  );
   const narrow = [1, 8].map((warps) => ({ ...base, dtypes: bf16, config: { ...base.config, warps } }));
   return [...specs, ...specs.map((spec) => ({ ...spec, dtypes: bf16 })), ...narrow];
 }
