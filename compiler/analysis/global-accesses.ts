@@ -4,7 +4,7 @@
  */
 import type { AnyOp, Block, Kernel, Op, Value } from '../ir/module.js';
 import { constantOf } from '../ir/rewrite.js';
-import { freeBits } from '../layout/holders.js';
+import { inOneThread } from '../layout/holders.js';
 import type { Layout } from '../layout/layout.js';
 import { layoutKey } from '../layout/shape.js';
 import { meeting } from '../layout/shared-trip.js';
@@ -201,8 +201,7 @@ function sameLanes(a: GlobalAccess, b: GlobalAccess, apart: Apart): boolean {
 /** Whatever element both touch, one thread does. Of several holders of an element one writes, but all of them read. */
 function heldAlike(a: Layout, b: Layout, bothWrite: boolean): boolean {
   if (layoutKey(a) !== layoutKey(b)) return false;
-  const { lane, warp } = freeBits(a);
-  return bothWrite || (lane === 0 && warp === 0);
+  return bothWrite || inOneThread(a);
 }
 
 function meetingOf(a: Layout, b: Layout): Meeting {

@@ -1,4 +1,4 @@
-import { independent } from './gf2.js';
+import { independent, rank } from './gf2.js';
 import type { HardwareIndex, InDim, Layout } from './layout.js';
 import { basesOf, registerCount } from './layout.js';
 
@@ -16,6 +16,12 @@ export function freeBits(l: Layout): Required<HardwareIndex> {
   for (const d of KEEP_FIRST)
     for (let bit = 0; bit < (l.ins[d]?.length ?? 0); bit++) if (!kept.has(at++)) mask[d] |= 2 ** bit;
   return mask;
+}
+
+/** No element is in two threads; several registers of one thread may hold it. */
+export function inOneThread(l: Layout): boolean {
+  const threads = basesOf(l, ['lane', 'warp', 'invocation']);
+  return rank(basesOf(l)) === rank(l.ins.register ?? []) + threads.length;
 }
 
 /** Register numbers that a thread has to store so that, with the threads that `freeBits` elects, all is stored once. */

@@ -27,6 +27,23 @@ test('surjective and injective agree with enumeration', () => {
   );
 });
 
+test('whether each element is in one thread agrees with enumeration', () => {
+  // Register 4 of thread 0 has what register 0 of thread 8 has: free bits are those of registers only.
+  const crossed: Layout = { shape: [4, 8], ins: { register: [0, 0, 0, 0, 8, 1], invocation: [2, 4, 16, 8, 1] } };
+  fc.assert(
+    fc.property(anyLayout, (l) => {
+      const holders = new Map<number, Set<number>>();
+      for (const at of everywhere(l)) {
+        const element = lay.apply(l, at);
+        holders.set(element, (holders.get(element) ?? new Set()).add(at.invocation ?? 0));
+      }
+      expect(lay.inOneThread(l)).toBe([...holders.values()].every((threads) => threads.size === 1));
+    }),
+    { examples: [[crossed]] },
+  );
+  expect(lay.inOneThread(crossed)).toBe(false);
+});
+
 test('flatten and coordinates are inverse', () => {
   fc.assert(
     fc.property(shapes(), fc.nat(), (shape, n) => {

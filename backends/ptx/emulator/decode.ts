@@ -133,7 +133,12 @@ export function decodeEntry(entry: PtxEntry): Code {
   // Lanes that run off the end have ended.
   const last = { opcode: 'ret', predicate: null, operands: [], line: entry.code.at(-1)?.line ?? 0, place: null };
   const code = [...steps, decodeStep(slots, last)];
-  return { entry, steps: code, slots, pieceShift: Math.min(2, ...entry.code.map((i) => accessShift(i.opcode))) };
+  return {
+    entry,
+    steps: code,
+    slots,
+    pieceShift: entry.code.reduce((least, i) => Math.min(least, accessShift(i.opcode)), 2),
+  };
 }
 
 function decodeStep(slots: Slots, instruction: Instruction): Step {
