@@ -7,12 +7,12 @@ import type { TensorArg } from '../../compiler/interp/machine.js';
 import { cloneKernel } from '../../compiler/ir/clone.js';
 import type { Kernel } from '../../compiler/ir/module.js';
 import { type DType, sizeOf, type ViewType } from '../../compiler/ir/types.js';
+import type { AccuracyBackend } from '../../compiler/ops/accuracy.js';
 import { lowerKernel, SourceProject } from '../../dsl/source.js';
 import { type Device, openDevice } from '../../runtime/index.js';
 import { type Backend, type Outcome, runBoth } from '../ir/differential.js';
 import { ROOMY } from '../wgsl/run.js';
 import { type Bounded, boundedRun } from './bounds.js';
-import type { AccuracyBackend } from './lane-errors.js';
 import type { Program } from './programs.js';
 import { Uncertain } from './uncertain.js';
 

@@ -4,11 +4,12 @@ import { Machine, type Step, type TensorArg } from '../../compiler/interp/machin
 import { type AnyOp, type Block, type Kernel, newValue, type Op, type Value } from '../../compiler/ir/module.js';
 import { loopParts, yielded } from '../../compiler/ir/rewrite.js';
 import { isFloat, type TileType, type ViewType } from '../../compiler/ir/types.js';
+import type { AccuracyBackend } from '../../compiler/ops/accuracy.js';
 import { toInt } from '../../compiler/ops/evaluate.js';
 import { roundTo } from '../../compiler/ops/round.js';
 import { isElementwise, opRow } from '../../compiler/ops/table.js';
 import { foldError, productError, scanError, tileTypeOf } from './fold-errors.js';
-import { type AccuracyBackend, type Lane, laneError, rounded } from './lane-errors.js';
+import { type Lane, laneError, rounded } from './lane-errors.js';
 import { Uncertain } from './uncertain.js';
 
 /** Values of the f64 interpreter and, element by element, how far a device may be from them; Infinity: anything. */

@@ -2,8 +2,9 @@ import type { Machine, Step } from '../../compiler/interp/machine.js';
 import type { Block, Op, Value } from '../../compiler/ir/module.js';
 import { yielded } from '../../compiler/ir/rewrite.js';
 import { isFloat, sizeOf, type TileType } from '../../compiler/ir/types.js';
+import type { AccuracyBackend } from '../../compiler/ops/accuracy.js';
 import { isElementwise, opRow } from '../../compiler/ops/table.js';
-import { type AccuracyBackend, type Lane, laneError, rounded } from './lane-errors.js';
+import { type Lane, laneError, rounded } from './lane-errors.js';
 
 const U = 2 ** -24;
 const FLUSH = 2 ** -126;

@@ -9,8 +9,8 @@ import { compareAll, lowered } from './agree.js';
 import type { Program } from './programs.js';
 
 /** What random programs have found, each as the least program that showed it. */
-const found = (body: string, more = ''): Program => ({
-  text: `import { argmax, f32, i32, input, kernel, max, min, output, range, reduce } from 'lac';
+const found = (body: string): Program => ({
+  text: `import { i32, input, kernel, max, min, output } from 'lac';
 export const found = kernel({
   args: { idx: input(i32, ['S']), y: output(i32, ['P', 'Y']) },
   tune: { warps: [1, 2] },
@@ -18,7 +18,7 @@ export const found = kernel({
 }, ({ idx, y }, env, { p }) => {
   ${body}
 });
-${more}`,
+`,
   shapes: { idx: [6], y: [2, 4] },
   scalars: {},
   warps: 1,

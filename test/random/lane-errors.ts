@@ -1,8 +1,6 @@
 import { type DType, is16Bit, isFloat } from '../../compiler/ir/types.js';
-import { ACCURACY, type ElementwiseOp } from '../../compiler/ops/accuracy.js';
+import { ACCURACY, type AccuracyBackend, type ElementwiseOp } from '../../compiler/ops/accuracy.js';
 import type { OpName } from '../../compiler/ops/table.js';
-
-export type AccuracyBackend = 'ptx' | 'wgsl';
 
 /** An interval: a value of the f64 interpreter, and how far a device's may be from it. Infinity: anything. */
 export interface Lane {
