@@ -535,7 +535,9 @@ ${this.#lines.join('\n')}
     const picks = [s.a, s.b].slice(0, 1 + (s.c % 2)).map((i) => this.#number(i));
     return picks.map((v) => {
       const name = `m${this.#count++}`;
-      this.#line(`let ${name} = ${v.name};`);
+      // An index of an unrolled loop, and what is computed of it alone, is a number without a dtype (LAC0207).
+      const isIndex = v.dtype === 'i32' && v.shape.length === 0;
+      this.#line(`let ${name} = ${isIndex ? `cast(${v.name}, i32)` : v.name};`);
       return { name, dtype: v.dtype, shape: v.shape };
     });
   }
