@@ -3,7 +3,14 @@ import type { Access, DType } from './ir/types.js';
 
 /** One argument of a kernel, as callers see it. `dtype` is a dtype, or the name of a dtype parameter (key of `dtypes`). */
 export type ArgSpec =
-  | { readonly name: string; readonly dir: Access; readonly dtype: string; readonly dims: readonly string[] }
+  | {
+      readonly name: string;
+      readonly dir: Access;
+      readonly dtype: string;
+      readonly dims: readonly string[];
+      /** A call may leave it out where its options never touch it; absent: it must say null. */
+      readonly optional?: true;
+    }
   | { readonly name: string; readonly dir: 'scalar'; readonly dtype: DType };
 
 /**

@@ -33,24 +33,30 @@ export {
 
 type Options = Readonly<Record<string, OptionValue>>;
 
-const variants = new WeakMap<KernelDecl, Map<string, KernelDecl>>();
+const variants = new WeakMap<KernelDecl | PlanDecl, Map<string, KernelDecl | PlanDecl>>();
 
 /**
  * The kernel with other options, as `.with` makes it in the source; the same declaration for the same options, so that
- * what was compiled for it is found again. Functions can only be given in the source. A plan has no options.
+ * what was compiled for it is found again. Functions can only be given in the source.
  */
 export function withOptions<D extends KernelDecl | PlanDecl>(decl: D, options: Options): D;
 export function withOptions(decl: KernelDecl | PlanDecl, options: Options): KernelDecl | PlanDecl {
   checkOptions(decl.name, decl.options, options);
-  if (isPlan(decl)) return decl;
   const entries = Object.entries(options);
   if (entries.every(([name, value]) => decl.options[name] === value)) return decl;
-  const known = variants.get(decl) ?? new Map<string, KernelDecl>();
+  const known = variants.get(decl) ?? new Map<string, KernelDecl | PlanDecl>();
   variants.set(decl, known);
   const key = JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
-  const made = known.get(key) ?? withValues(decl, new Map(entries.map(([name, value]) => [name, valOf(value)])));
+  const made = known.get(key) ?? changed(decl, new Map(entries.map(([name, value]) => [name, valOf(value)])));
   known.set(key, made);
   return made;
+}
+
+function changed(decl: KernelDecl | PlanDecl, values: ReadonlyMap<string, Val>): KernelDecl | PlanDecl {
+  if (!isPlan(decl)) return withValues(decl, values);
+  const { decl: made, diagnostics } = decl.reread(values);
+  if (made === null) throw new LacError(diagnostics);
+  return { ...made, name: decl.name };
 }
 
 function valOf(value: OptionValue): Val {

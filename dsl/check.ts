@@ -31,11 +31,22 @@ export function* checkingFile(
   const { kernels, unexported, plans, unexportedPlans, diagnostics } = project.read(file, observer);
   const findings = new Findings();
   findings.addAll(diagnostics);
-  const own = [...plans, ...unexportedPlans];
-  for (const k of new Set([...kernels, ...unexported, ...own.flatMap(kernelsOf)]))
+  const own = [...plans, ...unexportedPlans].map((plan) => planVariants(plan, findings));
+  for (const k of new Set([...kernels, ...unexported, ...own.flat().flatMap(kernelsOf)]))
     findings.addAll(yield* checkingKernel(k, observer));
-  if (!findings.hasErrors) for (const plan of own) findings.addAll(planWithoutEffect(plan));
+  if (!findings.hasErrors) for (const variants of own) findings.addAll(planWithoutEffect(variants));
   return { kernels, plans, diagnostics: findings.list };
+}
+
+/** A plan with the options that it declares, then with each boolean one the other way. */
+function planVariants(plan: PlanDecl, findings: Findings): readonly [PlanDecl, ...PlanDecl[]] {
+  const others = Object.entries(plan.options).flatMap(([name, value]) => {
+    if (typeof value !== 'boolean') return [];
+    const { decl, diagnostics } = plan.reread(new Map([[name, { kind: 'bool', value: !value }]]));
+    findings.addAll(diagnostics);
+    return decl ?? [];
+  });
+  return [plan, ...others];
 }
 
 /** Kernels that a plan runs, those of other files too. */

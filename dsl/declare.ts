@@ -4,6 +4,7 @@ import type {
   AnyArg,
   AnyFn,
   Arg,
+  ArgOptions,
   DimName,
   Env,
   HostArgs,
@@ -18,26 +19,32 @@ import type {
 } from './kernel-types.js';
 import type { DType, Scalar } from './types.js';
 
-/** A strided, read-only tensor argument; `dims` name its axes. */
-export function input<D extends string, H extends string, const S extends readonly string[]>(
-  d: DType<D, H>,
-  dims: S,
-): Arg<D, H, S, 'in'> {
-  return { dtype: d, dims, dir: 'in' };
+/** A strided, read-only tensor argument; `dims` name its axes. `{ optional: true }`: calls whose options never touch it may leave it out. */
+export function input<
+  D extends string,
+  H extends string,
+  const S extends readonly string[],
+  const M extends ArgOptions = {},
+>(d: DType<D, H>, dims: S, more?: M): Arg<D, H, S, 'in'> & M {
+  return { dtype: d, dims, dir: 'in', ...(more as M) };
 }
 /** A tensor argument that the kernel only writes. */
-export function output<D extends string, H extends string, const S extends readonly string[]>(
-  d: DType<D, H>,
-  dims: S,
-): Arg<D, H, S, 'out'> {
-  return { dtype: d, dims, dir: 'out' };
+export function output<
+  D extends string,
+  H extends string,
+  const S extends readonly string[],
+  const M extends ArgOptions = {},
+>(d: DType<D, H>, dims: S, more?: M): Arg<D, H, S, 'out'> & M {
+  return { dtype: d, dims, dir: 'out', ...(more as M) };
 }
 /** A tensor argument that is updated in place. */
-export function inout<D extends string, H extends string, const S extends readonly string[]>(
-  d: DType<D, H>,
-  dims: S,
-): Arg<D, H, S, 'inout'> {
-  return { dtype: d, dims, dir: 'inout' };
+export function inout<
+  D extends string,
+  H extends string,
+  const S extends readonly string[],
+  const M extends ArgOptions = {},
+>(d: DType<D, H>, dims: S, more?: M): Arg<D, H, S, 'inout'> & M {
+  return { dtype: d, dims, dir: 'inout', ...(more as M) };
 }
 /** A number passed at each launch. */
 export function scalar<D extends string>(d: DType<D>): ScalarArg<D> {
@@ -93,9 +100,10 @@ export function plan<
   const A extends Record<string, AnyArg>,
   const TN extends Record<string, readonly number[]> = {},
   TM extends Record<string, Tensor> = {},
+  O extends Record<string, boolean | number> = {},
 >(
-  spec: PlanSpec<A, TN, TM>,
-  _body: (tensors: HostArgs<A> & TM, p: PlanEnv<A, TN>, run: Run) => void,
-): Kernel<A, TN, {}> {
-  return callable({ site: callSite(plan), base: null, options: {}, spec }) as Kernel<A, TN, {}>;
+  spec: PlanSpec<A, TN, TM, O>,
+  _body: (tensors: HostArgs<A> & TM, p: PlanEnv<A, TN, O>, run: Run) => void,
+): Kernel<A, TN, O> {
+  return callable({ site: callSite(plan), base: null, options: {}, spec }) as Kernel<A, TN, O>;
 }

@@ -15,6 +15,10 @@ export interface Arg<
   readonly dims: S;
   readonly dir: Dir;
 }
+/** Of a tensor argument. `optional`: a call may leave it out where the options in force never touch it. */
+export interface ArgOptions {
+  readonly optional?: true;
+}
 export interface ScalarArg<D extends string = string> {
   readonly scalar: DType<D>;
 }
@@ -70,11 +74,12 @@ export interface Device {
   readonly backend: 'cuda' | 'webgpu' | 'emulate' | 'interpret';
   readonly name: string;
 }
-/** null: for an argument that the options in force never touch (an absent initial state). */
-export type HostArgs<A> = {
-  readonly [K in keyof A]: A[K] extends Arg<any, infer H, infer S, any>
-    ? Tensor<H, { readonly [I in keyof S]: number }> | null
-    : number;
+type HostArg<A> =
+  A extends Arg<any, infer H, infer S, any> ? Tensor<H, { readonly [I in keyof S]: number }> | null : number;
+type Optional<A> = { [K in keyof A]: A[K] extends { readonly optional: true } ? K : never }[keyof A];
+/** null: for an argument that the options in force never touch (an absent initial state); optional ones may be left out. */
+export type HostArgs<A> = { readonly [K in Exclude<keyof A, Optional<A>>]: HostArg<A[K]> } & {
+  readonly [K in Optional<A>]?: HostArg<A[K]> | undefined;
 };
 export interface Kernel<A, TN, O> {
   /** Launch: picks the tuned configuration for this device and key, or the pruned default. */
@@ -87,13 +92,17 @@ export interface Kernel<A, TN, O> {
 
 // ---------------------------------------------------------------- plans: several launches as one kernel
 
-export type PlanEnv<A, TN> = { readonly [K in DimName<A>]: number } & Pick1<TN>;
+export type PlanEnv<A, TN, O> = { readonly [K in DimName<A>]: number } & Pick1<TN> & {
+    readonly [K in keyof O]: O[K] extends boolean ? boolean : O[K];
+  };
 /** Append a launch: it starts after all earlier ones ended and sees what they stored. */
 export type Run = <A, TN, O>(k: Kernel<A, TN, O>, args: HostArgs<A>, opts?: { config?: Partial<Pick1<TN>> }) => void;
-export interface PlanSpec<A, TN, TM> {
+export interface PlanSpec<A, TN, TM, O> {
   args: A;
+  /** Semantic options that decide what runs (true, false or a number); set per variant with `.with`. */
+  options?: O;
   tune?: TN;
   prune?: (p: GridEnv<A, TN>) => boolean;
   tuneKey?: (p: GridEnv<A, TN>) => readonly number[];
-  temps?: (p: PlanEnv<A, TN>) => TM;
+  temps?: (p: PlanEnv<A, TN, {}>) => TM;
 }

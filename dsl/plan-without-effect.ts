@@ -2,11 +2,16 @@ import { type Diagnostic, diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Expr, namesOf } from '../compiler/expr.js';
 import type { PlanDecl, RunDecl } from './read/plan-declaration.js';
 
-/** Outputs that no run writes, temporaries that none is given, and knobs that nothing asks for: warnings. */
-export function planWithoutEffect(decl: PlanDecl): Diagnostic[] {
-  const passed = new Set(decl.runs.flatMap((run) => tensorsOf(run)));
-  const written = new Set(decl.runs.flatMap((run) => tensorsOf(run, (dir) => dir !== 'in')));
-  const named = new Set(expressionsOf(decl).flatMap((e) => [...namesOf(e)]));
+/**
+ * Outputs that no run writes, temporaries that none is given, and knobs that nothing asks for, in none of the variants:
+ * warnings.
+ */
+export function planWithoutEffect(variants: readonly [PlanDecl, ...PlanDecl[]]): Diagnostic[] {
+  const [decl] = variants;
+  const runs = variants.flatMap((v) => v.runs);
+  const passed = new Set(runs.flatMap((run) => tensorsOf(run)));
+  const written = new Set(runs.flatMap((run) => tensorsOf(run, (dir) => dir !== 'in')));
+  const named = new Set(variants.flatMap(expressionsOf).flatMap((e) => [...namesOf(e)]));
   const warn = (name: string, message: string, help: string): Diagnostic =>
     diagnostic('LAC0313', message, decl.names.get(name) ?? decl.span, { severity: 'warning', help: [help] });
   return [

@@ -8,7 +8,7 @@
     lightning(q=q, k=k, v=v, slope=slope, o=o)          # asynchronous, on torch.cuda.current_stream()
 
 Arguments are the kernel's, by name: tensors on one CUDA device in any strides, numbers for scalars, None for a tensor that
-the kernel's options leave untouched. Outputs are written in place. The first variant of the manifest whose assumptions
+the kernel's options leave untouched; an optional one may be left out then. Outputs are written in place. The first variant of the manifest whose assumptions
 (dtypes, sizes, alignment, compute capability) hold is used; it is compiled by the driver when it is first needed and kept,
 per device, as long as the kernel object lives. A plan is called like a kernel: it launches its kernels in order, with
 temporaries of PyTorch's allocator, once all of them are found to fit. A warm call costs some ten microseconds on the host.
@@ -332,10 +332,10 @@ def read_arguments(manifest, arguments):
     for name in arguments:
         if name not in specs:
             raise ArgumentError("LAC0601", f"no argument is named {name}; they are {', '.join(specs)}")
-    for name in specs:
-        if name not in arguments:
+    for name, spec in specs.items():
+        if name not in arguments and not spec.get("optional"):
             raise ArgumentError("LAC0602", f"argument {name} is missing")
-    present = [(spec, arguments[spec["name"]]) for spec in manifest["args"]]
+    present = [(spec, arguments.get(spec["name"])) for spec in manifest["args"]]
     tensors = {spec["name"]: _read_tensor(spec, value) for spec, value in present if spec["dir"] != "scalar"}
     scalars = {spec["name"]: _read_scalar(spec, value) for spec, value in present if spec["dir"] == "scalar"}
     dims, dtypes = {}, {}
@@ -632,7 +632,7 @@ class Kernel:
         import torch
 
         stream = torch.cuda.current_stream(ordinal).cuda_stream
-        addresses = [0 if (t := arguments[name]) is None else t.data_ptr() for name in program.bindings]
+        addresses = [0 if (t := arguments.get(name)) is None else t.data_ptr() for name in program.bindings]
         with _driver().inside(ordinal):
             program.launch(plan.programs, addresses, plan.block, stream)
 
@@ -703,7 +703,7 @@ def _step_arguments(step, tensors, names):
     def value(argument):
         if argument is None:
             return None
-        return tensors[argument["tensor"]] if "tensor" in argument else _number(evaluate(argument["number"], names))
+        return tensors.get(argument["tensor"]) if "tensor" in argument else _number(evaluate(argument["number"], names))
 
     return {name: value(argument) for name, argument in step["args"].items()}
 

@@ -20,8 +20,10 @@ export type TensorArgs = readonly (Tensor | null)[];
 export class ArgumentNames {
   readonly tensors: readonly string[];
   readonly scalars: readonly string[];
+  readonly #optional: ReadonlySet<string>;
 
   constructor({ args }: Pick<LaunchSpec, 'args'>) {
+    this.#optional = new Set(args.flatMap((a) => (isTensorSpec(a) && a.optional ? [a.name] : [])));
     this.tensors = args.filter(isTensorSpec).map((a) => a.name);
     this.scalars = args.filter((a) => !isTensorSpec(a)).map((a) => a.name);
   }
@@ -29,12 +31,18 @@ export class ArgumentNames {
   /** The tensors among the arguments; null unless they are the declared ones, on the device, and none was freed. */
   tensorsIn(device: Device, args: LaunchArgs): TensorArgs | null {
     const tensors: (Tensor | null)[] = [];
+    let left = 0;
     for (const name of this.tensors) {
       const value = args[name];
+      if (value === undefined && this.#optional.has(name)) {
+        if (!Object.hasOwn(args, name)) left++;
+        tensors.push(null);
+        continue;
+      }
       if (value !== null && !(value instanceof Tensor && value.device === device && !value.freed)) return null;
       tensors.push(value);
     }
-    return Object.keys(args).length === this.tensors.length + this.scalars.length ? tensors : null;
+    return Object.keys(args).length + left === this.tensors.length + this.scalars.length ? tensors : null;
   }
 
   /** Whether the scalars of a call are these. */

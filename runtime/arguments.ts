@@ -6,7 +6,7 @@ import type { DType } from '../compiler/ir/types.js';
 import type { Device } from './device.js';
 import { Tensor } from './tensor.js';
 
-/** Values of a launch by argument name; null for a tensor that the options in force never touch. */
+/** Values of a launch by argument name; null for a tensor that the options in force never touch, or nothing where it is optional. */
 export type LaunchArgs = Readonly<Record<string, Tensor | number | null | undefined>>;
 
 /** The part of a manifest that a launch reads. */
@@ -66,11 +66,13 @@ function checkNames(spec: ArgumentSpec, args: LaunchArgs, found: Findings): void
   for (const name of Object.keys(args))
     if (!names.includes(name))
       found.add('LAC0601', `no argument is named ${name}`, `its arguments are ${names.join(', ')}`);
-  for (const name of names) if (args[name] === undefined) found.add('LAC0602', `argument ${name} is missing`);
+  for (const a of spec.args)
+    if (args[a.name] === undefined && !(isTensorSpec(a) && a.optional))
+      found.add('LAC0602', `argument ${a.name} is missing`);
 }
 
 function tensorOf(a: TensorSpec, value: LaunchArgs[string], device: Device, found: Findings): Tensor | null {
-  if (value === null) return null;
+  if (value === null || value === undefined) return null;
   if (!(value instanceof Tensor)) {
     found.add(
       'LAC0623',

@@ -124,8 +124,11 @@ const names = (list: JsonValue): string[] => list.array().map(nameIn);
 function argument(arg: JsonValue, dtypes: PlanManifest['dtypes']): ArgSpec {
   const [name, dir] = [nameIn(arg.get('name')), arg.get('dir').oneOf(['in', 'out', 'inout', 'scalar'])];
   if (dir === 'scalar') return { name, dir, dtype: dtype(arg.get('dtype')) };
-  return { name, dir, dtype: tensorDType(arg.get('dtype'), dtypes), dims: names(arg.get('dims')) };
+  return { name, dir, dtype: tensorDType(arg.get('dtype'), dtypes), dims: names(arg.get('dims')), ...optionality(arg) };
 }
+
+const optionality = (arg: JsonValue): { optional?: true } =>
+  arg.optional('optional')?.raw === true ? { optional: true } : {};
 
 function option(value: JsonValue): boolean | number | string {
   const { raw } = value;

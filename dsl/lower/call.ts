@@ -4,6 +4,7 @@ import type { ExprOp } from '../../compiler/expr.js';
 import { newBlock, type Value } from '../../compiler/ir/module.js';
 import { deriveKernel } from '../read/declaration.js';
 import { spanOf } from '../read/diagnostics.js';
+import { derivePlan } from '../read/plan-declaration.js';
 import { ts } from '../read/typescript.js';
 import { symbolicCall } from './arithmetic.js';
 import type { Call } from './builtins/arguments.js';
@@ -144,6 +145,7 @@ function ownFunction(call: Call, name: string): (Help | string)[] {
 function callMethod(call: Call, method: MethodVal): Val {
   const { self } = method;
   if (self.kind === 'kernel') return deriveKernel(call, self, method.name);
+  if (self.kind === 'plan') return derivePlan(call, self, method.name);
   if (self.kind === 'arr') return mapArray(call, self.items);
   const entry = VIEW_METHODS[method.name as ViewMethod];
   if (!call.ev.emits(call.node) || !rightCount(call, entry)) return POISON;

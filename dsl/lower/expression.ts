@@ -245,7 +245,8 @@ function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope
   }
   if (from.kind === 'arr' && name === 'length') return num(from.items.length);
   if (from.kind === 'arr' && name === 'map') return { kind: 'method', self: from, name };
-  if (from.kind === 'kernel' && (name === 'with' || name === 'tune')) return { kind: 'method', self: from, name };
+  if ((from.kind === 'kernel' || from.kind === 'plan') && (name === 'with' || name === 'tune'))
+    return { kind: 'method', self: from, name };
   const hint = from.kind === 'tile' ? tileHint(node, name) : from.kind === 'arr' ? arrayHint(name) : undefined;
   return ev.error('LAC0110', node.name, `${describe(from)} has no ${name}`, { help: hint === undefined ? [] : [hint] });
 }

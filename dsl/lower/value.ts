@@ -55,10 +55,10 @@ export interface BuiltinVal {
   readonly kind: 'builtin';
   readonly name: string;
 }
-/** A method of a view or a kernel, with its receiver. */
+/** A method of a view, a kernel or a plan, with its receiver. */
 export interface MethodVal {
   readonly kind: 'method';
-  readonly self: ViewVal | KernelVal | ArrVal;
+  readonly self: ViewVal | KernelVal | PlanVal | ArrVal;
   readonly name: string;
 }
 export interface ArrVal {

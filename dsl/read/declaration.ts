@@ -40,17 +40,30 @@ export interface KernelDecl extends Declaration {
 
 /** `input(T, ['B', 'N'])`, `output(...)`. */
 export function declareTensor(call: Call, dir: Access): Val {
-  const [d, dims] = [arg(call, 0), arg(call, 1)];
-  if (d.val.kind === 'poison' || dims.val.kind === 'poison') return POISON;
+  const [d, dims, more] = [arg(call, 0), arg(call, 1), arg(call, 2)];
+  if (d.val.kind === 'poison' || dims.val.kind === 'poison' || more.val.kind === 'poison') return POISON;
   if (d.val.kind !== 'dtype' && d.val.kind !== 'dtypeParam') {
     notDType(call, d);
     return POISON;
   }
   const names = dimensionNames(call, dims);
-  if (names === null) return POISON;
+  const optional = names === null ? null : isOptional(call, more);
+  if (names === null || optional === null) return POISON;
   const dtype = d.val.kind === 'dtype' ? d.val.dtype : d.val.name;
   const choices = d.val.kind === 'dtype' ? {} : { [d.val.name]: d.val.choices };
-  return { kind: 'arg', spec: { name: '', dir, dtype, dims: names }, choices };
+  return { kind: 'arg', spec: { name: '', dir, dtype, dims: names, ...(optional && { optional }) }, choices };
+}
+
+/** `{ optional: true }`; null: something else, which was reported. */
+function isOptional(call: Call, { val, node }: Operand): boolean | null {
+  if (val.kind === 'none') return false;
+  const names = val.kind === 'obj' ? [...val.props.keys()] : [];
+  const given = propertyOf(val, 'optional');
+  if (names.length === 1 && given?.kind === 'bool') return given.value;
+  call.ev.error('LAC0302', node, `an argument takes { optional: true } here, not ${describe(val)}`, {
+    help: ["write input(f32, ['N'], { optional: true })"],
+  });
+  return null;
 }
 
 function dimensionNames(call: Call, dims: Operand): string[] | null {
@@ -196,7 +209,8 @@ function readGrid(reader: SpecReader, sizes: ObjVal): [string, Expr][] {
   });
 }
 
-function optionData(options: ReadonlyMap<string, Val>): Record<string, OptionValue> {
+/** Options as data: a function is its name and place. */
+export function optionData(options: ReadonlyMap<string, Val>): Record<string, OptionValue> {
   return Object.fromEntries([...options].map(([name, v]) => [name, optionValue(v)]));
 }
 
@@ -216,7 +230,7 @@ export function deriveKernel(call: Call, base: KernelVal, method: string): Val {
   const changes = new Map<string, Val>();
   for (const name of given.val.props.keys()) {
     const val = propertyOf(given.val, name) ?? NONE;
-    if (!mayReplace(call, base.decl, name, val, given.node)) return POISON;
+    if (!mayReplace(call, { ...base.decl, ...base.decl.body }, name, val, given.node)) return POISON;
     changes.set(name, val);
   }
   return {
@@ -230,27 +244,33 @@ export function withValues(decl: KernelDecl, changes: ReadonlyMap<string, Val>):
   return { ...decl, options: optionData(options), body: { ...decl.body, options } };
 }
 
-function mayReplace(call: Call, decl: KernelDecl, name: string, val: Val, node: TS.Node): boolean {
-  const old = decl.body.options.get(name);
+/** What the options of a declaration may be replaced by. */
+interface Replaceable {
+  readonly options: ReadonlyMap<string, Val>;
+  readonly tune: Readonly<Record<string, readonly number[]>>;
+}
+
+export function mayReplace(call: Call, { options, tune }: Replaceable, name: string, val: Val, node: TS.Node): boolean {
+  const old = options.get(name);
   if (val.kind === 'poison') return false;
   const isFunction = (v: Val | undefined): boolean => v?.kind === 'fn' || v?.kind === 'builtin';
   if (old?.kind === val.kind || (isFunction(old) && isFunction(val))) return true;
-  const meant = didYouMean(name, decl.body.options.keys());
+  const meant = didYouMean(name, options.keys());
   const message =
     old === undefined
       ? `there is no option ${name}`
       : `the option ${name} was ${describe(old)} and cannot be ${describe(val)}`;
-  const names = [...decl.body.options.keys()].join(', ');
+  const names = [...options.keys()].join(', ');
   const help =
     old !== undefined
       ? []
       : [
           meant
             ? renameHelp(node, name, meant)
-            : Object.hasOwn(decl.tune, name)
+            : Object.hasOwn(tune, name)
               ? `${name} is a knob: the host chooses it, { config: { ${name}: ... } }`
               : names === ''
-                ? 'this kernel has no options'
+                ? 'it has no options'
                 : `the options are ${names}`,
         ];
   const at = old === undefined ? nameNode(node, name) : propertyNode(node, name);

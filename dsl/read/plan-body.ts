@@ -15,17 +15,26 @@ import { ts } from './typescript.js';
 const GIVEN = ['its tensors', 'its sizes', 'run'];
 
 /** The runs of a plan, in order. What cannot be data is reported. */
-export function readPlanBody(ev: Evaluator, fn: FnVal, tensors: ObjVal, sizes: ObjVal): RunDecl[] {
+export function readPlanBody(
+  ev: Evaluator,
+  fn: FnVal,
+  tensors: ObjVal,
+  sizes: ObjVal,
+  options: ReadonlyMap<string, Val>,
+): RunDecl[] {
   const { body } = fn.node;
   const frame: Frame = { callee: null, node: fn.node, call: null, parent: ev.frame, depth: ev.frame.depth + 1 };
   const scope = fn.scope.child(frame);
   const values: readonly Val[] = [
     {
       ...tensors,
-      elsewhere: (name) => (sizes.props.has(name) ? 'the sizes: the second parameter of the body' : undefined),
+      elsewhere: (name) =>
+        sizes.props.has(name) || options.has(name) ? 'the sizes: the second parameter of the body' : undefined,
     },
     {
       ...sizes,
+      what: 'the dimensions, knobs and options of this plan',
+      props: new Map<string, Val>([...options, ...([...sizes.props] as [string, Val][])]),
       elsewhere: (name) => (tensors.props.has(name) ? 'the tensors: the first parameter of the body' : undefined),
     },
     { kind: 'run' },
@@ -127,6 +136,11 @@ class BodyReader {
 
   #branch(node: TS.IfStatement, scope: Scope, when: Expr | null): void {
     const val = evaluate(this.#ev, node.expression, scope);
+    if (val.kind === 'bool') {
+      const side = val.value ? node.thenStatement : node.elseStatement;
+      if (side !== undefined) this.statements([side], scope.child(), when);
+      return;
+    }
     const condition = this.#condition(node.expression, val);
     if (condition === null) return;
     const sides = [
@@ -144,7 +158,7 @@ class BodyReader {
     if (val.kind === 'poison') return null;
     if (val.kind !== 'bool' && val.kind !== 'num' && val.kind !== 'sym') {
       this.#ev.error('LAC0315', node, `if takes a condition on sizes and knobs here, not ${describe(val)}`, {
-        help: ['a tensor that may be null takes two plans'],
+        help: ['whether a tensor is given is an option of the plan: options: { initialState: false }'],
       });
       return null;
     }

@@ -1,15 +1,25 @@
 import type { ts as TS } from 'ts-morph';
 import type { StepArg, TempSpec } from '../../compiler/artifact.js';
-import type { Span } from '../../compiler/diag/diagnostic.js';
+import type { Diagnostic, Span } from '../../compiler/diag/diagnostic.js';
 import { type Expr, namesOf } from '../../compiler/expr.js';
 import { arg, type Call, elementNode, nameNode, notDType, propertyNode, wrong } from '../lower/builtins/arguments.js';
 import { isAsyncOrGenerator } from '../lower/call.js';
-import { bare } from '../lower/evaluator.js';
+import { bare, Evaluator } from '../lower/evaluator.js';
 import { isName } from '../lower/names.js';
 import { propertyOf } from '../lower/pattern.js';
-import { describe, type FnVal, type ObjVal, POISON, sym, type TensorVal, type Val } from '../lower/value.js';
-import { type KernelDecl, startOf } from './declaration.js';
-import { spanOf } from './diagnostics.js';
+import {
+  describe,
+  type FnVal,
+  NONE,
+  type ObjVal,
+  type PlanVal,
+  POISON,
+  sym,
+  type TensorVal,
+  type Val,
+} from '../lower/value.js';
+import { type KernelDecl, mayReplace, optionData, startOf } from './declaration.js';
+import { Findings, spanOf } from './diagnostics.js';
 import { readPlanBody } from './plan-body.js';
 import { planExpr } from './plan-expr.js';
 import { type Declaration, SpecReader, sizesOf } from './spec-reader.js';
@@ -28,12 +38,22 @@ export interface RunDecl {
   readonly dtypes: ReadonlyMap<string, string>;
 }
 
-/** A plan as its source declares it; a declaration like that of a kernel, without options. */
+/** A plan as its source declares it, for the options in force. */
 export interface PlanDecl extends Declaration {
   readonly temps: readonly TempSpec[];
   readonly runs: readonly RunDecl[];
   /** Where each argument, knob and temporary is declared. */
   readonly names: ReadonlyMap<string, Span>;
+  /** Of the options in force. */
+  readonly values: ReadonlyMap<string, Val>;
+  /** The plan with other options. Its body decides by them what runs, so that all of it is read again. */
+  readonly reread: (changes: ReadonlyMap<string, Val>) => Reread;
+}
+
+/** Null where what the options bring in has errors. */
+export interface Reread {
+  readonly decl: PlanDecl | null;
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 export const isPlan = (decl: KernelDecl | PlanDecl): decl is PlanDecl => 'runs' in decl;
@@ -98,7 +118,7 @@ function fillOf(call: Call, dtype: string): Expr | null | undefined {
   return undefined;
 }
 
-const KEYS = ['args', 'tune', 'prune', 'tuneKey', 'temps'];
+const KEYS = ['args', 'options', 'tune', 'prune', 'tuneKey', 'temps'];
 const REQUIRED = { args: "add args: { x: input(f32, ['N']) }" };
 
 /** `plan(spec, body)`: everything is read here, the body too. */
@@ -115,11 +135,46 @@ export function declarePlan(call: Call): Val {
     return call.ev.error('LAC0315', startOf(body.node), 'the body of a plan is an ordinary function', {
       help: ['leave `async` or `*` away: run() waits for nothing, its launches follow one another by themselves'],
     });
-  const decl = readSpec(new SpecReader(call, spec.val, spec.node), call, body.val);
+  const decl = readSpec({ call, spec: spec.val, node: spec.node, fn: body.val }, new Map());
   return decl === null ? POISON : { kind: 'plan', decl };
 }
 
-function readSpec(reader: SpecReader, call: Call, fn: FnVal): PlanDecl | null {
+/** `p.with({ initialState: true })`: another plan, with these options in force. */
+export function derivePlan(call: Call, base: PlanVal, method: string): Val {
+  const given = arg(call, 0);
+  if (method !== 'with') return call.ev.error('LAC0103', call.node, `${method} belongs in host programs`, { help: [] });
+  if (given.val.kind === 'poison') return POISON;
+  if (given.val.kind !== 'obj') return wrong(call, given, 'options, { name: value }') ?? POISON;
+  const changes = new Map<string, Val>();
+  for (const name of given.val.props.keys()) {
+    const val = propertyOf(given.val, name) ?? NONE;
+    if (!mayReplace(call, { options: base.decl.values, tune: base.decl.tune }, name, val, given.node)) return POISON;
+    changes.set(name, val);
+  }
+  const { decl, diagnostics } = base.decl.reread(changes);
+  for (const d of diagnostics) call.ev.findings.add(d);
+  if (decl === null) return POISON;
+  return { kind: 'plan', decl: { ...decl, file: spanOf(call.node).file, span: spanOf(call.node) } };
+}
+
+/** The source of a plan. */
+interface Source {
+  readonly call: Call;
+  readonly spec: ObjVal;
+  readonly node: TS.Node;
+  readonly fn: FnVal;
+}
+
+function reread(source: Source, options: ReadonlyMap<string, Val>): Reread {
+  const findings = new Findings();
+  const ev = new Evaluator(source.call.ev.project, findings, null, null);
+  const decl = readSpec({ ...source, call: { ...source.call, ev } }, options);
+  return { decl, diagnostics: findings.list };
+}
+
+function readSpec(source: Source, changes: ReadonlyMap<string, Val>): PlanDecl | null {
+  const { call, fn } = source;
+  const reader = new SpecReader(call, source.spec, source.node);
   reader.keys('plan', KEYS, REQUIRED);
   const names = reader.args();
   if (!reader.ok) return null;
@@ -127,19 +182,34 @@ function readSpec(reader: SpecReader, call: Call, fn: FnVal): PlanDecl | null {
   if (tune === null) return null;
   const knobs = Object.keys(tune);
   const scalars = names.args.filter((a) => a.dir === 'scalar').map((a) => a.name);
-  reader.clashes(['dimension', names.dims], ['knob', knobs], ['scalar argument', scalars]);
+  const options = new Map([...reader.options(['bool', 'num']), ...changes]);
+  reader.clashes(
+    ['dimension', names.dims],
+    ['knob', knobs],
+    ['scalar argument', scalars],
+    ['option', [...options.keys()]],
+  );
   const sizes = sizesOf('plan', [...names.dims, ...knobs]);
   const prune = reader.expression('prune', sizes);
   const tuneKey = reader.expressions('tuneKey', sizes);
   const { temps, places } = readTemps(reader, sizes, names);
   if (!reader.ok) return null;
   const before = call.ev.findings.list.length;
-  const runs = readPlanBody(call.ev, fn, tensorsOf(names, temps), sizes);
+  const runs = readPlanBody(call.ev, fn, tensorsOf(names, temps), sizes, options);
   if (call.ev.findings.list.slice(before).some((d) => d.severity === 'error')) return null;
   const span = spanOf(call.node);
   const comptime = names.dims.filter((dim) => runs.some((run) => fixes(run, dim)));
-  const kinds = { name: '', file: span.file, span, ...names, comptime, options: {}, tune, prune, tuneKey };
-  return { ...kinds, temps, runs, names: new Map([...reader.places('args', 'tune'), ...places]) };
+  const kinds = { name: '', file: span.file, span, ...names, comptime, options: optionData(options), tune };
+  return {
+    ...kinds,
+    prune,
+    tuneKey,
+    temps,
+    runs,
+    names: new Map([...reader.places('args', 'tune', 'options'), ...places]),
+    values: options,
+    reread: (more) => reread(source, new Map([...changes, ...more])),
+  };
 }
 
 /** What the first parameter of the body holds. */

@@ -103,7 +103,8 @@ class RunReader {
     }
     for (const given of twice(this.#node))
       this.#fail('LAC0316', given, `${given.getText()} is given twice`, { help: ['leave one away'] });
-    const missing = known.filter((k) => !this.#given.props.has(k));
+    const needed = this.#decl.args.filter((a) => a.dir === 'scalar' || a.optional !== true).map((a) => a.name);
+    const missing = needed.filter((k) => !this.#given.props.has(k));
     if (this.ok && missing.length > 0)
       this.#fail('LAC0316', this.#node, `this run gives ${name} no ${missing.join(', ')}`, {
         help: [`its arguments are ${list}`],

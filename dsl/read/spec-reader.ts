@@ -196,7 +196,7 @@ export class SpecReader {
     return tune;
   }
 
-  options(): Map<string, Val> {
+  options(kinds: readonly Val['kind'][] = OPTION_KINDS): Map<string, Val> {
     const part = this.part('options');
     const options = new Map<string, Val>();
     if (part === null || part.val.kind === 'none') return options;
@@ -205,11 +205,11 @@ export class SpecReader {
     else
       for (const [name, given] of part.val.props) {
         const val = typeof given === 'function' ? given() : given;
-        if (isOption(val) && isName(name)) options.set(name, val);
+        if (kinds.includes(val.kind) && isName(name)) options.set(name, val);
         else if (val.kind === 'poison') this.ok = false;
         else
           this.fail('LAC0307', propertyNode(part.node, name) ?? part.node, `the option ${name} is ${describe(val)}`, {
-            help: ['an option is true, false, a number or a function'],
+            help: [`an option is true, false${kinds.includes('fn') ? ', a number or a function' : ' or a number'}`],
           });
       }
     return options;
@@ -292,7 +292,7 @@ export class SpecReader {
   }
 }
 
-const isOption = (v: Val): boolean => v.kind === 'bool' || v.kind === 'num' || v.kind === 'fn' || v.kind === 'builtin';
+const OPTION_KINDS: readonly Val['kind'][] = ['bool', 'num', 'fn', 'builtin'];
 
 /** Different whole numbers >= 1; none where the value is no such list. */
 function knobValues(val: Val): number[] {

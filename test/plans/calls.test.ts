@@ -5,7 +5,7 @@ import { isPlan, type PlanDecl, SourceProject } from '../../driver/source.js';
 import { openDevice } from '../../index.js';
 import { KnownPlans, type Tensor } from '../../runtime/index.js';
 import { codesOf } from '../driver/codes-of.js';
-import { careless, nested, scaled, uneven } from './fixtures.js';
+import { careless, nested, scaled, shifted, shiftedThrice, sumOrCopy, uneven } from './fixtures.js';
 
 const names = ['interpret', 'emulate', 'webgpu:software'] as const;
 const opened = await Promise.all(names.map((name) => openDevice(name)));
@@ -31,6 +31,30 @@ describe.each(devices)('$name', ({ device }) => {
     const large = given(101);
     await scaled(device, { ...large, f: 3 });
     expect(await list(large.y)).toEqual(Array(101).fill(1));
+  });
+
+  test('options decide what runs, and what of the arguments a call may leave out', async () => {
+    const [{ x, y }, b] = [given(21), tensor(21).fill(5)];
+    for (const args of [
+      { x, y },
+      { x, b: null, y },
+      { x, y, b: undefined },
+      { x, b, y },
+      { x, y },
+    ]) {
+      await shifted(device, args as { x: typeof x; y: typeof y });
+      expect(await list(y)).toEqual(ramp(21, 2));
+    }
+    for (const of of [shiftedThrice, shifted.with({ times: 3, offset: true })]) {
+      await of(device, { x, b, y: y.poison() });
+      expect(await list(y)).toEqual(ramp(21, 3).map((n) => n + 5));
+      expect(await codesOf(of(device, { x, y }))).toEqual(['LAC0611']);
+    }
+    await sumOrCopy(device, { x, z: y.poison() });
+    expect(await list(y)).toEqual(ramp(21));
+    expect(await codesOf(sumOrCopy.with({ both: true })(device, { x, z: y }))).toEqual(['LAC0611']);
+    expect(await codesOf(sumOrCopy(device, { z: y } as never))).toEqual(['LAC0602']);
+    expect(await codesOf(shifted.with({ often: 1 } as never)(device, { x, y }))).toEqual(['LAC0907']);
   });
 
   test('a plan runs plans', async () => {

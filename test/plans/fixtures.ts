@@ -57,6 +57,35 @@ export const nested = plan(
   },
 );
 
+/** z = x, or x + y. */
+export const sumOrCopy = kernel(
+  {
+    args: { x: input(f32, ['N']), y: input(f32, ['N'], { optional: true }), z: output(f32, ['N']) },
+    options: { both: false },
+    grid: ({ N }) => ({ n: cdiv(N, 16) }),
+  },
+  ({ x, y, z }, { both }, { n }) => {
+    const first = x.load([n * 16], [16]);
+    z.store([n * 16], both ? first + y.load([n * 16], [16]) : first);
+  },
+);
+
+/** y = times x, plus b where there is an offset. */
+export const shifted = plan(
+  {
+    args: { x: input(f32, ['N']), b: input(f32, ['N'], { optional: true }), y: output(f32, ['N']) },
+    options: { offset: false, times: 2 },
+    temps: ({ N }) => ({ t: temp(f32, [N]) }),
+  },
+  ({ x, b, y, t }, { offset, times }, run) => {
+    run(affine, { x, a: times, b: 0, y: t });
+    if (offset) run(sumOrCopy.with({ both: true }), { x: t, y: b, z: y });
+    else run(sumOrCopy, { x: t, z: y });
+  },
+);
+
+export const shiftedThrice = shifted.with({ offset: true, times: 3 });
+
 /** Reads what nothing wrote. */
 export const careless = plan(
   {

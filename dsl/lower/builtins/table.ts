@@ -58,9 +58,9 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   temp: of(2, 3, declareTemp, 'temp(dtype, shape), or temp(dtype, shape, { fill: 0 })'),
 
   kernel: of(2, 2, declareKernel, 'kernel({ args, grid, ... }, ({ x, y }, { N }, { n }) => { ... })'),
-  input: of(2, 2, (c) => declareTensor(c, 'in'), "input(dtype, dims), as input(f32, ['M', 'N'])"),
-  output: of(2, 2, (c) => declareTensor(c, 'out'), "output(dtype, dims), as output(f32, ['M', 'N'])"),
-  inout: of(2, 2, (c) => declareTensor(c, 'inout'), "inout(dtype, dims), as inout(f32, ['M', 'N'])"),
+  input: of(2, 3, (c) => declareTensor(c, 'in'), "input(dtype, dims), as input(f32, ['M', 'N'])"),
+  output: of(2, 3, (c) => declareTensor(c, 'out'), "output(dtype, dims), as output(f32, ['M', 'N'])"),
+  inout: of(2, 3, (c) => declareTensor(c, 'inout'), "inout(dtype, dims), as inout(f32, ['M', 'N'])"),
   scalar: of(1, 1, scalarArgument, 'scalar(dtype)'),
   dtypes: of(2, 16, dtypeParameter, "dtypes(name, dtype, ...), as dtypes('T', f16, bf16)"),
 };
