@@ -19,21 +19,16 @@ import {
   output,
   range,
   row,
-  type Scalar,
   scalar,
   sum,
-  type Tile,
   trans,
   where,
   zeros,
 } from '../../dsl/index.js';
+import { alibi, identity } from './score.js';
 
 const T = dtypes('T', f32, f16, bf16);
 const LOG2E = Math.LOG2E;
-
-type Scores = Tile<'f32', ['BM', 'BN']>;
-type ScoreMod = (s: Scores, head: Scalar<'i32'>, i: Tile<'i32', ['BM', 1]>, j: Tile<'i32', [1, 'BN']>) => Scores;
-const identity: ScoreMod = (s) => s;
 
 /**
  * FlashAttention-2, forward, with a score function: o_i = softmax over j of scoreMod(scale q_i . k_j) times v.
@@ -90,7 +85,7 @@ export const flashFwd = kernel(
 
       let x = dot(qi, trans(kj));
       if (scale < 0) x = -x;
-      let s: Scores = plain ? x : scoreMod(x * size, h, i, j) * LOG2E;
+      let s = plain ? x : scoreMod(x * size, h, i, j) * LOG2E;
       s = where(j < N && (!causal || i >= j), s, -Infinity);
 
       // What is subtracted need not be the maximum: it stays until scores are 2^8 times above it, so that the sums are
@@ -108,9 +103,6 @@ export const flashFwd = kernel(
     lse.at(b, h).store([m0], where(li > 0, (mi + log2(li)) / LOG2E, -Infinity));
   },
 );
-
-/** Slope 2^(-(head + 1) / 2): sixteen heads. Source: Press et al. 2022, "Train Short, Test Long", arXiv 2108.12409. */
-const alibi: ScoreMod = (s, head, i, j) => s - exp2(cast(head + 1, f32) * -0.5) * (i - j);
 
 /** Causal attention with linear biases: a variant is one function and one line. */
 export const alibiFwd = flashFwd.with({ causal: true, scoreMod: alibi });

@@ -1,0 +1,87 @@
+import type { Reference, ReferenceContext } from '../../driver/reference.js';
+
+type Score = (s: number, head: number, i: number, j: number) => number;
+const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
+
+function product(a: Float64Array | undefined, i: number, b: Float64Array | undefined, j: number, D: number): number {
+  let sum = 0;
+  for (let d = 0; d < D; d++) sum += at(a, i * D + d) * at(b, j * D + d);
+  return sum;
+}
+
+/** y_row += factor x_row of another tensor, rows of D elements. */
+function add(y: Float64Array, i: number, factor: number, x: Float64Array | undefined, j: number, D: number): void {
+  for (let d = 0; d < D; d++) y[i * D + d] = at(y, i * D + d) + factor * at(x, j * D + d);
+}
+
+/**
+ * The chain rule, pair by pair, in f64. With P_ij = exp(s_ij - lse_i): dv_j = sum P_ij dout_i and
+ * ds_ij = P_ij (dout_i . v_j - delta_i), where delta_i = sum over j of P_ij dout_i . v_j = dout_i . o_i.
+ */
+function gradients(ctx: ReferenceContext, isCausal: boolean, score: Score, delta: Float64Array | undefined) {
+  const { inputs, dims, scalars } = ctx;
+  const { B = 0, H = 0, M = 0, N = 0, D = 0 } = dims;
+  const { q, k, v, dout, lse } = inputs;
+  const { scale = 1 } = scalars;
+  const dq = new Float64Array(B * H * M * D);
+  const [dk, dv] = [new Float64Array(B * H * N * D), new Float64Array(B * H * N * D)];
+  for (let a = 0; a < B * H * M; a++) {
+    const [bh, i] = [Math.floor(a / M), a % M];
+    for (let j = 0; j < (isCausal ? Math.min(N, i + 1) : N); j++) {
+      const c = bh * N + j;
+      const s = score(product(q, a, k, c, D) * scale, bh % H, i, j);
+      const p = at(lse, a) === -Infinity ? 0 : Math.exp(s - at(lse, a));
+      const ds = p * (product(dout, a, v, c, D) - at(delta, a)) * scale;
+      add(dv, c, p, dout, a, D);
+      add(dk, c, ds, q, a, D);
+      add(dq, a, ds, k, c, D);
+    }
+  }
+  return { dq, dk, dv };
+}
+
+const deltaOf = ({ o, dout }: ReferenceContext['inputs'], rows: number, D: number): Float64Array =>
+  Float64Array.from({ length: rows }, (_, a) => product(o, a, dout, a, D));
+
+export const flashDelta: Reference = {
+  shape: { B: 1, H: 4, M: 500, D: 64 },
+  dtypes: { T: 'f32' },
+  run: ({ inputs, dims: { B = 0, H = 0, M = 0, D = 0 } }) => ({ delta: deltaOf(inputs, B * H * M, D) }),
+};
+
+const shape = { B: 1, H: 4, M: 300, N: 300, D: 64 };
+const scalars: NonNullable<Reference['scalars']> = { scale: ({ D = 1 }) => 1 / Math.sqrt(D) };
+const tokens = ({ B = 0, M = 0 }: Readonly<Record<string, number>>): number => B * M;
+
+/** lse about as large as that of M scores: the formulas hold for whatever is given. */
+const statistics: NonNullable<Reference['inputs']> = {
+  lse: ({ shape: [B = 0, H = 0, M = 0], uniform }) => Float64Array.from({ length: B * H * M }, () => 4 + uniform()),
+};
+
+const plain: Score = (s) => s;
+const alibi: Score = (s, head, i, j) => s - 2 ** (-(head + 1) / 2) * (i - j);
+
+const part = { shape, dtypes: { T: 'f32' }, scalars, tokens, inputs: statistics } as const;
+const ofPart = (ctx: ReferenceContext) => gradients(ctx, ctx.options.causal === true, plain, ctx.inputs.delta);
+
+export const flashBwdKeys: Reference = {
+  ...part,
+  run(ctx) {
+    const { dk, dv } = ofPart(ctx);
+    return { dk, dv };
+  },
+};
+
+export const flashBwdQueries: Reference = { ...part, run: (ctx) => ({ dq: ofPart(ctx).dq }) };
+
+/** Of whatever o and lse are given; those of the forward pass make it the gradient of attention. */
+const whole = (isCausal: boolean, score: Score): Reference => ({
+  ...part,
+  run(ctx) {
+    const { B = 0, H = 0, M = 0, D = 0 } = ctx.dims;
+    return gradients(ctx, isCausal, score, deltaOf(ctx.inputs, B * H * M, D));
+  },
+});
+export const flashBwd: Reference = whole(false, plain);
+export const flashBwdCausal: Reference = whole(true, plain);
+export const alibiBwd: Reference = whole(true, alibi);
