@@ -31,6 +31,8 @@ export interface DeviceInfo {
   readonly subgroup: readonly [number, number];
   /** Compute capability times ten (90 is sm_90); devices that run PTX have one. */
   readonly sm?: number;
+  /** Multiprocessors, each of which runs programs of its own; absent where the device does not tell. */
+  readonly multiprocessors?: number;
 }
 
 export interface Timing {

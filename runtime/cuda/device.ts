@@ -338,13 +338,14 @@ function hostBytes(bytes: number): Uint8Array<ArrayBuffer> {
   }
 }
 
-const infoOf = (driver: NativeDriver, { sm, warpLanes }: NativeDevice): DeviceInfo => ({
+const infoOf = (driver: NativeDriver, { sm, warpLanes, multiprocessors }: NativeDevice): DeviceInfo => ({
   kind: 'gpu',
   vendor: 'nvidia',
   architecture: `sm_${sm}`,
   driver: `CUDA ${Math.floor(driver.version / 1000)}.${(driver.version % 1000) / 10}`,
   subgroup: [warpLanes, warpLanes],
   sm,
+  multiprocessors,
 });
 
 const limitsOf = (p: NativeDevice): DeviceLimits => ({

@@ -23,9 +23,10 @@ const RULES: readonly { readonly from: string; readonly may: readonly string[]; 
       ],
     },
     { from: 'kernels/', may: ['kernels/', 'dsl/index'], types: ['driver/reference'] },
+    { from: 'attention/', may: ['attention/', 'kernels/', 'runtime/', 'compiler/diag/'] },
     { from: 'driver/', may: ['driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
     { from: 'docs/', may: ['docs/'] },
-    { from: 'index.ts', may: ['driver/', 'runtime/', 'dsl/', 'compiler/'] },
+    { from: 'index.ts', may: ['attention/', 'driver/', 'runtime/', 'dsl/', 'compiler/'] },
     { from: 'lsp/', may: ['lsp/', 'dsl/', 'compiler/'] },
     { from: 'cli/', may: ['cli/', 'lsp/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
   ];

@@ -55,10 +55,11 @@ const doubledPlusOne = (n: number): Float64Array => ramp(n).map((i) => 2 * i + 1
 describe.skipIf(fake === null)('names', () => {
   test('cuda is the first GPU, and each GPU is listed', async () => {
     const device = await open();
-    expect([device.name, device.backend, device.info.sm, device.info.driver]).toEqual([
+    expect([device.name, device.backend, device.info.sm, device.info.multiprocessors, device.info.driver]).toEqual([
       'Fake GPU 0',
       'cuda',
       80,
+      4,
       'CUDA 12.4',
     ]);
     expect((await open('cuda:1')).name).toBe('Fake GPU 1');
