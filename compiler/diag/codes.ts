@@ -678,6 +678,11 @@ export const CODES = {
     explain:
       'The manifest is missing, is no JSON or was changed by hand, was written by another version of lac, or a program beside it is missing. The message names the place. Compile it again with `lac compile`.',
   },
+  LAC0626: {
+    title: 'arguments exclude each other',
+    explain:
+      'Two arguments of a call say the same thing in different ways, or ask for what cannot be combined: a decay by slope and by g, a layout for packed sequences. The message says why; leave one of them out.',
+  },
   LAC0701: {
     title: 'unknown device',
     explain:
