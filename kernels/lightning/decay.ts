@@ -1,4 +1,20 @@
-import { col, cumsum, exp2, extent, iota, round, row, type Scalar, sum, type Tile, where } from '../../dsl/index.js';
+// biome-ignore-all lint/suspicious/noExplicitAny: the extent of a chunk is a knob of the kernel at hand
+import {
+  cast,
+  col,
+  cumsum,
+  exp,
+  exp2,
+  extent,
+  f32,
+  iota,
+  round,
+  row,
+  type Scalar,
+  sum,
+  type Tile,
+  where,
+} from '../../dsl/index.js';
 
 /** No token decays by more: 2^-256 is 0 in f32 (as is any product with it that counts), and keeps prefix sums small. */
 const MOST_HALVINGS = 256;
@@ -59,3 +75,66 @@ export const toEnd = <A>({ coarse, fine, coarseAll, fineAll }: DecaySums<A>): Ti
 
 /** The decay of the state over the whole chunk. */
 export const across = <A>({ coarseAll, fineAll }: DecaySums<A>): Scalar<'f32'> => exp2(coarseAll + fineAll);
+
+/** The decays of a chunk, whatever they come from: rows and columns stand for tokens. */
+export interface ChunkDecay {
+  /** Of k_j as q_i sees it, but for `near`; 0 where j is later than i. */
+  readonly between: Tile<'f32', [any, any]>;
+  /** Of the state before the chunk as q_i sees it, but for `near`. */
+  readonly fromStart: Tile<'f32', [any, 1]>;
+  readonly near: Tile<'f32', [any, 1]>;
+  /** Of k_j as the state after the chunk holds it. */
+  readonly toEnd: Tile<'f32', [any, 1]>;
+  readonly across: Scalar<'f32'>;
+}
+
+/** Of log-decays g <= 0, one a token; 0 where there is no token. */
+export function tokenDecays(g: Tile<'f32'>, reverse: boolean): ChunkDecay {
+  const sums = decaySums(g, reverse);
+  return {
+    between: between(sums, reverse),
+    fromStart: col(fromStart(sums)),
+    near: col(near(sums)),
+    toEnd: col(toEnd(sums)),
+    across: across(sums),
+  };
+}
+
+/** Of exp(-slope) at every token of a chunk of C. */
+export function headDecays(slope: Scalar<'f32'>, C: number, reverse: boolean): ChunkDecay {
+  const i = iota(C);
+  const [since, until] = reverse ? [C - i, i] : [i + 1, C - 1 - i]; // tokens to its start and to its end
+  return {
+    between: headDecayBetween(slope, C, reverse),
+    fromStart: col(exp(-slope * since)),
+    near: 1,
+    toEnd: col(exp(-slope * until)),
+    across: exp(-slope * C),
+  };
+}
+
+/** The same where only the first `rows` tokens exist. */
+export function partialHeadDecays(slope: Scalar<'f32'>, C: number, rows: number, reverse: boolean): ChunkDecay {
+  const i = iota(C);
+  const [since, until] = reverse ? [rows - i, i] : [i + 1, rows - 1 - i];
+  return {
+    between: headDecayBetween(slope, C, reverse),
+    fromStart: col(exp(where(i < rows, -slope * since, -Infinity))),
+    near: 1,
+    toEnd: col(exp(where(i < rows, -slope * until, -Infinity))),
+    across: exp(-slope * rows),
+  };
+}
+
+function headDecayBetween(slope: Scalar<'f32'>, C: number, reverse: boolean): Tile<'f32', [any, any]> {
+  const i = iota(C);
+  const apart = reverse ? row(i) - col(i) : col(i) - row(i);
+  return exp(where(apart >= 0, -slope * apart, -Infinity));
+}
+
+/** Of 1 at every token. */
+export function noDecays(C: number, reverse: boolean): ChunkDecay {
+  const i = iota(C);
+  const seen = reverse ? col(i) <= row(i) : col(i) >= row(i);
+  return { between: where(seen, cast(1, f32), 0), fromStart: 1, near: 1, toEnd: 1, across: 1 };
+}

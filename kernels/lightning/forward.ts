@@ -2,28 +2,33 @@ import {
   bf16,
   cast,
   cdiv,
-  col,
+  type DType,
   dot,
   dtypes,
-  exp,
   f16,
   f32,
+  idiv,
   input,
-  iota,
   kernel,
   minimum,
   output,
   range,
-  row,
+  type Tile,
   trans,
-  where,
   zeros,
 } from '../../dsl/index.js';
+import { type ChunkDecay, headDecays, noDecays, partialHeadDecays, tokenDecays } from './decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
+/** The state after a chunk. */
+function advanced(state: Tile<'f32'>, ki: Tile, vi: Tile, decay: ChunkDecay, dtype: DType): Tile<'f32'> {
+  return state * decay.across + dot(trans(cast(ki * decay.toEnd, dtype)), cast(vi, dtype));
+}
+
 /**
- * Lightning Attention-2, forward: o_t = sum over j <= t of exp(-slope (t - j)) (q_t . k_j) v_j, one slope a head.
+ * Lightning Attention-2, forward: S_t = a_t S_{t-1} + k_t^T v_t, o_t = q_t S_t. The decay a_t is exp(-slope) of the head;
+ * with `tokenDecay` it is exp(g_t), with `noDecay` 1.
  *
  * Chunks of C tokens: the masked product inside a chunk (C x C, quadratic) plus a running D x BE state of all earlier
  * chunks. One program computes BE columns of v for one head, and one of G parts of the sequence: with few heads, G > 1
@@ -33,20 +38,35 @@ const T = dtypes('T', f32, f16, bf16);
  * With 16-bit inputs, what is computed on the way (scores, scaled keys, the state) is rounded to 16 bits before it is
  * multiplied again, as in the paper's own kernels. `precise` keeps it in f32: only inputs and outputs are rounded.
  *
- * q, k [B, H, N, D]; v, o [B, H, N, E]; slope [H] >= 0, in 1/token (0: no decay). D and E from 1 up.
+ * q [B, H, N, D], k [B, HK, N, D], v [B, HK, N, E], o [B, H, N, E], D and E from 1 up: head h of q reads head
+ * floor(h HK / H) of k and v, HK divides H. slope [H] >= 0, in 1/token; g [B, H, N] <= 0, a natural log; h0 and hT
+ * [B, H, D, E], the states before the first and after the last token.
+ * Options: `initialState` reads h0, else zeros; `finalState` writes hT; `stateOnly` writes hT and no o; `reverse` takes the
+ * tokens from the last to the first: S_t = a_t S_{t+1} + k_t^T v_t, with h0 after the last token and hT = S_0.
  * Source: Qin et al. 2024, "Lightning Attention-2", arXiv 2401.04658, algorithm 1.
  */
 export const lightningFwd = kernel(
   {
     args: {
       q: input(T, ['B', 'H', 'N', 'D']),
-      k: input(T, ['B', 'H', 'N', 'D']),
-      v: input(T, ['B', 'H', 'N', 'E']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
       slope: input(f32, ['H']),
+      g: input(f32, ['B', 'H', 'N']),
+      h0: input(f32, ['B', 'H', 'D', 'E']),
       o: output(T, ['B', 'H', 'N', 'E']),
+      hT: output(f32, ['B', 'H', 'D', 'E']),
     },
     comptime: ['D', 'E'],
-    options: { precise: false },
+    options: {
+      precise: false,
+      initialState: false,
+      finalState: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+      stateOnly: false,
+    },
     tune: {
       C: [32, 64, 128, 16, 8],
       BE: [32, 64, 128, 16, 8],
@@ -64,42 +84,56 @@ export const lightningFwd = kernel(
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE, G }) => ({ e: cdiv(E, BE), g: G, h: H, b: B }),
   },
-  ({ q, k, v, slope, o }, { N, D, C, BE, G, precise }, { b, h, g, e }) => {
+  (
+    { q, k, v, slope, g, h0, o, hT },
+    { H, HK, N, D, C, BE, G, precise, initialState, finalState, tokenDecay, noDecay, reverse, stateOnly },
+    { b, h, g: part, e },
+  ) => {
     const X = precise ? f32 : T; // of what is computed here and multiplied again
-    const Q = q.at(b, h);
-    const K = k.at(b, h);
-    const V = v.at(b, h);
-    const O = o.at(b, h);
-    const s = slope.get(h);
+    const kvHead = idiv(h * HK, H);
+    const [Q, K, V, O] = [q.at(b, h), k.at(b, kvHead), v.at(b, kvHead), o.at(b, h)];
 
-    const i = iota(C);
-    const dist = col(i) - row(i); // [C, C]
-    const intraDecay = exp(where(dist >= 0, -s * dist, -Infinity)); // lower-triangular
-    const qDecay = col(exp(-s * i)); // [C, 1]
-    const kDecay = col(exp(-s * (C - i))); // [C, 1]
-    const blockDecay = exp(-s * C);
+    // Tokens of this program: whole chunks, but for the last of all. The state alone is one program's.
+    const per = cdiv(cdiv(N, G), C) * C;
+    const isLast = reverse ? part === 0 : part === G - 1;
+    const begin = minimum(part * per, N);
+    const end = G === 1 ? N : minimum(begin + per, N);
+    const [earlier, until] = reverse ? [end, N] : [0, begin];
 
-    const part = cdiv(cdiv(N, G), C) * C; // tokens of a part, whole chunks
-    const first = minimum(g * part, N);
+    // A chunk that is not whole is the first in reverse time, the last else: what follows does not matter to o.
+    const isPartial = reverse ? initialState : finalState || stateOnly;
+    const s = noDecay || tokenDecay ? 0 : slope.get(h);
+    const decaysAt = (n: number): ChunkDecay =>
+      noDecay
+        ? noDecays(C, reverse)
+        : tokenDecay
+          ? tokenDecays(g.at(b, h).load([n], [C]), reverse)
+          : isPartial
+            ? partialHeadDecays(s, C, minimum(N - n, C), reverse)
+            : headDecays(s, C, reverse);
 
-    let kv = zeros([D, BE], f32); // sum over earlier j of exp(-s (n - j)) k_j v_j
-    for (const n of range(0, first, C)) {
+    let state = zeros([D, BE], f32);
+    if (initialState) state = h0.at(b, h).load([0, e * BE], [D, BE]);
+
+    for (const n of range(earlier, until, C, { reverse })) {
       const ki = K.load([n, 0], [C, D]);
       const vi = V.load([n, e * BE], [C, BE]);
-      kv = kv * blockDecay + dot(trans(cast(ki * kDecay, X)), cast(vi, X));
+      state = advanced(state, ki, vi, decaysAt(n), X);
     }
-    for (const n of range(first, minimum(first + part, N), C)) {
-      const qi = Q.load([n, 0], [C, D]); // tail rows read 0
-      const ki = K.load([n, 0], [C, D]);
+    for (const n of range(begin, end, C, { reverse })) {
+      const ki = K.load([n, 0], [C, D]); // tail rows read 0
       const vi = V.load([n, e * BE], [C, BE]);
-
-      const p = dot(qi, trans(ki)) * intraDecay;
-      const intra = dot(cast(p, X), cast(vi, X));
-      const inter = dot(cast(qi, X), cast(kv, X)) * qDecay;
-      O.store([n, e * BE], intra + inter); // tail rows dropped
-
-      kv = kv * blockDecay + dot(trans(cast(ki * kDecay, X)), cast(vi, X));
+      const decay = decaysAt(n);
+      if (!stateOnly) {
+        const qi = Q.load([n, 0], [C, D]);
+        const p = dot(qi, trans(ki)) * decay.between;
+        const intra = dot(cast(p, X), cast(vi, X));
+        const inter = dot(cast(qi, X), cast(state, X)) * decay.fromStart;
+        O.store([n, e * BE], (intra + inter) * decay.near); // tail rows dropped
+      }
+      state = advanced(state, ki, vi, decay, X);
     }
+    if (finalState || stateOnly) if (isLast) hT.at(b, h).store([0, e * BE], state);
   },
 );
 
