@@ -1,17 +1,17 @@
 import { Bug, type Span } from '../../../compiler/diag/diagnostic.js';
 import type { PtxTarget } from '../target.js';
 import { checkRegister, checkSource } from './check.js';
+import { formOf, type SourceForm } from './forms.js';
 import {
   type EffectName,
   type InstructionName,
-  instruction,
   type Sources,
   supports,
   type ValueName,
   type VectorName,
 } from './instructions.js';
 import type { Label, Operand, Reg, RegClass } from './operand.js';
-import { classOf, type ScalarKind, type Source, type SourceKind, vectorOf } from './signature.js';
+import { classOf, type ScalarKind, type Source } from './signature.js';
 
 /** A predicate that an instruction waits for. */
 export interface Guard {
@@ -45,9 +45,6 @@ export type SpecialRegister =
 
 const MOVES = { pred: 'mov.pred', b16: 'mov.b16', b32: 'mov.b32', b64: 'mov.b64' } as const;
 
-/** Kinds of which PTX has no immediates. */
-const REGISTER_ONLY: ReadonlySet<SourceKind> = new Set(['f16', 'f16x2', 'fragment']);
-
 /**
  * Writes the body of one entry: a prologue, which runs first, and the code behind it. Calls are checked against the
  * instruction table: names, number and shape of operands by the type checker, register classes, immediates and the
@@ -59,6 +56,8 @@ export class PtxBuilder {
   readonly #head: Line[] = [];
   readonly #body: Line[] = [];
   readonly #special = new Map<SpecialRegister, Reg>();
+  /** Instructions that the target is known to have. */
+  readonly #supported = new Set<InstructionName>();
   #lines = this.#body;
   #guard: Guard | null = null;
   #labels = 0;
@@ -84,15 +83,16 @@ export class PtxBuilder {
 
   /** An instruction with one destination: a new register of the row's class. */
   op<N extends ValueName>(name: N, ...sources: Sources<N>): Reg {
-    const [reg] = this.#fresh(name);
-    if (reg === undefined) throw new Bug(`${name} has no destination`);
+    const cls = formOf(name).dst[0];
+    if (cls === undefined) throw new Bug(`${name} has no destination`);
+    const reg = this.reg(cls);
     this.#emit(name, [reg], sources);
     return reg;
   }
 
   /** An instruction with several destinations: new registers, in order. */
   ops<N extends VectorName>(name: N, ...sources: Sources<N>): Reg[] {
-    const registers = this.#fresh(name);
+    const registers = formOf(name).dst.map((cls) => this.reg(cls));
     this.#emit(name, registers, sources);
     return registers;
   }
@@ -171,32 +171,34 @@ export class PtxBuilder {
     if (span !== null) this.#lines.push({ kind: 'loc', span });
   }
 
-  #fresh(name: InstructionName): Reg[] {
-    return instruction(name).dst.map((kind) => this.reg(classOf(kind)));
-  }
-
   #emit(name: InstructionName, dst: readonly Reg[], sources: readonly Source[]): void {
-    if (!supports(this.target, name)) throw new Bug(`${this.target.name} does not have ${name}`);
-    const row = instruction(name);
-    if (dst.length !== row.dst.length || sources.length !== row.src.length) throw new Bug(`operands of ${name}`);
-    dst.forEach((d, i) => {
-      checkRegister(name, classOf(row.dst[i] as ScalarKind), d, this.#counts);
-    });
-    const src = sources.map((s, i) => this.#source(name, row.src[i] as SourceKind, s));
+    this.#checkSupport(name);
+    const form = formOf(name);
+    if (dst.length !== form.dst.length || sources.length !== form.src.length) throw new Bug(`operands of ${name}`);
+    for (let i = 0; i < dst.length; i++) checkRegister(name, form.dst[i] as RegClass, dst[i] as Reg, this.#counts);
+    const src: Source[] = [];
+    for (let i = 0; i < sources.length; i++)
+      src.push(this.#source(name, form.src[i] as SourceForm, sources[i] as Source));
     this.#lines.push({ kind: 'instruction', name, dst, src, guard: this.#guard });
   }
 
+  #checkSupport(name: InstructionName): void {
+    if (this.#supported.has(name)) return;
+    if (!supports(this.target, name)) throw new Bug(`${this.target.name} does not have ${name}`);
+    this.#supported.add(name);
+  }
+
   /** The operand as the instruction can take it: checked, and in registers where PTX has no immediates. */
-  #source(name: InstructionName, kind: SourceKind, source: Source): Source {
-    checkSource(name, kind, source, this.#counts);
-    const vector = vectorOf(kind);
-    if (vector !== null) return this.#inRegisters(vector[0], source as readonly Operand[]);
-    if (!REGISTER_ONLY.has(kind)) return source;
-    return this.#inRegisters(kind as ScalarKind, [source as Operand])[0] as Reg;
+  #source(name: InstructionName, form: SourceForm, source: Source): Source {
+    checkSource(name, form, source, this.#counts);
+    if (form.vector !== null) return this.#inRegisters(form.vector[0], source as readonly Operand[]);
+    if (!form.registerOnly || (source as Operand).kind === 'reg') return source;
+    return this.#inRegisters(form.scalar, [source as Operand])[0] as Reg;
   }
 
   /** Immediates that are the same share a register. */
-  #inRegisters(kind: ScalarKind, sources: readonly Operand[]): Reg[] {
+  #inRegisters(kind: ScalarKind, sources: readonly Operand[]): readonly Reg[] {
+    if (sources.every(isRegister)) return sources;
     const moved = new Map<number | bigint, Reg>();
     return sources.map((source) => {
       if (source.kind === 'reg') return source;
@@ -209,3 +211,5 @@ export class PtxBuilder {
     });
   }
 }
+
+const isRegister = (x: Operand): x is Reg => x.kind === 'reg';

@@ -1,6 +1,7 @@
 import { Bug } from '../../../compiler/diag/diagnostic.js';
+import type { SourceForm } from './forms.js';
 import { type Address, LAC_SHARED, type Operand, type Reg, type RegClass } from './operand.js';
-import { classOf, type ScalarKind, type Source, type SourceKind, scalarOf, vectorOf } from './signature.js';
+import { classOf, type ScalarKind, type Source, type SourceKind } from './signature.js';
 
 /** How many registers a builder made, by class. */
 export type RegisterCounts = Readonly<Record<RegClass, number>>;
@@ -14,21 +15,34 @@ export function checkRegister(what: string, cls: RegClass, reg: Reg, counts: Reg
 }
 
 /** @throws Bug where the instruction `name` cannot take the source. */
-export function checkSource(name: string, kind: SourceKind, source: Source, counts: RegisterCounts): void {
-  const vector = vectorOf(kind);
-  if (vector !== null && isVector(source) && source.length === vector[1]) {
-    for (const s of source) checkSource(name, vector[0], s, counts);
-  } else if (vector !== null || isVector(source) || !accepts(name, kind, source, counts)) {
+export function checkSource(name: string, form: SourceForm, source: Source, counts: RegisterCounts): void {
+  const { kind, vector, register } = form;
+  if (register !== null && typeof source === 'object' && 'kind' in source && source.kind === 'reg') {
+    checkRegister(name, register, source, counts);
+  } else if (vector !== null && isVector(source) && source.length === vector[1]) {
+    for (const s of source) checkScalar(name, vector[0], s, counts);
+  } else if (vector !== null || isVector(source) || !accepts(name, form, source, counts)) {
     throw new Bug(`${name}: ${describe(source)} as ${kind}`);
   }
 }
 
-function accepts(name: string, kind: SourceKind, source: Operand | Address | string, counts: RegisterCounts): boolean {
+/** An element of a vector. */
+function checkScalar(name: string, kind: ScalarKind, source: Operand, counts: RegisterCounts): void {
+  if (source.kind === 'reg') checkRegister(name, classOf(kind), source, counts);
+  else if (!acceptsImmediate(kind, source)) throw new Bug(`${name}: ${describe(source)} as ${kind}`);
+}
+
+function accepts(
+  name: string,
+  { kind, scalar }: SourceForm,
+  source: Operand | Address | string,
+  counts: RegisterCounts,
+): boolean {
   if (typeof source === 'string') return kind === 'word' && source === LAC_SHARED;
   if (source.kind === 'address') return acceptsAddress(name, kind, source, counts);
   if (kind === 'global' || kind === 'shared' || kind === 'param') return false;
-  if (source.kind !== 'reg') return acceptsImmediate(scalarOf(kind), source);
-  checkRegister(name, classOf(scalarOf(kind)), source, counts);
+  if (source.kind !== 'reg') return acceptsImmediate(scalar, source);
+  checkRegister(name, classOf(scalar), source, counts);
   return kind !== 'int';
 }
 
@@ -48,9 +62,9 @@ function acceptsImmediate(kind: ScalarKind, source: Exclude<Operand, Reg>): bool
 
 /** Whether an integer is one of `bits` bits, signed or unsigned. A number must be exact. */
 function fits(value: number | bigint, bits: number): boolean {
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) return false;
-  const x = BigInt(value);
-  return x === BigInt.asUintN(bits, x) || (bits > 1 && x === BigInt.asIntN(bits, x));
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value) && value >= (bits > 1 ? -(2 ** (bits - 1)) : 0) && value < 2 ** bits;
+  return value === BigInt.asUintN(bits, value) || (bits > 1 && value === BigInt.asIntN(bits, value));
 }
 
 const isVector = (source: Source): source is readonly Operand[] => Array.isArray(source);

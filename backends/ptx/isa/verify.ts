@@ -43,8 +43,9 @@ export function verifyBody(lines: readonly Line[], params: readonly string[]): v
       );
   };
   for (const line of lines) {
-    if ((line.kind === 'instruction' || line.kind === 'branch') && line.guard !== null) check(line.guard.reg);
-    if (line.kind === 'instruction') for (const source of line.src) readsOf(source, check);
+    if (line.kind !== 'instruction' && line.kind !== 'branch') continue;
+    if (line.guard !== null) check(line.guard.reg);
+    if (line.kind === 'instruction') for (let i = 0; i < line.src.length; i++) readsOf(line.src[i] as Source, check);
   }
 }
 

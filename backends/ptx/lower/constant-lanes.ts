@@ -16,6 +16,7 @@ export function known(x: Operand, d: DType): number | null {
 
 /** The value of a lane whose operands are known; null where one is not, or where the op would trap. */
 export function foldLane(c: { x: readonly Operand[]; from: DType; to: DType; op: Op }): Operand | null {
+  for (const x of c.x) if (x.kind === 'reg') return null;
   const { evaluate } = opRow(c.op.name);
   if (evaluate === undefined || c.op.name === 'select') return null;
   const values: number[] = [];

@@ -1,6 +1,6 @@
 import { Bug } from '../../../compiler/diag/diagnostic.js';
 import type { Op, Value } from '../../../compiler/ir/module.js';
-import { axisField, axisIndex } from '../../../compiler/layout/axes.js';
+import { axisField } from '../../../compiler/layout/axes.js';
 import { combine, solver } from '../../../compiler/layout/gf2.js';
 import { type Layout, registerCount } from '../../../compiler/layout/layout.js';
 import { f32, imm, type Reg } from '../isa/operand.js';
@@ -14,12 +14,22 @@ import { makeTile, type Tile } from './tile.js';
 export function registerFinder({ shape, ins }: Layout): (row: number, column: number) => number | null {
   const [rows, columns] = [axisField(shape, 0), axisField(shape, 1)];
   const find = solver(ins.register ?? []);
-  return (r, c) => (r >= rows.extent || c >= columns.extent ? null : find(r * columns.extent + c));
+  const known = new Map<number, number | null>();
+  return (r, c) => {
+    if (r >= rows.extent || c >= columns.extent) return null;
+    const element = r * columns.extent + c;
+    const before = known.get(element);
+    if (before !== undefined) return before;
+    const register = find(element);
+    known.set(element, register);
+    return register;
+  };
 }
 
 /** Positions of a register relative to the thread's own. */
 export function positionsOf({ shape, ins }: Layout, axis: number): (register: number) => number {
-  return (r) => axisIndex(shape, axis, combine(ins.register ?? [], r));
+  const { extent, shift } = axisField(shape, axis);
+  return (r) => (combine(ins.register ?? [], r) >>> shift) & (extent - 1);
 }
 
 /** One instruction's tile of a product: sizes, and how it is issued. */
@@ -53,6 +63,8 @@ export class Product {
   readonly atA: (row: number, column: number) => number | null;
   readonly atB: (row: number, column: number) => number | null;
   readonly atD: (row: number, column: number) => number | null;
+  readonly #rowOf: (register: number) => number;
+  readonly #columnOf: (register: number) => number;
 
   constructor(e: Emitter, op: Op<'dot'>) {
     const [a, b, acc] = op.operands;
@@ -63,6 +75,7 @@ export class Product {
     this.a = e.tile(a);
     this.b = e.tile(b);
     this.layout = layoutOf(result);
+    [this.#rowOf, this.#columnOf] = [positionsOf(this.layout, 0), positionsOf(this.layout, 1)];
     [this.atA, this.atB, this.atD] = [this.a.layout, this.b.layout, this.layout].map(registerFinder) as [
       Product['atA'],
       Product['atB'],
@@ -81,14 +94,15 @@ export class Product {
 
   /** Rows outside, columns inside: where each register's element lies relative to the thread's own, each once. */
   get elements(): readonly BlockAt[] {
-    const [row, column] = [positionsOf(this.layout, 0), positionsOf(this.layout, 1)];
     const first = this.d.map((_, r) => r).filter((r) => this.#firstHolder(r) === r);
-    return first.map((r) => ({ row: row(r), column: column(r) })).sort((x, y) => x.row - y.row || x.column - y.column);
+    return first
+      .map((r) => ({ row: this.#rowOf(r), column: this.#columnOf(r) }))
+      .sort((x, y) => x.row - y.row || x.column - y.column);
   }
 
   /** The register that `atD` finds for what register r holds: itself, or the first of its copies. */
   #firstHolder(r: number): number {
-    return this.atD(positionsOf(this.layout, 0)(r), positionsOf(this.layout, 1)(r)) ?? none();
+    return this.atD(this.#rowOf(r), this.#columnOf(r)) ?? none();
   }
 }
 

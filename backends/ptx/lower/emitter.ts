@@ -29,6 +29,14 @@ export interface ThreadBases {
 const NOTHING: ArgFacts = { contiguous: false, align: 1 };
 const LANE_BITS = 5;
 
+/** A scope that is open: what to forget when it ends. */
+interface Scope {
+  readonly forget: (() => void)[];
+  /** Each list with the place of the element that was made in this scope. */
+  readonly lists: unknown[][];
+  readonly places: number[];
+}
+
 /** State of one emission. */
 export class Emitter {
   readonly b: PtxBuilder;
@@ -50,8 +58,7 @@ export class Emitter {
   readonly #scalars = new Map<Value, Operand>();
   readonly #views = new Map<Value, ViewState>();
   readonly #hoisted = new Map<string, Reg>();
-  /** For each open scope, what to forget when it ends. */
-  readonly #scopes: (() => void)[][] = [];
+  readonly #scopes: Scope[] = [];
   /** Loads of parameters wait for their place in the block: offsets are known when all slots are. */
   readonly #paramReads = new Map<string, Reg>();
   #scratchBytes = 0;
@@ -113,11 +120,14 @@ export class Emitter {
 
   /** Emits `body` as a part of the program that may not run: what it computes is not known afterwards. */
   scope<T>(body: () => T): T {
-    this.#scopes.push([]);
+    const scope: Scope = { forget: [], lists: [], places: [] };
+    this.#scopes.push(scope);
     try {
       return body();
     } finally {
-      for (const forget of this.#scopes.pop() ?? []) forget();
+      this.#scopes.pop();
+      for (const forget of scope.forget) forget();
+      for (let i = 0; i < scope.lists.length; i++) (scope.lists[i] as unknown[])[scope.places[i] as number] = undefined;
     }
   }
   /** In a loop or a branch: not at the top of the program. */
@@ -129,7 +139,13 @@ export class Emitter {
     return this.#scopes.length;
   }
   onLeave(forget: () => void): void {
-    this.#scopes.at(-1)?.push(forget);
+    this.#scopes.at(-1)?.forget.push(forget);
+  }
+  /** What the list holds at this place is undefined when the scope ends. */
+  forgetOnLeave(list: unknown[], place: number): void {
+    const scope = this.#scopes.at(-1);
+    scope?.lists.push(list);
+    scope?.places.push(place);
   }
 
   // ---- the thread

@@ -50,13 +50,13 @@ export function makeTile(e: Emitter, dtype: DType, layout: Layout, from: Maker):
 
 /** What is computed inside a scope (a loop's body, a branch) is forgotten when that ends: it does not reach further. */
 function remembered<T>(e: Emitter, make: (i: number) => T): (i: number) => T {
-  const known = new Map<number, T>();
+  const known: (T | undefined)[] = [];
   return (i) => {
-    const before = known.get(i);
+    const before = known[i];
     if (before !== undefined) return before;
     const made = make(i);
-    known.set(i, made);
-    e.onLeave(() => known.delete(i));
+    known[i] = made;
+    e.forgetOnLeave(known, i);
     return made;
   };
 }
