@@ -6,6 +6,15 @@ import { installHost } from './driver/host.js';
 import type { DType } from './dsl/index.js';
 import type { Device, Tensor, TensorDType } from './runtime/index.js';
 
+export {
+  type AttentionInputs,
+  type FloatDType,
+  type ForwardArgs,
+  type ForwardResult,
+  type Layout,
+  lightningAttention,
+  type StepArgs,
+} from './attention/index.js';
 export { CODES, type Code } from './compiler/diag/codes.js';
 export { Bug, type Diagnostic, LacError } from './compiler/diag/diagnostic.js';
 export type { InputContext, Reference, ReferenceContext, Tolerance } from './driver/reference.js';

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ForwardArgs, forward } from '../../attention/forward.js';
-import { step } from '../../attention/step.js';
-import { LacError } from '../../index.js';
+import { type ForwardArgs, LacError, lightningAttention } from '../../index.js';
 import type { Tensor } from '../../runtime/index.js';
 import { devices } from '../kernels/session.js';
 
@@ -27,7 +25,7 @@ async function thrown(call: Promise<unknown>): Promise<string> {
 }
 
 const refused = (more: object): Promise<string> =>
-  thrown(forward(on.rounding, { ...given(), ...more } as ForwardArgs<'f32', false>));
+  thrown(lightningAttention(on.rounding, { ...given(), ...more } as ForwardArgs<'f32', false>));
 
 describe('what is wrong with a call is said before anything is launched', () => {
   test('names, missing ones and nulls', async () => {
@@ -61,7 +59,9 @@ describe('what is wrong with a call is said before anything is launched', () => 
     expect(await refused({ slope: on.exact.empty('f32', [H]) })).toMatch(/^LAC0610/);
     const { slope, ...rest } = given();
     slope?.free();
-    expect(await thrown(forward(on.rounding, { ...rest, slope: slope as Tensor<'f32'> }))).toMatch(/^LAC0609/);
+    expect(await thrown(lightningAttention(on.rounding, { ...rest, slope: slope as Tensor<'f32'> }))).toMatch(
+      /^LAC0609/,
+    );
   });
 
   test('what excludes each other', async () => {
@@ -88,11 +88,11 @@ describe('what is wrong with a call is said before anything is launched', () => 
 
   test('a step without a state, or with tokens', async () => {
     const token = { q: f32(B, H, D), k: f32(B, H, D), v: f32(B, H, E) };
-    expect(await thrown(step(on.rounding, token as never))).toMatch(
+    expect(await thrown(lightningAttention.step(on.rounding, token as never))).toMatch(
       /^LAC0602: lightningAttention.step: argument state/,
     );
-    expect(await thrown(step(on.rounding, { ...token, q: f32(B, H, N, D), state: f32(B, H, D, E) }))).toMatch(
-      /^LAC0603/,
-    );
+    expect(
+      await thrown(lightningAttention.step(on.rounding, { ...token, q: f32(B, H, N, D), state: f32(B, H, D, E) })),
+    ).toMatch(/^LAC0603/);
   });
 });
