@@ -3,20 +3,26 @@ import {
   cast,
   cdiv,
   col,
+  dot,
   dtypes,
   exp,
   f16,
   f32,
+  full,
+  i32,
   idiv,
   inout,
   input,
   kernel,
+  minimum,
   output,
   range,
   row,
   sum,
+  trans,
   zeros,
 } from '../../dsl/index.js';
+import { type ChunkDecay, headDecays, noDecays, partialHeadDecays, tokenDecays } from './decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -63,5 +69,171 @@ export const lightningStep = kernel(
       out = out + sum(col(qi) * s, 0);
     }
     o.at(b, h).store([e * BE], out);
+  },
+);
+
+/**
+ * N more tokens of each sequence onto its state, in place: the forward pass of a chunk of a prompt, or of a whole one.
+ *
+ * q, o [B, H, N, D | E]; k, v [B, HK, N, D | E]; g [B, H, N]; the rest as of `lightningStep`. With 16-bit inputs what is
+ * multiplied again is rounded to 16 bits, unless `precise`; the state stays in f32.
+ * Source: arXiv 2401.04658, algorithm 1.
+ */
+export const lightningExtend = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      state: inout(f32, ['B', 'H', 'D', 'E']),
+      o: output(T, ['B', 'H', 'N', 'E']),
+    },
+    comptime: ['D', 'E'],
+    options: { precise: false, tokenDecay: false, noDecay: false },
+    tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
+    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
+  },
+  ({ q, k, v, slope, g, state, o }, { H, HK, N, D, C, BE, precise, tokenDecay, noDecay }, { b, h, e }) => {
+    const X = precise ? f32 : T; // of what is computed here and multiplied again
+    const group = idiv(h * HK, H);
+    const Q = q.at(b, h);
+    const K = k.at(b, group);
+    const V = v.at(b, group);
+    const S = state.at(b, h);
+    const O = o.at(b, h);
+
+    const s = noDecay || tokenDecay ? 0 : slope.get(h);
+    const decaysAt = (n: number): ChunkDecay =>
+      noDecay
+        ? noDecays(C, false)
+        : tokenDecay
+          ? tokenDecays(g.at(b, h).load([n], [C]), false)
+          : partialHeadDecays(s, C, minimum(N - n, C), false);
+
+    let kv = S.load([0, e * BE], [D, BE]);
+    for (const n of range(0, N, C)) {
+      const decay = decaysAt(n);
+      const qi = Q.load([n, 0], [C, D]);
+      const ki = K.load([n, 0], [C, D]);
+      const vi = V.load([n, e * BE], [C, BE]);
+      const p = dot(qi, trans(ki)) * decay.between;
+      const inter = dot(cast(qi, X), cast(kv, X)) * decay.fromStart;
+      O.store([n, e * BE], (dot(cast(p, X), cast(vi, X)) + inter) * decay.near);
+      kv = kv * decay.across + dot(trans(cast(ki * decay.toEnd, X)), cast(vi, X));
+    }
+    S.store([0, e * BE], kv);
+  },
+);
+
+/**
+ * Outputs of N proposed tokens of each sequence, as `lightningExtend` gives them, the states left as they are: to verify
+ * what a draft model proposes. `keepStates` writes the states after each of the tokens; else `lightningAccept` makes the
+ * one that is wanted.
+ *
+ * Nothing of the state is carried from chunk to chunk: chunk n of C tokens reads the state itself and all earlier chunks.
+ * So N may be anything, but what this is for is N <= C.
+ *
+ * state [B, H, D, E] before the first token; states [B, N, H, D, E]; the rest as of `lightningExtend`.
+ */
+export const lightningVerify = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      state: input(f32, ['B', 'H', 'D', 'E']),
+      o: output(T, ['B', 'H', 'N', 'E']),
+      states: output(f32, ['B', 'N', 'H', 'D', 'E'], { optional: true }),
+    },
+    comptime: ['D', 'E'],
+    options: { precise: false, tokenDecay: false, noDecay: false, keepStates: false },
+    tune: { C: [16, 8, 32], BE: [32, 64, 16, 128, 8], warps: [4, 2, 8, 1], stages: [1, 2] },
+    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    grid: ({ B, H, N, C, E, BE }) => ({ e: cdiv(E, BE), n: cdiv(N, C), h: H, b: B }),
+  },
+  ({ q, k, v, slope, g, state, o, states }, env, { b, h, n, e }) => {
+    const { H, HK, N, D, C, BE, precise, tokenDecay, noDecay, keepStates } = env;
+    const X = precise ? f32 : T; // of what is computed here and multiplied again
+    const group = idiv(h * HK, H);
+    const K = k.at(b, group);
+    const V = v.at(b, group);
+    const G = g.at(b, h);
+    const before = state.at(b, h).load([0, e * BE], [D, BE]);
+    const qi = q.at(b, h).load([n * C, 0], [C, D]);
+
+    const s = noDecay || tokenDecay ? 0 : slope.get(h);
+    const decaysAt = (m: number): ChunkDecay =>
+      noDecay ? noDecays(C, false) : tokenDecay ? tokenDecays(G.load([m], [C]), false) : headDecays(s, C, false);
+    const own = decaysAt(n * C);
+    const p = dot(qi, trans(K.load([n * C, 0], [C, D]))) * own.between;
+    const intra = dot(cast(p, X), cast(V.load([n * C, e * BE], [C, BE]), X));
+
+    let passed = full([], 1, f32); // decay over the chunks between
+    let inter = zeros([C, BE], f32);
+    for (const m of range(0, n * C, C, { reverse: true })) {
+      const decay = decaysAt(m);
+      const ki = K.load([m, 0], [C, D]) * decay.toEnd;
+      const past = dot(cast(qi, X), trans(cast(ki, X)));
+      inter = inter + dot(cast(past, X), cast(V.load([m, e * BE], [C, BE]), X)) * passed;
+      passed = passed * decay.across;
+    }
+    inter = inter + dot(cast(qi, X), cast(before, X)) * passed;
+    o.at(b, h).store([n * C, e * BE], (intra + inter * own.fromStart) * own.near);
+
+    if (keepStates && n === 0) {
+      let after = before;
+      for (const t of range(N)) {
+        const kt = cast(K.at(t).load([0], [D]), f32);
+        const vt = cast(V.at(t).load([e * BE], [BE]), f32);
+        after = after * (noDecay ? 1 : exp(tokenDecay ? G.get(t) : -s)) + col(kt) * row(vt);
+        states.at(b, t, h).store([0, e * BE], after);
+      }
+    }
+  },
+);
+
+/**
+ * Each sequence's state, in place, after the first accepted_b of N proposed tokens. Fewer than 0 count as 0, which costs
+ * nothing, more than N as N.
+ *
+ * k [B, HK, N, D]; v [B, HK, N, E]; accepted [B]; slope, g and state as of `lightningExtend`.
+ */
+export const lightningAccept = kernel(
+  {
+    args: {
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      accepted: input(i32, ['B']),
+      state: inout(f32, ['B', 'H', 'D', 'E']),
+    },
+    comptime: ['D', 'E'],
+    options: { tokenDecay: false, noDecay: false },
+    tune: { BD: [128, 64, 32, 16, 256], BE: [32, 64, 16, 128, 8], warps: [4, 2, 8, 1], stages: [1, 2] },
+    prune: ({ BD, BE, D, E }) => (BE < 2 * E || BE === 8) && (BD < 2 * D || BD === 16),
+    grid: ({ B, H, D, BD, E, BE }) => ({ e: cdiv(E, BE), d: cdiv(D, BD), h: H, b: B }),
+  },
+  ({ k, v, slope, g, accepted, state }, { H, HK, N, BD, BE, tokenDecay, noDecay }, { b, h, d, e }) => {
+    const count = minimum(accepted.get(b), N);
+    if (count <= 0) return;
+    const group = idiv(h * HK, H);
+    const K = k.at(b, group);
+    const V = v.at(b, group);
+    const G = g.at(b, h);
+    const S = state.at(b, h);
+    const every = noDecay || tokenDecay ? 1 : exp(-slope.get(h));
+    let s = S.load([d * BD, e * BE], [BD, BE]);
+    for (const t of range(0, count, 1, { unroll: 4 })) {
+      const kt = cast(K.at(t).load([d * BD], [BD]), f32);
+      const vt = cast(V.at(t).load([e * BE], [BE]), f32);
+      s = s * (tokenDecay ? exp(G.get(t)) : every) + col(kt) * row(vt);
+    }
+    S.store([d * BD, e * BE], s);
   },
 );
