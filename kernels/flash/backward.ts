@@ -179,10 +179,10 @@ export const flashBwdQueries = kernel(
   },
 );
 
-const causalKeys = flashBwdKeys.with({ causal: true });
-const causalQueries = flashBwdQueries.with({ causal: true });
-const alibiKeys = flashBwdKeys.with({ causal: true, scoreMod: alibi });
-const alibiQueries = flashBwdQueries.with({ causal: true, scoreMod: alibi });
+const flashBwdKeysCausal = flashBwdKeys.with({ causal: true });
+const flashBwdQueriesCausal = flashBwdQueries.with({ causal: true });
+const alibiBwdKeys = flashBwdKeys.with({ causal: true, scoreMod: alibi });
+const alibiBwdQueries = flashBwdQueries.with({ causal: true, scoreMod: alibi });
 
 const ARGUMENTS = {
   q: input(T, ['B', 'H', 'M', 'D']),
@@ -221,8 +221,8 @@ export const flashBwdCausal = plan(
   { args: ARGUMENTS, temps: ({ B, H, M }) => ({ delta: temp(f32, [B, H, M]) }) },
   ({ q, k, v, o, dout, lse, scale, dq, dk, dv, delta }, _sizes, run) => {
     run(flashDelta, { o, dout, delta });
-    run(causalKeys, { q, k, v, dout, lse, delta, scale, dk, dv });
-    run(causalQueries, { q, k, v, dout, lse, delta, scale, dq });
+    run(flashBwdKeysCausal, { q, k, v, dout, lse, delta, scale, dk, dv });
+    run(flashBwdQueriesCausal, { q, k, v, dout, lse, delta, scale, dq });
   },
 );
 
@@ -231,7 +231,7 @@ export const alibiBwd = plan(
   { args: ARGUMENTS, temps: ({ B, H, M }) => ({ delta: temp(f32, [B, H, M]) }) },
   ({ q, k, v, o, dout, lse, scale, dq, dk, dv, delta }, _sizes, run) => {
     run(flashDelta, { o, dout, delta });
-    run(alibiKeys, { q, k, v, dout, lse, delta, scale, dk, dv });
-    run(alibiQueries, { q, k, v, dout, lse, delta, scale, dq });
+    run(alibiBwdKeys, { q, k, v, dout, lse, delta, scale, dk, dv });
+    run(alibiBwdQueries, { q, k, v, dout, lse, delta, scale, dq });
   },
 );
