@@ -9,6 +9,7 @@ import {
   flashBwdCausal,
   flashBwdKeys,
   flashBwdQueries,
+  flashDelta,
 } from '../../../kernels/flash/backward.ref.js';
 import { alibiFwd, flashFwd } from '../../../kernels/flash/forward.ref.js';
 import { devices, expectRight, kernelOf } from '../session.js';
