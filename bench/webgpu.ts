@@ -6,7 +6,7 @@ import { type Compiled, compileKernel } from '../driver/compile.js';
 import { type Config, candidates } from '../driver/configurations.js';
 import { makeInputs, scalarValues } from '../driver/inputs.js';
 import { loadReference, referenceFileOf } from '../driver/load-reference.js';
-import type { Dims, Reference } from '../driver/reference.js';
+import { type Dims, type Reference, withDefaults } from '../driver/reference.js';
 import { runKernel } from '../driver/run.js';
 import { type KernelDecl, SourceProject } from '../driver/source.js';
 import { targetOf } from '../driver/target.js';
@@ -134,7 +134,7 @@ const reference = await loadReference(referenceFile, decl.name);
 const device = await openDevice(options.device, { robust: options.robust === 'true' });
 console.log(`${decl.name}, ${options.dtype}, on ${device.name}${options.robust === 'true' ? '' : ', not robust'}`);
 for (const shape of options.shape) {
-  const given = Object.entries({ ...reference.shape, ...assignments(shape) });
+  const given = Object.entries(withDefaults(reference.shape, assignments(shape)));
   const dims = Object.fromEntries(given.filter(([name]) => dimNames(decl).includes(name)));
   const subject = { decl, reference, device, dims };
   const rows: { key: number; row: string[] }[] = [];

@@ -6,7 +6,7 @@ import type { Device } from '../runtime/device.js';
 import { checkDims, chooseDtypes, comptimeOf, dimNames } from './choices.js';
 import { checkConfig } from './configurations.js';
 import { dtypeOf, extentText, isTensorArg, scalarValues, shapeOf } from './inputs.js';
-import type { Dims, Reference } from './reference.js';
+import { type Dims, type Reference, withDefaults } from './reference.js';
 import type { RunRequest } from './run.js';
 import { type Declaration, type KernelDecl, type PlanDecl, withOptions } from './source.js';
 
@@ -43,7 +43,7 @@ export function settle(request: Omit<RunRequest, 'device'>): Settled {
 
 function sizes(decl: Declaration, reference: Reference | null, given: Dims): Dims {
   checkDims(decl, given);
-  const all: Dims = { ...reference?.shape, ...given };
+  const all = withDefaults(reference?.shape ?? {}, given);
   const used = Object.fromEntries(
     dimNames(decl).flatMap((name) => (all[name] === undefined ? [] : [[name, checkedSize(name, all[name])]])),
   );

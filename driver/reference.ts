@@ -22,6 +22,9 @@ export interface ReferenceContext {
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
+/** A function is given the sizes in force of those dimensions that are numbers here, and of those declared before it. */
+export type DefaultSize = number | ((dims: Dims) => number);
+
 /** Largest error that still passes. `rmse` is relative to the root mean square of the reference. */
 export interface Tolerance {
   readonly rmse: number;
@@ -36,7 +39,7 @@ export interface Tolerance {
  */
 export interface Reference {
   /** Sizes used when the command line gives none: every dimension of the arguments. */
-  readonly shape: Dims;
+  readonly shape: Readonly<Record<string, DefaultSize>>;
   /** Choice for each dtype parameter; default: the kernel's first. */
   readonly dtypes?: Readonly<Record<string, DType>>;
   readonly scalars?: Readonly<Record<string, number | ((dims: Dims) => number)>>;
@@ -48,4 +51,13 @@ export interface Reference {
   readonly tolerance?: Partial<Tolerance>;
   /** Tokens of one launch, for tokens/s. */
   readonly tokens?: (dims: Dims) => number;
+}
+
+/** The sizes given, and the reference's for every other dimension. */
+export function withDefaults(shape: Reference['shape'], given: Dims): Dims {
+  const numbers = Object.entries(shape).filter((entry): entry is [string, number] => typeof entry[1] !== 'function');
+  const dims: Record<string, number> = { ...Object.fromEntries(numbers), ...given };
+  for (const [name, size] of Object.entries(shape))
+    if (typeof size === 'function') dims[name] = given[name] ?? size(dims);
+  return dims;
 }

@@ -9,6 +9,7 @@ import { compileKernel } from '../../driver/compile.js';
 import { installHost } from '../../driver/host.js';
 import { makeInputs, scalarValues } from '../../driver/inputs.js';
 import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
+import { withDefaults } from '../../driver/reference.js';
 import { SourceProject } from '../../driver/source.js';
 import { targetOf } from '../../driver/target.js';
 import { placeTensors } from '../../driver/tensors.js';
@@ -59,7 +60,7 @@ async function firstResult(): Promise<Stages> {
   const read = sinceStart();
   // What makes the inputs is no part of the way to a result: a caller has them.
   const reference = await loadReference(referenceFile, decl.name);
-  const dims = { ...reference.shape, D: 128, E: 128 };
+  const dims = withDefaults(reference.shape, { D: 128, E: 128 });
   const dtypes = Object.fromEntries(
     Object.entries(decl.dtypes).map(([T, all]) => [T, all.find((d) => d === options.dtype) ?? 'f32']),
   ) as Record<string, 'f32'>;

@@ -48,14 +48,14 @@ function advanced(state: Tile<'f32'>, ki: Tile, vi: Tile, decay: ChunkDecay, dty
 export const lightningFwd = kernel(
   {
     args: {
-      q: input(T, ['B', 'H', 'N', 'D']),
+      q: input(T, ['B', 'H', 'N', 'D'], { optional: true }),
       k: input(T, ['B', 'HK', 'N', 'D']),
       v: input(T, ['B', 'HK', 'N', 'E']),
-      slope: input(f32, ['H']),
-      g: input(f32, ['B', 'H', 'N']),
-      h0: input(f32, ['B', 'H', 'D', 'E']),
-      o: output(T, ['B', 'H', 'N', 'E']),
-      hT: output(f32, ['B', 'H', 'D', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      h0: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      o: output(T, ['B', 'H', 'N', 'E'], { optional: true }),
+      hT: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
     },
     comptime: ['D', 'E'],
     options: {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../driver/compare.js';
-import type { Reference } from '../../driver/reference.js';
+import { type Reference, withDefaults } from '../../driver/reference.js';
 import { type RunRequest, runKernel } from '../../driver/run.js';
 import type { Device } from '../../runtime/device.js';
 import * as addresses from './cases/addresses.ref.js';
@@ -96,7 +96,7 @@ function runs({ reference, free, dtypes = ['f32'], scalars = [{}] }: Case) {
     Object.fromEntries(Object.entries(free).map(([name, most]) => [name, fc.integer({ min: 1, max: most })])),
   );
   return fc.record({
-    dims: sizes.map((some) => ({ ...reference.shape, ...some })),
+    dims: sizes.map((some) => withDefaults(reference.shape, some)),
     dtype: fc.constantFrom(...dtypes),
     scalars: fc.constantFrom(...scalars),
     rowPadding: fc.constantFrom(0, 0, 3),
