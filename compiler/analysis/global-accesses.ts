@@ -180,9 +180,13 @@ function isBeyond({ first, step }: Distance, a: Reach, b: Reach): boolean {
   return (first >= a.extent && step >= 0) || (-first >= b.extent && step <= 0);
 }
 
-/** Where they have an element in common at all, all lanes of equal place have: of a moving box, in the next trip only. */
+/**
+ * Where they have an element in common at all, all lanes of equal place have: of a moving box, in the next trip only. What
+ * lies between axes that are fixed does not matter: there two boxes are equal or apart.
+ */
 function onePlace(distances: readonly (Distance | null)[], a: GlobalAccess, b: GlobalAccess): boolean {
   if (a.along.join() !== b.along.join()) return false;
+  if (a.along.every((axis) => distances[axis]?.first === 0 && distances[axis]?.step === 0)) return true;
   const movesOn = (d: Distance | null, i: number): boolean =>
     d !== null && Math.abs(d.step) >= Math.max(a.reach[i]?.extent ?? 1, b.reach[i]?.extent ?? 1);
   return distances.every((d) => d?.first === 0) && (distances.every((d) => d?.step === 0) || distances.some(movesOn));
