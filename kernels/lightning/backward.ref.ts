@@ -1,0 +1,159 @@
+import type { Reference, ReferenceContext } from '../../driver/reference.js';
+import { lightningFwd } from './forward.ref.js';
+
+type Arrays = Readonly<Record<string, Float64Array | undefined>>;
+type Outputs = Readonly<Record<string, Float64Array>>;
+
+const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
+const add = (x: Float64Array | undefined, i: number, value: number): void => {
+  if (x) x[i] = at(x, i) + value;
+};
+
+/** A head of the backward pass: its sizes, where it begins, and its tokens in the order of time. */
+interface Head {
+  readonly N: number;
+  readonly D: number;
+  readonly E: number;
+  readonly slope: number;
+  /** Number of its first token in q, dout and g, and in k and v; of its first element in the states. */
+  readonly queries: number;
+  readonly keys: number;
+  readonly states: number;
+  /** Token at step t of time, and what the state is multiplied by before that token is added. */
+  readonly token: (t: number) => number;
+  readonly decay: (t: number) => number;
+}
+
+/** S_t at each step t, behind S_{-1}: S_t = a_t S_{t-1} + k_t^T v_t. */
+function statesOf({ N, D, E, keys, states, token, decay }: Head, { k, v, h0 }: Arrays): Float64Array[] {
+  const all = [Float64Array.from({ length: D * E }, (_, i) => at(h0, states + i))];
+  for (let t = 0; t < N; t++) {
+    const [before, n, a] = [all[t], keys + token(t), decay(t)];
+    const next = Float64Array.from(
+      { length: D * E },
+      (_, i) => a * at(before, i) + at(k, n * D + Math.floor(i / E)) * at(v, n * E + (i % E)),
+    );
+    all.push(next);
+  }
+  return all;
+}
+
+/** G_t = dL/dS_t at each step t: G_t = a_{t+1} G_{t+1} + q_t^T dout_t, and dhT after the last. */
+function gradientsOf({ N, D, E, queries, states, token, decay }: Head, { q, dout, dhT }: Arrays): Float64Array[] {
+  const all = new Array<Float64Array>(N);
+  for (let t = N - 1; t >= 0; t--) {
+    const [after, n, a] = [all[t + 1], queries + token(t), t + 1 < N ? decay(t + 1) : 0];
+    all[t] = Float64Array.from({ length: D * E }, (_, i) => {
+      const later = after ? a * at(after, i) : at(dhT, states + i);
+      return later + at(q, n * D + Math.floor(i / E)) * at(dout, n * E + (i % E));
+    });
+  }
+  return all;
+}
+
+/** Adds what a head contributes: dq = dout S^T, dk = v G^T, dv = k G, dh0 = a_0 G_0, dL/da_t = <S_{t-1}, G_t>. */
+function backwardOf(head: Head, h: number, inputs: Arrays, out: Outputs): void {
+  const { N, D, E, queries, keys, states, token, decay } = head;
+  const { q, k, v, dout, dhT } = inputs;
+  const [S, G] = [statesOf(head, inputs), gradientsOf(head, inputs)];
+  for (let t = 0; t < N; t++) {
+    const [n, m, a] = [queries + token(t), keys + token(t), decay(t)];
+    for (let i = 0; i < D * E; i++) {
+      const [d, e] = [Math.floor(i / E), i % E];
+      const [dq, dk] = [at(dout, n * E + e) * at(S[t + 1], i), at(v, m * E + e) * at(G[t], i)];
+      const dlog = a * at(S[t], i) * at(G[t], i);
+      add(out.dq, n * D + d, dq);
+      add(out.dk, n * D + d, dk);
+      add(out.dv, n * E + e, at(k, m * D + d) * at(G[t], i));
+      add(out.dg, n, dlog);
+      add(out.dslope, h, -dlog);
+      add(out.qdq, n, at(q, n * D + d) * dq);
+      add(out.kdk, n, at(k, m * D + d) * dk);
+    }
+  }
+  for (let i = 0; i < D * E; i++) {
+    add(out.dh0, states + i, N === 0 ? at(dhT, states + i) : decay(0) * at(G[0], i));
+    add(out.hdh, states / (D * E), at(S[N], i) * at(dhT, states + i));
+  }
+}
+
+/** Every gradient in f64, of the recurrence token by token; dk and dv of each query head. */
+export function gradients({ inputs, dims, options }: ReferenceContext): Outputs {
+  const { B = 0, H = 0, HK = H, N = 0, D = 0, E = 0 } = dims;
+  const given: Arrays = {
+    ...inputs,
+    h0: options.initialState ? inputs.h0 : undefined,
+    dhT: options.stateGradient ? inputs.dhT : undefined,
+  };
+  const tokens = B * H * N;
+  const out = {
+    dq: new Float64Array(tokens * D),
+    dk: new Float64Array(tokens * D),
+    dv: new Float64Array(tokens * E),
+    dg: new Float64Array(tokens),
+    qdq: new Float64Array(tokens),
+    kdk: new Float64Array(tokens),
+    dslope: new Float64Array(H),
+    hdh: new Float64Array(B * H),
+    dh0: new Float64Array(B * H * D * E),
+  };
+  for (let bh = 0; bh < B * H; bh++) {
+    const [h, queries] = [bh % H, bh * N];
+    const token = (t: number): number => (options.reverse ? N - 1 - t : t);
+    const log = (t: number): number => {
+      if (options.noDecay) return 0;
+      return options.tokenDecay ? at(inputs.g, queries + token(t)) : -at(inputs.slope, h);
+    };
+    const keys = (Math.floor(bh / H) * HK + Math.floor((h * HK) / H)) * N;
+    const states = bh * D * E;
+    const slope = at(inputs.slope, h);
+    const head = { N, D, E, slope, queries, keys, states, token, decay: (t: number) => Math.exp(log(t)) };
+    backwardOf(head, h, given, out);
+  }
+  return out;
+}
+
+/** Sums of the heads, [B, H, length], that share one of HK: [B, HK, length]. */
+function ofGroups(x: Float64Array | undefined, { B = 0, H = 0, HK = H }: ReferenceContext['dims']): Float64Array {
+  const length = (x?.length ?? 0) / Math.max(1, B * H);
+  const sums = new Float64Array(B * HK * length);
+  x?.forEach((value, i) => {
+    const bh = Math.floor(i / length);
+    const group = Math.floor(bh / H) * HK + Math.floor(((bh % H) * HK) / H);
+    add(sums, group * length + (i % length), value);
+  });
+  return sums;
+}
+
+/** `names` of the gradients, of each query head. */
+const each = (...names: readonly string[]): Reference => ({
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, HG: ({ H = 0 }) => H, N: 300, D: 32, E: 40, P: 1 },
+  dtypes: { T: 'f32', P: 'f32' },
+  tokens: ({ B = 0, N = 0 }) => B * N,
+  inputs: lightningFwd.inputs ?? {},
+  run: (context) => Object.fromEntries(Object.entries(gradients(context)).filter(([name]) => names.includes(name))),
+});
+
+export const lightningBwdDq = each('dq', 'qdq', 'hdh');
+export const lightningBwdDkDv = each('dk', 'dv', 'dh0', 'kdk');
+export const lightningBwdDk = each('dk', 'kdk');
+export const lightningBwdDv = each('dv', 'dh0');
+export const lightningBwdKeys = lightningBwdDkDv;
+
+export const lightningBwdGroups: Reference = {
+  shape: { B: 2, H: 6, HK: 2, N: 300, D: 40 },
+  dtypes: { T: 'f32' },
+  run: ({ inputs, dims }) => ({ total: ofGroups(inputs.parts, dims) }),
+};
+
+/** The recurrence differentiated by hand; see `gradients`. */
+export const lightningBwd: Reference = {
+  ...each(),
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 300, D: 32, E: 40 },
+  dtypes: { T: 'f32' },
+  run: (context) => {
+    const { dq = new Float64Array(), dk, dv, ...more } = gradients(context);
+    const { dh0 = dq, dg = dq, dslope = dq } = more;
+    return { dq, dk: ofGroups(dk, context.dims), dv: ofGroups(dv, context.dims), dh0, dg, dslope };
+  },
+};

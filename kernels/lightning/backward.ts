@@ -1,0 +1,447 @@
+import {
+  bf16,
+  cast,
+  cdiv,
+  type DType,
+  dot,
+  dtypes,
+  f16,
+  f32,
+  idiv,
+  input,
+  kernel,
+  output,
+  plan,
+  range,
+  sum,
+  type Tile,
+  temp,
+  trans,
+  zeros,
+} from '../../dsl/index.js';
+import type { ChunkDecay } from './decay.js';
+import { lightningBwdG, lightningBwdSlopeParts, lightningBwdSlopeSum } from './decay-gradient.js';
+import { decaysAt, laterDecaysAt } from './later-decay.js';
+
+const T = dtypes('T', f32, f16, bf16);
+/** Of the gradients of k and v: f32 where those of several query heads are still to be added up. */
+const P = dtypes('P', f32, f16, bf16);
+
+/** x_t sees y_j, and reads the state: sum over seen j of (x_t . y_j) z_j, and x_t times the state, both with their decays. */
+function attend(x: Tile, y: Tile, z: Tile, state: Tile<'f32'>, decay: ChunkDecay, X: DType): Tile<'f32'> {
+  const p = dot(x, trans(y)) * decay.between;
+  const near = dot(cast(p, X), cast(z, X));
+  return (near + dot(cast(x, X), cast(state, X)) * decay.fromStart) * decay.near;
+}
+
+/** The state after a chunk. */
+function advanced(state: Tile<'f32'>, y: Tile, z: Tile, decay: ChunkDecay, X: DType): Tile<'f32'> {
+  return state * decay.across + dot(trans(cast(y * decay.toEnd, X)), cast(z, X));
+}
+
+/**
+ * First part of the backward pass of `lightningFwd`: dq_t = sum over j <= t of decay (dout_t . v_j) k_j, the forward pass
+ * of (dout, v, k), with the transpose of its state. One program computes BD columns of dq for one head.
+ *
+ * For the gradients of g (lightningBwdG), of the columns of program p: with `tokenGradient` qdq[p, t] = q_t . dq_t, with
+ * `stateGradient` hdh[p] = <hT, dhT>. P is at least cdiv(D, BD); what lies past that is left as it was.
+ * Shapes, options and source as of `lightningBwd`.
+ */
+export const lightningBwdDq = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D'], { optional: true }),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      dout: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      h0: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dq: output(T, ['B', 'H', 'N', 'D']),
+      qdq: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+      hdh: output(f32, ['B', 'H', 'P'], { optional: true }),
+    },
+    comptime: ['D', 'E'],
+    options: {
+      precise: false,
+      initialState: false,
+      stateGradient: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+      tokenGradient: false,
+    },
+    tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
+    prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 96 * 1024,
+    tuneKey: ({ B, H, N }) => [B * H, N],
+    grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
+  },
+  (
+    { q, k, v, dout, slope, g, h0, dhT, dq, qdq, hdh },
+    { H, HK, N, E, C, BD, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
+    { b, h, d },
+  ) => {
+    const X = precise ? f32 : T; // of what is computed here and multiplied again
+    const kvHead = idiv(h * HK, H);
+    const [K, V, DO, DQ] = [k.at(b, kvHead), v.at(b, kvHead), dout.at(b, h), dq.at(b, h)];
+    const isPartial = reverse ? initialState : stateGradient; // a chunk that is not whole: the first, or the last
+    const s = noDecay || tokenDecay ? 0 : slope.get(h);
+    const of = { tokenDecay, noDecay, reverse, isPartial };
+
+    let state = zeros([E, BD], f32); // sum over earlier j of decay v_j^T k_j
+    if (initialState) state = trans(h0.at(b, h).load([d * BD, 0], [BD, E]));
+    for (const n of range(0, N, C, { reverse })) {
+      const ki = K.load([n, d * BD], [C, BD]);
+      const vi = V.load([n, 0], [C, E]);
+      const doi = DO.load([n, 0], [C, E]);
+      const decay = decaysAt(n, C, N, s, g.at(b, h), of);
+      const dqi = attend(doi, vi, ki, state, decay, X);
+      DQ.store([n, d * BD], dqi);
+      if (tokenGradient) qdq.at(b, h, d).store([n], sum(q.at(b, h).load([n, d * BD], [C, BD]) * dqi, 1));
+      state = advanced(state, vi, ki, decay, X);
+    }
+    if (stateGradient)
+      hdh.at(b, h).scatter([d], sum(sum(dhT.at(b, h).load([d * BD, 0], [BD, E]) * trans(state), 1), 0));
+  },
+);
+
+/**
+ * Second part, both gradients in one pass: dk_j = sum over t >= j of decay (v_j . dout_t) q_t, dv_j = sum over t >= j of
+ * decay (k_j . q_t) dout_t. They share the state G_j = dL/dS_j = sum over t >= j of decay q_t^T dout_t: dv_j = k_j G_j and
+ * dk_j = v_j G_j^T. One program computes a head: the whole of G, D x E, has to fit.
+ *
+ * dk and dv have the query's heads, HG = H, in f32 where several of them share a head of k and v. With `tokenGradient`,
+ * kdk[0, j] = k_j . dk_j. Shapes, options and source as of `lightningBwd`.
+ */
+export const lightningBwdDkDv = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      dout: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dk: output(P, ['B', 'HG', 'N', 'D']),
+      dv: output(P, ['B', 'HG', 'N', 'E']),
+      dh0: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      kdk: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+    },
+    comptime: ['D', 'E'],
+    options: {
+      precise: false,
+      initialState: false,
+      stateGradient: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+      tokenGradient: false,
+    },
+    tune: { C: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
+    tuneKey: ({ B, H, N }) => [B * H, N],
+    grid: ({ B, H }) => ({ h: H, b: B }),
+  },
+  (
+    { q, k, v, dout, slope, g, dhT, dk, dv, dh0, kdk },
+    { H, HK, N, D, E, C, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
+    { b, h },
+  ) => {
+    const X = precise ? f32 : T;
+    const kvHead = idiv(h * HK, H);
+    const [Q, K, V, DO] = [q.at(b, h), k.at(b, kvHead), v.at(b, kvHead), dout.at(b, h)];
+    const isPartial = reverse ? initialState : stateGradient; // a chunk that is not whole: the last, or the first
+    const s = noDecay || tokenDecay ? 0 : slope.get(h);
+    const of = { tokenDecay, noDecay, reverse, isPartial };
+
+    let state = zeros([D, E], f32);
+    if (stateGradient) state = dhT.at(b, h).load([0, 0], [D, E]);
+    for (const n of range(0, N, C, { reverse: !reverse })) {
+      const qi = Q.load([n, 0], [C, D]);
+      const ki = K.load([n, 0], [C, D]);
+      const vi = V.load([n, 0], [C, E]);
+      const doi = DO.load([n, 0], [C, E]);
+      const decay = laterDecaysAt(n, C, N, s, g.at(b, h), of);
+      dv.at(b, h).store([n, 0], attend(ki, qi, doi, state, decay, X));
+      const dki = attend(vi, doi, qi, trans(state), decay, X);
+      dk.at(b, h).store([n, 0], dki);
+      if (tokenGradient) kdk.at(b, h, 0).store([n], sum(ki * dki, 1));
+      state = advanced(state, qi, doi, decay, X);
+    }
+    if (initialState) dh0.at(b, h).store([0, 0], state);
+  },
+);
+
+const COLUMNS = { C: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] };
+
+/**
+ * `lightningBwdDkDv` for heads of any size, dk alone: one program computes BD columns of it, with BD columns of the
+ * transpose of the state. kdk[p, j] is of the columns of program p. Shapes, options and source as of `lightningBwd`.
+ */
+export const lightningBwdDk = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D'], { optional: true }),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      dout: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dk: output(P, ['B', 'HG', 'N', 'D']),
+      kdk: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+    },
+    comptime: ['D', 'E'],
+    options: {
+      precise: false,
+      stateGradient: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+      tokenGradient: false,
+    },
+    tune: { ...COLUMNS, BD: [32, 64, 128, 16, 8] },
+    prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 96 * 1024,
+    tuneKey: ({ B, H, N }) => [B * H, N],
+    grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
+  },
+  (
+    { q, k, v, dout, slope, g, dhT, dk, kdk },
+    { H, HK, N, E, C, BD, precise, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
+    { b, h, d },
+  ) => {
+    const X = precise ? f32 : T;
+    const kvHead = idiv(h * HK, H);
+    const [Q, V, DO, DK] = [q.at(b, h), v.at(b, kvHead), dout.at(b, h), dk.at(b, h)];
+    const isPartial = !reverse && stateGradient;
+    const s = noDecay || tokenDecay ? 0 : slope.get(h);
+    const of = { tokenDecay, noDecay, reverse, isPartial };
+
+    let state = zeros([E, BD], f32);
+    if (stateGradient) state = trans(dhT.at(b, h).load([d * BD, 0], [BD, E]));
+    for (const n of range(0, N, C, { reverse: !reverse })) {
+      const qi = Q.load([n, d * BD], [C, BD]);
+      const vi = V.load([n, 0], [C, E]);
+      const doi = DO.load([n, 0], [C, E]);
+      const decay = laterDecaysAt(n, C, N, s, g.at(b, h), of);
+      const dki = attend(vi, doi, qi, state, decay, X);
+      DK.store([n, d * BD], dki);
+      if (tokenGradient) kdk.at(b, h, d).store([n], sum(k.at(b, kvHead).load([n, d * BD], [C, BD]) * dki, 1));
+      state = advanced(state, doi, qi, decay, X);
+    }
+  },
+);
+
+/**
+ * `lightningBwdDkDv` for heads of any size, dv and dh0: one program computes BE columns of both. Shapes, options and
+ * source as of `lightningBwd`.
+ */
+export const lightningBwdDv = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      dout: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dv: output(P, ['B', 'HG', 'N', 'E']),
+      dh0: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+    },
+    comptime: ['D', 'E'],
+    options: {
+      precise: false,
+      initialState: false,
+      stateGradient: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+    },
+    tune: { ...COLUMNS, BE: [32, 64, 128, 16, 8] },
+    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    tuneKey: ({ B, H, N }) => [B * H, N],
+    grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
+  },
+  (
+    { q, k, dout, slope, g, dhT, dv, dh0 },
+    { H, HK, N, D, C, BE, precise, initialState, stateGradient, tokenDecay, noDecay, reverse },
+    { b, h, e },
+  ) => {
+    const X = precise ? f32 : T;
+    const kvHead = idiv(h * HK, H);
+    const [Q, K, DO, DV] = [q.at(b, h), k.at(b, kvHead), dout.at(b, h), dv.at(b, h)];
+    const isPartial = reverse ? initialState : stateGradient;
+    const s = noDecay || tokenDecay ? 0 : slope.get(h);
+    const of = { tokenDecay, noDecay, reverse, isPartial };
+
+    let state = zeros([D, BE], f32);
+    if (stateGradient) state = dhT.at(b, h).load([0, e * BE], [D, BE]);
+    for (const n of range(0, N, C, { reverse: !reverse })) {
+      const qi = Q.load([n, 0], [C, D]);
+      const ki = K.load([n, 0], [C, D]);
+      const doi = DO.load([n, e * BE], [C, BE]);
+      const decay = laterDecaysAt(n, C, N, s, g.at(b, h), of);
+      DV.store([n, e * BE], attend(ki, qi, doi, state, decay, X));
+      state = advanced(state, qi, doi, decay, X);
+    }
+    if (initialState) dh0.at(b, h).store([0, e * BE], state);
+  },
+);
+
+/** dk and dv of every query head, in one launch where the state of a head fits a program, else in two. */
+export const lightningBwdKeys = plan(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      dout: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dk: output(P, ['B', 'HG', 'N', 'D']),
+      dv: output(P, ['B', 'HG', 'N', 'E']),
+      dh0: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      kdk: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+    },
+    options: {
+      precise: false,
+      initialState: false,
+      stateGradient: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+      tokenGradient: false,
+    },
+    tune: { launches: [2, 1] },
+    prune: ({ launches, D, E }) => launches === 2 || (D <= 128 && E <= 128),
+    tuneKey: ({ B, H, N }) => [B * H, N],
+  },
+  (
+    { q, k, v, dout, slope, g, dhT, dk, dv, dh0, kdk },
+    { launches, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
+    run,
+  ) => {
+    const own = { precise, stateGradient, tokenDecay, noDecay, reverse };
+    if (launches === 1)
+      run(lightningBwdDkDv.with({ ...own, initialState, tokenGradient }), {
+        q,
+        k,
+        v,
+        dout,
+        slope,
+        g,
+        dhT,
+        dk,
+        dv,
+        dh0,
+        kdk,
+      });
+    else {
+      run(lightningBwdDk.with({ ...own, tokenGradient }), { q, k, v, dout, slope, g, dhT, dk, kdk });
+      run(lightningBwdDv.with({ ...own, initialState }), { q, k, dout, slope, g, dhT, dv, dh0 });
+    }
+  },
+);
+
+/** Sums over the query heads that share a head of k and v: total_h = sum of parts of heads h H/HK .. (h + 1) H/HK - 1. */
+export const lightningBwdGroups = kernel(
+  {
+    args: { parts: input(f32, ['B', 'H', 'N', 'D']), total: output(T, ['B', 'HK', 'N', 'D']) },
+    comptime: ['D'],
+    tune: { C: [32, 16, 8], warps: [4, 8, 2] },
+    grid: ({ B, HK, N, C }) => ({ n: cdiv(N, C), h: HK, b: B }),
+  },
+  ({ parts, total }, { H, HK, D, C }, { n, h, b }) => {
+    const group = idiv(H, HK);
+    let all = zeros([C, D], f32);
+    for (const r of range(group)) all += parts.at(b, h * group + r).load([n * C, 0], [C, D]);
+    total.at(b, h).store([n * C, 0], all);
+  },
+);
+
+/**
+ * The backward pass of `lightningFwd`: from dout, the gradient of the loss by o, and with `stateGradient` dhT, that by hT,
+ * the gradients dq, dk and dv; with `initialState` dh0; with `tokenGradient` dg, that
+ * by the log-decay at each token, and with `slopeGradient` dslope. Nothing of the forward pass is kept: states are formed anew. No atomic additions: the same
+ * bits every time.
+ *
+ * With G_t = dL/dS_t: dq_t = dout_t S_t^T, G_t = a_{t+1} G_{t+1} + q_t^T dout_t, and dhT more at the last token,
+ * dk_t = v_t G_t^T, dv_t = k_t G_t, dh0 = a_0 G_0. All of them are the forward pass again, of (dout, v, k), and in reverse
+ * time of (v, dout, q) and of (k, q, dout).
+ *
+ * q, dq [B, H, N, D]; k, dk [B, HK, N, D]; v, dv [B, HK, N, E]; dout [B, H, N, E]; slope, dslope [H]; g, dg [B, H, N];
+ * h0, dhT, dh0 [B, H, D, E]. Options as of `lightningFwd`.
+ * Source: Qin et al. 2024, "Lightning Attention-2", arXiv 2401.04658, algorithm 2; for g Yang et al. 2024, arXiv 2312.06635.
+ */
+export const lightningBwd = plan(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      dout: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['B', 'H', 'N'], { optional: true }),
+      h0: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dq: output(T, ['B', 'H', 'N', 'D']),
+      dk: output(T, ['B', 'HK', 'N', 'D']),
+      dv: output(T, ['B', 'HK', 'N', 'E']),
+      dh0: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dslope: output(f32, ['H'], { optional: true }),
+      dg: output(f32, ['B', 'H', 'N'], { optional: true }),
+    },
+    options: {
+      precise: false,
+      initialState: false,
+      stateGradient: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+      tokenGradient: false,
+      slopeGradient: false,
+    },
+    temps: ({ B, H, N, D, E }) => ({
+      dkEach: temp(f32, [B, H, N, D]),
+      dvEach: temp(f32, [B, H, N, E]),
+      // At most so many programs compute parts of a row.
+      qdq: temp(f32, [B, H, cdiv(D, 8), N], { fill: 0 }),
+      kdk: temp(f32, [B, H, cdiv(D, 8), N], { fill: 0 }),
+      hdh: temp(f32, [B, H, cdiv(D, 8)], { fill: 0 }),
+      slopes: temp(f32, [B, H, cdiv(E, 8)], { fill: 0 }),
+    }),
+  },
+  (
+    { q, k, v, dout, slope, g, h0, dhT, dq, dk, dv, dh0, dslope, dg, dkEach, dvEach, qdq, kdk, hdh, slopes },
+    { H, HK, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient, slopeGradient },
+    run,
+  ) => {
+    const own = { precise, initialState, tokenDecay, noDecay, reverse };
+    const queries = lightningBwdDq.with({ ...own, tokenGradient, stateGradient: tokenGradient && stateGradient });
+    const keys = lightningBwdKeys.with({ ...own, tokenGradient, stateGradient });
+    const given = { q, k, v, dout, slope, g, dhT };
+    const products = tokenGradient ? kdk : null;
+
+    run(queries, {
+      ...given,
+      h0,
+      dq,
+      qdq: tokenGradient ? qdq : null,
+      hdh: tokenGradient && stateGradient ? hdh : null,
+    });
+    if (H === HK) run(keys, { ...given, dk, dv, dh0, kdk: products });
+    else {
+      run(keys, { ...given, dk: dkEach, dv: dvEach, dh0, kdk: products });
+      run(lightningBwdGroups, { parts: dkEach, total: dk });
+      run(lightningBwdGroups, { parts: dvEach, total: dv });
+    }
+    if (tokenGradient) run(lightningBwdG.with({ reverse }), { qdq, kdk, hdh, dg });
+    if (slopeGradient) {
+      const ofSlope = lightningBwdSlopeParts.with({ precise, initialState, stateGradient, reverse });
+      run(ofSlope, { q, k, v, dout, slope, h0, dhT, parts: slopes });
+      run(lightningBwdSlopeSum, { parts: slopes, dslope });
+    }
+  },
+);

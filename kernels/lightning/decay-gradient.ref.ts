@@ -1,0 +1,63 @@
+import type { Reference } from '../../driver/reference.js';
+import { gradients } from './backward.ref.js';
+import { lightningFwd } from './forward.ref.js';
+
+const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
+
+/** dg_t = the sum of dL/db from t on, in the order of time. */
+export const lightningBwdG: Reference = {
+  shape: { B: 1, H: 4, P: 3, R: 2, N: 1000 },
+  run({ inputs: { qdq, kdk, hdh }, dims: { B = 0, H = 0, P = 0, R = 0, N = 0 }, options: { reverse } }) {
+    const dg = new Float64Array(B * H * N);
+    for (let bh = 0; bh < B * H; bh++) {
+      let after = 0;
+      for (let p = 0; p < P; p++) after += at(hdh, bh * P + p);
+      for (let step = 0; step < N; step++) {
+        const n = reverse ? step : N - 1 - step;
+        for (let p = 0; p < P; p++) after += at(qdq, (bh * P + p) * N + n);
+        for (let r = 0; r < R; r++) after -= at(kdk, (bh * R + r) * N + n);
+        dg[bh * N + n] = after;
+      }
+    }
+    return { dg };
+  },
+};
+
+/** All of it in one part: for as many columns as a program computes. */
+export const lightningBwdSlopeParts: Reference = {
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 300, D: 32, E: 32, P: 1 },
+  dtypes: { T: 'f32' },
+  tokens: ({ B = 0, N = 0 }) => B * N,
+  inputs: lightningFwd.inputs ?? {},
+  run({ dims, inputs, ...rest }) {
+    const { B = 0, H = 0, HK = H, N = 0, D = 0, E = 0 } = dims;
+    const parts = new Float64Array(B * H);
+    const sizes: Readonly<Record<string, number>> = {
+      q: H * N * D,
+      k: HK * N * D,
+      v: HK * N * E,
+      dout: H * N * E,
+      h0: H * D * E,
+      dhT: H * D * E,
+    };
+    for (let b = 0; b < B; b++) {
+      const own = Object.entries(sizes).map(
+        ([name, size]) => [name, inputs[name]?.subarray(b * size, (b + 1) * size)] as const,
+      );
+      const given = { ...inputs, ...Object.fromEntries(own.filter(([, x]) => x !== undefined)) };
+      parts.set(gradients({ ...rest, inputs: given as typeof inputs, dims: { ...dims, B: 1 } }).dslope ?? [], b * H);
+    }
+    return { parts };
+  },
+};
+
+export const lightningBwdSlopeSum: Reference = {
+  shape: { B: 3, H: 4, P: 5 },
+  run({ inputs: { parts }, dims: { B = 0, H = 0, P = 0 } }) {
+    const dslope = new Float64Array(H);
+    for (let b = 0; b < B; b++)
+      for (let h = 0; h < H; h++)
+        for (let p = 0; p < P; p++) dslope[h] = at(dslope, h) + at(parts, (b * H + h) * P + p);
+    return { dslope };
+  },
+};

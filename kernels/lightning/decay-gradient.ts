@@ -1,0 +1,136 @@
+import {
+  bf16,
+  cast,
+  cdiv,
+  col,
+  cumsum,
+  dot,
+  dtypes,
+  f16,
+  f32,
+  idiv,
+  input,
+  iota,
+  kernel,
+  minimum,
+  output,
+  range,
+  row,
+  sum,
+  trans,
+  zeros,
+} from '../../dsl/index.js';
+import { headDecays, partialHeadDecays } from './decay.js';
+
+const T = dtypes('T', f32, f16, bf16);
+
+/**
+ * Gradient of the log-decays, from what `lightningBwdDq` and `lightningBwdDk` leave. With b_t the sum of g up to token t,
+ * dL/db_t = q_t . dq_t - k_t . dk_t, and <hT, dhT> more at the last token; dg_t is the sum of it from t on.
+ *
+ * qdq [B, H, P, N], kdk [B, H, R, N], hdh [B, H, P] in parts that are added up; dg [B, H, N]. `reverse` as in
+ * `lightningFwd`.
+ */
+export const lightningBwdG = kernel(
+  {
+    args: {
+      qdq: input(f32, ['B', 'H', 'P', 'N']),
+      kdk: input(f32, ['B', 'H', 'R', 'N']),
+      hdh: input(f32, ['B', 'H', 'P']),
+      dg: output(f32, ['B', 'H', 'N']),
+    },
+    options: { reverse: false },
+    tune: { C: [256, 128, 64], warps: [4, 2] },
+    grid: ({ B, H }) => ({ h: H, b: B }),
+  },
+  ({ qdq, kdk, hdh, dg }, { N, P, R, C, reverse }, { b, h }) => {
+    let after = zeros([1], f32);
+    for (const p of range(P)) after += hdh.get(b, h, p);
+    for (const n of range(0, N, C, { reverse: !reverse })) {
+      let db = zeros([C], f32);
+      for (const p of range(P)) db += qdq.at(b, h, p).load([n], [C]);
+      for (const r of range(R)) db -= kdk.at(b, h, r).load([n], [C]);
+      dg.at(b, h).store([n], after + cumsum(db, 0, { reverse: !reverse }));
+      after += sum(db, 0);
+    }
+  },
+);
+
+/**
+ * Gradient of the slopes, not from dg, whose errors would add up over the sequence, but from what each o_t loses:
+ * dslope = -sum over t of dout_t . o'_t, o'_t = sum over j <= t of (t - j) decay (q_t . k_j) v_j, and <hT', dhT> more. The
+ * state S' = sum over j of steps since j times decay k_j^T v_j is carried beside S. One program computes BE columns of
+ * one head, and its part of the sum; P is at least cdiv(E, BE), and what lies past that is left as it was.
+ *
+ * Options and the other arguments as of `lightningBwd`; parts [B, H, P].
+ */
+export const lightningBwdSlopeParts = kernel(
+  {
+    args: {
+      q: input(T, ['B', 'H', 'N', 'D']),
+      k: input(T, ['B', 'HK', 'N', 'D']),
+      v: input(T, ['B', 'HK', 'N', 'E']),
+      dout: input(T, ['B', 'H', 'N', 'E']),
+      slope: input(f32, ['H']),
+      h0: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
+      parts: output(f32, ['B', 'H', 'P']),
+    },
+    comptime: ['D', 'E'],
+    options: { precise: false, initialState: false, stateGradient: false, reverse: false },
+    tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
+    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
+    tuneKey: ({ B, H, N }) => [B * H, N],
+    grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
+  },
+  (
+    { q, k, v, dout, slope, h0, dhT, parts },
+    { H, HK, N, D, C, BE, precise, initialState, stateGradient, reverse },
+    { b, h, e },
+  ) => {
+    const X = precise ? f32 : T;
+    const kvHead = idiv(h * HK, H);
+    const [Q, K, V, DO] = [q.at(b, h), k.at(b, kvHead), v.at(b, kvHead), dout.at(b, h)];
+    const s = slope.get(h);
+    const isPartial = reverse ? initialState : stateGradient;
+    const i = iota(C);
+    const apart = reverse ? row(i) - col(i) : col(i) - row(i);
+
+    let state = zeros([D, BE], f32);
+    let aged = zeros([D, BE], f32); // S'
+    if (initialState) state = h0.at(b, h).load([0, e * BE], [D, BE]);
+    let total = zeros([C, BE], f32);
+    for (const n of range(0, N, C, { reverse })) {
+      const qi = Q.load([n, 0], [C, D]);
+      const ki = K.load([n, 0], [C, D]);
+      const vi = V.load([n, e * BE], [C, BE]);
+      const doi = DO.load([n, e * BE], [C, BE]);
+      const rows = isPartial ? minimum(N - n, C) : C;
+      const decay = isPartial ? partialHeadDecays(s, C, rows, reverse) : headDecays(s, C, reverse);
+      const [since, until] = reverse ? [rows - i, i] : [i + 1, rows - 1 - i]; // steps to the states before and after
+
+      const p = dot(qi, trans(ki)) * (decay.between * apart);
+      const fromStates = dot(cast(qi, X), cast(state, X)) * col(since) + dot(cast(qi, X), cast(aged, X));
+      total += (dot(cast(p, X), cast(vi, X)) + fromStates * decay.fromStart) * doi;
+
+      aged = (aged + state * rows) * decay.across + dot(trans(cast(ki * (decay.toEnd * col(until)), X)), cast(vi, X));
+      state = state * decay.across + dot(trans(cast(ki * decay.toEnd, X)), cast(vi, X));
+    }
+    let all = sum(sum(total, 1), 0);
+    if (stateGradient) all += sum(sum(aged * dhT.at(b, h).load([0, e * BE], [D, BE]), 1), 0);
+    parts.scatter([b, h, e], -all);
+  },
+);
+
+/** dslope_h = the sum of parts [B, H, P] over batches and parts. */
+export const lightningBwdSlopeSum = kernel(
+  {
+    args: { parts: input(f32, ['B', 'H', 'P']), dslope: output(f32, ['H']) },
+    grid: ({ H }) => ({ h: H }),
+  },
+  ({ parts, dslope }, { B, P }, { h }) => {
+    let total = zeros([1], f32);
+    for (const b of range(B)) for (const p of range(P)) total += parts.get(b, h, p);
+    dslope.store([h], total);
+  },
+);
