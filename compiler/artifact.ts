@@ -136,11 +136,35 @@ export interface TempSpec {
   readonly fill: Expr | null;
 }
 
+/** Another look at the same elements, over dimensions and knobs; none of them copies. */
+export type ViewStep =
+  /** Another shape, in row-major order. */
+  | { readonly reshape: readonly Expr[] }
+  /** Axis i is axis permute[i] of before. */
+  | { readonly permute: readonly number[] }
+  /** begin <= index < end of the first axis. */
+  | { readonly slice: readonly [begin: Expr, end: Expr] };
+
+export function sizesOfView(step: ViewStep): readonly Expr[] {
+  if ('reshape' in step) return step.reshape;
+  return 'slice' in step ? step.slice : [];
+}
+
+/** The view with its expressions replaced. */
+export function mapView(step: ViewStep, by: (e: Expr) => Expr): ViewStep {
+  if ('reshape' in step) return { reshape: step.reshape.map(by) };
+  return 'slice' in step ? { slice: [by(step.slice[0]), by(step.slice[1])] } : step;
+}
+
 /**
- * What a step of a plan passes on: an argument or a temporary by name, null, or a number over dimensions, knobs and scalar
- * arguments.
+ * What a step of a plan passes on: an argument or a temporary by name, as it is or seen through `view`, null, or a number
+ * over dimensions, knobs and scalar arguments.
  */
-export type StepArg = { readonly tensor: string } | { readonly number: Expr } | null;
+export type StepArg = StepTensor | { readonly number: Expr } | null;
+export interface StepTensor {
+  readonly tensor: string;
+  readonly view?: readonly ViewStep[];
+}
 
 /** A launch of a plan. */
 export interface StepSpec {

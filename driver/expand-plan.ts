@@ -1,4 +1,11 @@
-import type { PlanSpec, StepArg, StepSpec, TempSpec } from '../compiler/artifact.js';
+import {
+  mapView,
+  type PlanSpec,
+  type StepArg,
+  type StepSpec,
+  type StepTensor,
+  type TempSpec,
+} from '../compiler/artifact.js';
 import { type Expr, substitute } from '../compiler/expr.js';
 import type { Config } from './configurations.js';
 import { isPlan, type KernelDecl, type PlanDecl, type RunDecl } from './source.js';
@@ -33,7 +40,7 @@ export function expandPlan(decl: PlanDecl, config: Config, choose: ChooseInner):
   const expander = new Expander(choose);
   expander.expand(decl, {
     names: new Map(),
-    tensors: new Map([...decl.args, ...decl.temps].map(({ name }) => [name, name])),
+    tensors: new Map([...decl.args, ...decl.temps].map(({ name }) => [name, { tensor: name }])),
     dtypes: new Map(),
     when: null,
   });
@@ -45,7 +52,7 @@ export function expandPlan(decl: PlanDecl, config: Config, choose: ChooseInner):
 /** What the names of a plan stand for in the outermost one. */
 interface Inside {
   readonly names: ReadonlyMap<string, Expr>;
-  readonly tensors: ReadonlyMap<string, string | null>;
+  readonly tensors: ReadonlyMap<string, StepTensor | null>;
   readonly dtypes: ReadonlyMap<string, string>;
   readonly when: Expr | null;
 }
@@ -94,13 +101,13 @@ class Expander {
     // A dimension that only a null argument has gets a name that nothing has.
     const names = new Map<string, Expr>(plan.dims.map((dim) => [dim, use.dims.get(dim) ?? prefix + dim]));
     for (const [knob, value] of Object.entries(config)) names.set(knob, value);
-    const tensors = new Map<string, string | null>();
+    const tensors = new Map<string, StepTensor | null>();
     for (const [name, arg] of Object.entries(args))
       if (arg !== null && 'number' in arg) names.set(name, arg.number);
-      else tensors.set(name, arg === null ? null : arg.tensor);
+      else tensors.set(name, arg);
     for (const t of plan.temps) {
       const [name, dtype] = [prefix + t.name, use.dtypes.get(t.dtype) ?? t.dtype];
-      tensors.set(t.name, name);
+      tensors.set(t.name, { tensor: name });
       this.temps.push({ ...t, name, dtype, shape: t.shape.map((e) => substitute(e, names)) });
     }
     this.expand(plan, { names, tensors, dtypes: use.dtypes, when: use.when });
@@ -121,9 +128,10 @@ class Expander {
   }
 }
 
-function passedOn(arg: StepArg, out: (e: Expr) => Expr, tensors: ReadonlyMap<string, string | null>): StepArg {
+function passedOn(arg: StepArg, out: (e: Expr) => Expr, tensors: Inside['tensors']): StepArg {
   if (arg === null) return null;
   if ('number' in arg) return { number: out(arg.number) };
-  const tensor = tensors.get(arg.tensor) ?? null;
-  return tensor === null ? null : { tensor };
+  const given = tensors.get(arg.tensor) ?? null;
+  if (given === null || arg.view === undefined) return given;
+  return { tensor: given.tensor, view: [...(given.view ?? []), ...arg.view.map((step) => mapView(step, out))] };
 }

@@ -59,8 +59,9 @@ const knobs = (config: Config): string =>
     .join(' ');
 
 function touchedBy(launches: readonly LaunchPlan[], tensors: Readonly<Record<string, Tensor>>): Set<string> {
-  const used = new Set(launches.flatMap((plan) => Object.values(plan.tensors)));
-  return new Set(Object.keys(tensors).filter((name) => used.has(tensors[name] ?? null)));
+  // A step may see a tensor through a view.
+  const used = new Set(launches.flatMap((plan) => Object.values(plan.tensors).map((tensor) => tensor?.storage)));
+  return new Set(Object.keys(tensors).filter((name) => used.has(tensors[name]?.storage)));
 }
 
 const total = (timings: readonly CompileTimings[]): CompileTimings => {

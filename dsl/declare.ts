@@ -7,12 +7,13 @@ import type {
   ArgOptions,
   DimName,
   Env,
-  HostArgs,
   Kernel,
   KernelSpec,
   Params,
+  PlanArgs,
   PlanEnv,
   PlanSpec,
+  PlanTensor,
   Run,
   ScalarArg,
   Tensor,
@@ -90,7 +91,7 @@ export function temp<H extends string, const S extends readonly number[]>(
   _dtype: DType<string, H>,
   _shape: S,
   _opts?: { fill?: number },
-): Tensor<H, S> {
+): PlanTensor<H, S> {
   throw new Error('temp() belongs in the `temps` of a plan, which is read by the compiler and never run');
 }
 
@@ -103,7 +104,7 @@ export function plan<
   O extends Record<string, boolean | number> = {},
 >(
   spec: PlanSpec<A, TN, TM, O>,
-  _body: (tensors: HostArgs<A> & TM, p: PlanEnv<A, TN, O>, run: Run) => void,
+  _body: (tensors: PlanArgs<A> & TM, p: PlanEnv<A, TN, O>, run: Run) => void,
 ): Kernel<A, TN, O> {
   return callable({ site: callSite(plan), base: null, options: {}, spec }) as Kernel<A, TN, O>;
 }

@@ -92,6 +92,19 @@ export interface Kernel<A, TN, O> {
 
 // ---------------------------------------------------------------- plans: several launches as one kernel
 
+/** A tensor in the body of a plan. None of its views copies; each is refused at the call where no strides lead through it. */
+export interface PlanTensor<D extends string = string, S extends readonly number[] = readonly number[]>
+  extends Tensor<D, S> {
+  /** The same elements in row-major order in another shape of as many: axes become one, or one becomes several. */
+  reshape<const P extends readonly number[]>(shape: P): PlanTensor<D, { readonly [I in keyof P]: number }>;
+  /** Axes in another order: axis i is axis axes[i] of this tensor. */
+  permute<const P extends readonly number[]>(axes: P): PlanTensor<D, { readonly [I in keyof P]: number }>;
+  /** begin <= index < end of the first axis, counted from begin. */
+  slice(begin: number, end: number): PlanTensor<D, S>;
+}
+type PlanArg<A> =
+  A extends Arg<any, infer H, infer S, any> ? PlanTensor<H, { readonly [I in keyof S]: number }> : number;
+export type PlanArgs<A> = { readonly [K in keyof A]: PlanArg<A[K]> };
 export type PlanEnv<A, TN, O> = { readonly [K in DimName<A>]: number } & Pick1<TN> & {
     readonly [K in keyof O]: O[K] extends boolean ? boolean : O[K];
   };
@@ -104,5 +117,5 @@ export interface PlanSpec<A, TN, TM, O> {
   tune?: TN;
   prune?: (p: GridEnv<A, TN>) => boolean;
   tuneKey?: (p: GridEnv<A, TN>) => readonly number[];
-  temps?: (p: PlanEnv<A, TN, {}>) => TM;
+  temps?: (p: PlanEnv<A, TN, O>) => TM;
 }

@@ -1,3 +1,4 @@
+import { type StepArg, sizesOfView } from '../compiler/artifact.js';
 import { type Diagnostic, diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Expr, namesOf } from '../compiler/expr.js';
 import type { PlanDecl, RunDecl } from './read/plan-declaration.js';
@@ -35,10 +36,13 @@ function tensorsOf({ kernel, args }: RunDecl, which: (dir: string) => boolean = 
   });
 }
 
+const namedBy = (arg: Exclude<StepArg, null>): readonly Expr[] =>
+  'number' in arg ? [arg.number] : (arg.view ?? []).flatMap(sizesOfView);
+
 function expressionsOf({ prune, tuneKey, temps, runs }: PlanDecl): Expr[] {
   const ofRuns = runs.flatMap(({ when, args, config }) => [
     ...(when === null ? [] : [when]),
-    ...Object.values(args).flatMap((arg) => (arg !== null && 'number' in arg ? [arg.number] : [])),
+    ...Object.values(args).flatMap((arg) => (arg === null ? [] : namedBy(arg))),
     ...Object.values(config),
   ]);
   return [...(prune === null ? [] : [prune]), ...(tuneKey ?? []), ...temps.flatMap((t) => t.shape), ...ofRuns];

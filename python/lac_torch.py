@@ -18,7 +18,7 @@ Every mistake is a LacError raised before anything is launched, with the code th
     ArgumentError  unknown, missing or null argument; a number where a tensor belongs      LAC0601 0602 0611 0612 0623
     DTypeError     a dtype that the argument, or every variant, does not take                                 LAC0604
     ShapeError     rank, extents that disagree, sizes and grids beyond the limits      LAC0603 0605 0606 0615 0616 0619
-    LayoutError    strides or an alignment that every variant excludes; memory that overlaps        LAC0607 0608 0617
+    LayoutError    strides or an alignment that every variant excludes; memory that overlaps        LAC0607 0608 0617 0627
     DeviceError    tensors on several devices or none; a GPU too old or too small                        LAC0610 0613
     CudaError      what the driver refused, with its name for it and its compiler's log  LAC0702 0705 0706 0708 0709 0712
     ManifestError  a manifest that this file cannot read: no code, since lac wrote it or somebody changed it
@@ -681,6 +681,10 @@ class PlanKernel:
         for _, kernel, given in steps:
             kernel(**given)
 
+    def attributes(self, **arguments):
+        """Those of each kernel that a call with these arguments launches, by the number of its step and its name."""
+        return {f"{n} {k.manifest['kernel']}": k.attributes(**given) for n, k, given in self._steps(arguments)}
+
     def _steps(self, arguments):
         """Number, kernel and arguments of each step that these sizes need."""
         manifest = self.manifest
@@ -703,9 +707,73 @@ def _step_arguments(step, tensors, names):
     def value(argument):
         if argument is None:
             return None
-        return tensors.get(argument["tensor"]) if "tensor" in argument else _number(evaluate(argument["number"], names))
+        if "number" in argument:
+            return _number(evaluate(argument["number"], names))
+        tensor = tensors.get(argument["tensor"])
+        return tensor if tensor is None else _seen(argument["tensor"], tensor, argument.get("view", ()), names)
 
     return {name: value(argument) for name, argument in step["args"].items()}
+
+
+def _seen(name, tensor, view, names):
+    """A tensor through the views of a step; none of them copies."""
+    if not view:
+        return tensor
+    shape, strides, offset = window_of(name, list(tensor.shape), list(tensor.stride()), view, names)
+    return tensor.as_strided(shape, strides, tensor.storage_offset() + offset)
+
+
+def window_of(name, shape, strides, view, names):
+    """Shape, strides and offset of what is seen through `view`, as runtime/plan-views.ts has it."""
+    offset = 0
+    for step in view:
+        if "permute" in step:
+            axes = step["permute"]
+            if sorted(axes) != list(range(len(shape))):
+                raise ShapeError("LAC0627", f"{name}: {axes} is no order of the axes of {shape}")
+            shape, strides = [shape[a] for a in axes], [strides[a] for a in axes]
+            continue
+        (kind, sizes) = next(iter(step.items()))
+        to = [_number(evaluate(e, names)) for e in sizes]
+        whole = all(isinstance(n, int) and n >= 0 for n in to)
+        if kind == "reshape":
+            if not whole or math.prod(to) != math.prod(shape):
+                raise ShapeError("LAC0627", f"{name}: {shape} cannot be {to}")
+            own = _reshaped_strides(shape, strides, to)
+            if own is None:
+                raise LayoutError("LAC0627", f"{name}: {shape} with strides {strides} is {to} in no strides")
+            shape, strides = to, own
+        else:
+            begin, end = to
+            if not whole or not shape or not begin <= end <= shape[0]:
+                raise ShapeError("LAC0627", f"{name}: {shape} has no part from {begin} to {end}")
+            shape = [end - begin, *shape[1:]]
+            offset += begin * strides[0] if math.prod(shape) > 0 else 0
+    return shape, strides, offset
+
+
+def _reshaped_strides(shape, strides, to):
+    """As runtime/strides.ts: None where only a copy has them."""
+    if math.prod(to) == 0:
+        return [math.prod(max(n, 1) for n in to[axis + 1 :]) for axis in range(len(to))]
+    runs = []
+    for n, stride in zip(shape, strides):
+        if n == 1:
+            continue
+        if runs and runs[-1][1] == stride * n:
+            runs[-1] = (runs[-1][0] * n, stride)
+        else:
+            runs.append((n, stride))
+    found = []
+    left, step = runs.pop() if runs else (1, 1)
+    for n in reversed(to):
+        if left == 1 and n > 1:
+            left, step = runs.pop() if runs else (1, 1)
+        if left % n != 0:
+            return None
+        found.append(step)
+        step, left = step * n, left // n
+    return found[::-1]
 
 
 def _number(value):

@@ -11,6 +11,7 @@ import type {
   StepSpec,
   TempSpec,
   Variant,
+  ViewStep,
   WgslVariant,
 } from '../compiler/artifact.js';
 import { type Expr, isExpr, namesOf } from '../compiler/expr.js';
@@ -115,7 +116,17 @@ function stepArgument(arg: JsonValue, tensors: readonly string[]): StepArg {
   if (number !== undefined) return { number: expression(number) };
   const tensor = arg.get('tensor').string();
   if (!tensors.includes(tensor)) throw arg.get('tensor').wrong('is neither an argument nor a temporary');
-  return { tensor };
+  const view = arg.optional('view')?.array().map(viewStep);
+  return view === undefined ? { tensor } : { tensor, view };
+}
+
+function viewStep(step: JsonValue): ViewStep {
+  const [[kind, list] = ['nothing', step]] = step.entries();
+  if (kind === 'reshape') return { reshape: list.array().map(expression) };
+  if (kind === 'permute') return { permute: list.array().map((axis) => axis.whole()) };
+  const [begin, end, more] = kind === 'slice' ? list.array().map(expression) : [];
+  if (begin === undefined || end === undefined || more !== undefined) throw step.wrong('is no view of a tensor');
+  return { slice: [begin, end] };
 }
 
 const dtype = (value: JsonValue): DType => value.oneOf(DTYPES);

@@ -1,11 +1,12 @@
 /** Calls of plans: everything is checked, and every program found, before the first launch. */
-import type { PlanSpec, StepSpec, TempSpec } from '../compiler/artifact.js';
+import type { PlanSpec, StepArg, StepSpec, StepTensor, TempSpec } from '../compiler/artifact.js';
 import { LacError } from '../compiler/diag/diagnostic.js';
 import { type Expr, evaluateExpr, namesOf } from '../compiler/expr.js';
 import { Findings, type LaunchArgs, readArguments, type Signature } from './arguments.js';
 import { encode, type TensorDType } from './codec.js';
 import type { Device } from './device.js';
 import { checkSignature, type LaunchPlan, type LaunchSequence } from './launch.js';
+import { NoView, type Window, windowOf } from './plan-views.js';
 import type { Tensor } from './tensor.js';
 
 /** Knobs that a step has from its plan. */
@@ -24,8 +25,14 @@ interface Temp {
 
 interface BoundStep {
   readonly launch: Omit<LaunchPlan, 'tensors'>;
-  /** Tensors of the program, and what the plan calls them; null for those that it does not touch. */
-  readonly passed: readonly (readonly [arg: string, tensor: string | null])[];
+  /** Tensors of the program; null for those that it does not touch. */
+  readonly passed: readonly (readonly [arg: string, tensor: Passed | null])[];
+}
+
+/** What the plan calls a tensor, and the part of it that a step sees; null: all of it. */
+interface Passed {
+  readonly name: string;
+  readonly window: Window | null;
 }
 
 type Tensors = Readonly<Record<string, Tensor | null>>;
@@ -60,7 +67,7 @@ export class BoundPlan {
     const temps = allocate(this.device, this.#temps);
     const all: Tensors = { ...tensors, ...temps.tensors };
     const launches = this.#steps.map(({ launch, passed }): LaunchPlan => {
-      const own = passed.map(([arg, name]) => [arg, name === null ? null : (all[name] ?? null)] as const);
+      const own = passed.map(([arg, from]) => [arg, from === null ? null : seen(all[from.name], from.window)] as const);
       return { ...launch, tensors: Object.fromEntries(own) };
     });
     return { key: this, launches, free: temps.free };
@@ -74,6 +81,11 @@ export class BoundPlan {
       held.free();
     }
   }
+}
+
+function seen(tensor: Tensor | null | undefined, window: Window | null): Tensor | null {
+  if (tensor === null || tensor === undefined || window === null) return tensor ?? null;
+  return tensor.view(window.shape, window.strides, window.offset);
 }
 
 interface Allocated {
@@ -115,13 +127,17 @@ export function bindPlan(device: Device, spec: PlanSpec, args: LaunchArgs, bindS
   const steps = spec.steps
     .map((step, i) => ({ step, number: i + 1 }))
     .filter(({ step, number }) => step.when === null || values.of(step.when, `step ${number}`) !== 0);
-  const used = new Set(steps.flatMap(({ step }) => Object.values(step.args).map(tensorIn)));
+  const used = new Set(steps.flatMap(({ step }) => Object.values(step.args).map((arg) => tensorIn(arg)?.tensor)));
   const temps = spec.temps.filter((t) => used.has(t.name)).map((t) => tempOf(t, signature, values, found));
   found.raise();
   const memory = allocate(device, temps);
   try {
     const tensors: Tensors = { ...signature.tensors, ...memory.tensors };
-    const bound = steps.map(({ step, number }) => stepOf(step, number, spec, tensors, values, bindStep));
+    const windows = steps.map(({ step, number }) => windowsOf(step, `step ${number}`, tensors, values, found));
+    found.raise();
+    const bound = steps.map(({ step, number }, i) =>
+      stepOf(step, number, spec, tensors, windows[i] ?? {}, values, bindStep),
+    );
     found.raise();
     return new BoundPlan(device, signature.scalars, temps, bound);
   } finally {
@@ -130,8 +146,23 @@ export function bindPlan(device: Device, spec: PlanSpec, args: LaunchArgs, bindS
 }
 
 /** The argument or temporary that a step passes on, if it is one. */
-const tensorIn = (arg: StepSpec['args'][string]): string | null =>
-  arg !== null && 'tensor' in arg ? arg.tensor : null;
+const tensorIn = (arg: StepArg): StepTensor | null => (arg !== null && 'tensor' in arg ? arg : null);
+
+/** By argument: what a step sees of tensors that it does not see whole. */
+type Windows = Readonly<Record<string, Window>>;
+
+function windowsOf(step: StepSpec, what: string, tensors: Tensors, values: Values, found: Findings): Windows {
+  const windows: Record<string, Window> = {};
+  for (const [name, arg] of Object.entries(step.args)) {
+    const from = tensorIn(arg);
+    const tensor = from === null ? null : tensors[from.tensor];
+    if (!(tensor && from?.view)) continue;
+    const window = windowOf(tensor, from.view, (e) => values.of(e, `${name} of ${what}`));
+    if (!(window instanceof NoView)) windows[name] = window;
+    else found.add('LAC0627', `${what}: ${from.tensor}, given as ${name}: ${window.why}`);
+  }
+  return windows;
+}
 
 /** Values of expressions; a name without one is a finding. */
 class Values {
@@ -164,25 +195,26 @@ function stepOf(
   number: number,
   { kernel }: PlanSpec,
   tensors: Tensors,
+  windows: Windows,
   values: Values,
   bindStep: BindStep,
 ): BoundStep {
   const what = `step ${number}`;
-  const args = mapValues(step.args, (a) => {
+  const args = mapValues(step.args, (a, name) => {
     if (a === null) return null;
-    return 'tensor' in a ? (tensors[a.tensor] ?? null) : values.of(a.number, what);
+    return 'tensor' in a ? seen(tensors[a.tensor], windows[name] ?? null) : values.of(a.number, what);
   });
   const config = mapValues(step.config, (e) => values.of(e, what));
   const { tensors: touched, ...launch } = withStep(`${kernel}, ${what}`, () => bindStep(step, args, config));
   const passed = Object.entries(touched).map(([arg, tensor]) => {
-    const name = tensor === null ? null : tensorIn(step.args[arg] ?? null);
-    return [arg, name] as const;
+    const from = tensor === null ? null : tensorIn(step.args[arg] ?? null);
+    return [arg, from === null ? null : { name: from.tensor, window: windows[arg] ?? null }] as const;
   });
   return { launch, passed };
 }
 
-const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U): Record<string, U> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, name: string) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
 
 /** Says in what is thrown where it happened. */
 function withStep<T>(where: string, run: () => T): T {

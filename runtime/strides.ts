@@ -66,3 +66,41 @@ export function isDense(shape: readonly number[], strides: readonly number[]): b
   const dense = denseStrides(shape);
   return shape.every((n, axis) => n <= 1 || strides[axis] === dense[axis]);
 }
+
+/** Strides of the same elements in another shape of as many, in row-major order; null where only a copy has them. */
+export function reshapedStrides(
+  shape: readonly number[],
+  strides: readonly number[],
+  to: readonly number[],
+): number[] | null {
+  if (sizeOf(to) === 0) return denseStrides(to);
+  const runs = runsOf(shape, strides);
+  const out = new Array<number>(to.length);
+  let { size: left, stride: step } = runs.pop() ?? { size: 1, stride: 1 };
+  for (let axis = to.length - 1; axis >= 0; axis--) {
+    const n = to[axis] as number;
+    if (left === 1 && n > 1) ({ size: left, stride: step } = runs.pop() ?? { size: 1, stride: 1 });
+    if (left % n !== 0) return null;
+    out[axis] = step;
+    step *= n;
+    left /= n;
+  }
+  return out;
+}
+
+interface Run {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** Axes that are one in memory, as one; without those of one index. */
+function runsOf(shape: readonly number[], strides: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  for (const [axis, n] of shape.entries()) {
+    const [stride, outer] = [strides[axis] as number, runs.at(-1)];
+    if (n === 1) continue;
+    if (outer !== undefined && outer.stride === stride * n) runs[runs.length - 1] = { size: outer.size * n, stride };
+    else runs.push({ size: n, stride });
+  }
+  return runs;
+}

@@ -471,6 +471,13 @@ export const CODES = {
     wrong: 'run(scale, { x: y, y: x });              // x is an input of the plan',
     right: 'run(scale, { x, y });',
   },
+  LAC0318: {
+    title: 'view that a plan cannot take',
+    explain:
+      'In a plan, x.reshape([...]) is x in another shape, in row-major order, x.permute([...]) has its axes in another order, and x.slice(begin, end) is a part of the first axis. Extents and bounds are whole numbers or arithmetic on dimensions and knobs. Nothing is copied.',
+    wrong: 'run(gemm, { a: x.reshape(B * N, K), b: w, y });',
+    right: 'run(gemm, { a: x.reshape([B * N, K]), b: w, y });',
+  },
 
   // ---- 04xx IR text and verifier
   LAC0401: {
@@ -682,6 +689,11 @@ export const CODES = {
     title: 'arguments exclude each other',
     explain:
       'Two arguments of a call say the same thing in different ways, or ask for what cannot be combined: a decay by slope and by g, a layout for packed sequences. The message says why; leave one of them out.',
+  },
+  LAC0627: {
+    title: 'tensor that has no such view',
+    explain:
+      'A step of a plan is given a tensor in another shape, or a part of it. There is no such view where the shapes have different sizes, where a part leaves the tensor, or where axes that become one lie apart in memory: no stride leads from each element to the next. Then make a copy without gaps, and pass that.',
   },
   LAC0701: {
     title: 'unknown device',

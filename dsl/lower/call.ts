@@ -10,6 +10,7 @@ import { symbolicCall } from './arithmetic.js';
 import type { Call } from './builtins/arguments.js';
 import { MATH_FUNCTIONS } from './builtins/fold.js';
 import { BUILTINS } from './builtins/table.js';
+import { TENSOR_METHODS, type TensorMethod } from './builtins/tensors.js';
 import { VIEW_METHODS, type ViewMethod } from './builtins/views.js';
 import type { Operand } from './convert.js';
 import { type Evaluator, MAX_INLINE_DEPTH, textOf } from './evaluator.js';
@@ -147,6 +148,11 @@ function callMethod(call: Call, method: MethodVal): Val {
   if (self.kind === 'kernel') return deriveKernel(call, self, method.name);
   if (self.kind === 'plan') return derivePlan(call, self, method.name);
   if (self.kind === 'arr') return mapArray(call, self.items);
+  if (self.kind === 'tensor') {
+    const entry = TENSOR_METHODS[method.name as TensorMethod];
+    if (!rightCount(call, entry) || call.args.some((o) => o.val.kind === 'poison')) return POISON;
+    return entry.run({ ...call, usage: entry.usage }, self);
+  }
   const entry = VIEW_METHODS[method.name as ViewMethod];
   if (!call.ev.emits(call.node) || !rightCount(call, entry)) return POISON;
   return call.args.some((o) => o.val.kind === 'poison') ? POISON : entry.run({ ...call, usage: entry.usage }, self);

@@ -5,6 +5,7 @@ import { ts } from '../read/typescript.js';
 import { binary, isBinaryOperator, logical, logicalNot, notMask, symbolicCall, unary } from './arithmetic.js';
 import { select } from './builtins/math.js';
 import { languageValue } from './builtins/table.js';
+import { TENSOR_METHODS } from './builtins/tensors.js';
 import { VIEW_METHODS } from './builtins/views.js';
 import { evaluateCall } from './call.js';
 import { isNumeric, type Operand, typeLabels } from './convert.js';
@@ -242,6 +243,11 @@ function property(ev: Evaluator, node: TS.PropertyAccessExpression, scope: Scope
     if (name === 'dtype') return { kind: 'dtype', dtype: viewTypeOf(from).dtype };
     if (Object.hasOwn(VIEW_METHODS, name)) return { kind: 'method', self: from, name };
     return ev.error('LAC0110', node.name, `a view has no ${name}`, { help: [viewHint(node.name, name)] });
+  }
+  if (from.kind === 'tensor') {
+    if (Object.hasOwn(TENSOR_METHODS, name)) return { kind: 'method', self: from, name };
+    const help = [`in a plan, tensors have ${Object.keys(TENSOR_METHODS).join(', ')}`];
+    return ev.error('LAC0110', node.name, `${describe(from)} has no ${name}`, { help });
   }
   if (from.kind === 'arr' && name === 'length') return num(from.items.length);
   if (from.kind === 'arr' && name === 'map') return { kind: 'method', self: from, name };

@@ -1,5 +1,5 @@
 import type { ts } from 'ts-morph';
-import type { ArgSpec } from '../../compiler/artifact.js';
+import type { ArgSpec, ViewStep } from '../../compiler/artifact.js';
 import type { Span } from '../../compiler/diag/diagnostic.js';
 import type { Expr } from '../../compiler/expr.js';
 import type { Value } from '../../compiler/ir/module.js';
@@ -55,10 +55,10 @@ export interface BuiltinVal {
   readonly kind: 'builtin';
   readonly name: string;
 }
-/** A method of a view, a kernel or a plan, with its receiver. */
+/** A method of a view, a kernel, a plan or a tensor of a plan, with its receiver. */
 export interface MethodVal {
   readonly kind: 'method';
-  readonly self: ViewVal | KernelVal | PlanVal | ArrVal;
+  readonly self: ViewVal | KernelVal | PlanVal | TensorVal | ArrVal;
   readonly name: string;
 }
 export interface ArrVal {
@@ -97,7 +97,7 @@ export interface PlanVal {
   readonly kind: 'plan';
   readonly decl: PlanDecl;
 }
-/** In a plan: an argument or a temporary. */
+/** In a plan: an argument or a temporary, or a view of one. */
 export interface TensorVal {
   readonly kind: 'tensor';
   readonly name: string;
@@ -108,6 +108,8 @@ export interface TensorVal {
   readonly shape: readonly Expr[];
   readonly dir: Access | 'temp';
   readonly fill: Expr | null;
+  /** From the tensor of that name to this shape. */
+  readonly views: readonly ViewStep[];
 }
 /** The third parameter of the body of a plan. */
 export interface RunVal {

@@ -78,7 +78,16 @@ export function declareTemp(call: Call): Val {
   const fill = fillOf(call, d.val.kind === 'dtype' ? d.val.dtype : '');
   if (fill === undefined || extents.some((e) => e === null)) return POISON;
   const [dtype, choices] = d.val.kind === 'dtype' ? [d.val.dtype, {}] : [d.val.name, { [d.val.name]: d.val.choices }];
-  return { kind: 'tensor', name: '', dtype, choices, shape: extents.filter((e) => e !== null), dir: 'temp', fill };
+  return {
+    kind: 'tensor',
+    name: '',
+    dtype,
+    choices,
+    shape: extents.filter((e) => e !== null),
+    dir: 'temp',
+    fill,
+    views: [],
+  };
 }
 
 function extentExpr(call: Call, node: TS.Node, v: Val): Expr | null {
@@ -192,7 +201,7 @@ function readSpec(source: Source, changes: ReadonlyMap<string, Val>): PlanDecl |
   const sizes = sizesOf('plan', [...names.dims, ...knobs]);
   const prune = reader.expression('prune', sizes);
   const tuneKey = reader.expressions('tuneKey', sizes);
-  const { temps, places } = readTemps(reader, sizes, names);
+  const { temps, places } = readTemps(reader, withOptions(sizes, options), names);
   if (!reader.ok) return null;
   const before = call.ev.findings.list.length;
   const runs = readPlanBody(call.ev, fn, tensorsOf(names, temps), sizes, options);
@@ -219,15 +228,23 @@ function tensorsOf({ args, dtypes }: Names, temps: readonly TempSpec[]): ObjVal 
     dtypes[dtype] === undefined ? {} : { [dtype]: dtypes[dtype] };
   for (const a of args) {
     if (a.dir === 'scalar') props.set(a.name, sym(a.name));
-    else props.set(a.name, { ...a, kind: 'tensor', shape: a.dims, choices: choicesOf(a.dtype), fill: null });
+    else props.set(a.name, { ...a, kind: 'tensor', shape: a.dims, choices: choicesOf(a.dtype), fill: null, views: [] });
   }
-  for (const t of temps) props.set(t.name, { ...t, kind: 'tensor', dir: 'temp', choices: choicesOf(t.dtype) });
+  for (const t of temps)
+    props.set(t.name, { ...t, kind: 'tensor', dir: 'temp', choices: choicesOf(t.dtype), views: [] });
   return { kind: 'obj', props, what: 'the arguments and temporaries of this plan' };
 }
 
 /** Whether a kernel is compiled for a size that follows from this dimension. */
 const fixes = ({ kernel, dims }: RunDecl, dim: string): boolean =>
   kernel.comptime.some((own) => namesOf(dims.get(own) ?? 0).has(dim));
+
+/** What `temps` and the body are given. */
+const withOptions = (sizes: ObjVal, options: ReadonlyMap<string, Val>): ObjVal => ({
+  ...sizes,
+  what: 'the dimensions, knobs and options of this plan',
+  props: new Map<string, Val>([...options, ...([...sizes.props] as [string, Val][])]),
+});
 
 interface Temps {
   readonly temps: readonly TempSpec[];
@@ -262,6 +279,8 @@ function readTemps(reader: SpecReader, sizes: ObjVal, declared: Names): Temps {
 function refusal(name: string, val: Val, { args, dtypes }: Names): { message: string; help: string } | null {
   if (val.kind !== 'tensor')
     return { message: `${name} is ${describe(val)}, not a temporary`, help: 'write temp(f32, [N])' };
+  if (val.views.length > 0)
+    return { message: `${name} is a view`, help: 'take views of a temporary in the body of the plan' };
   if (!isName(name)) return { message: `${name} is no name for a temporary`, help: 'give it another name' };
   if (args.some((a) => a.name === name))
     return { message: `${name} is an argument and also a temporary`, help: 'rename one of them' };

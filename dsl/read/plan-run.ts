@@ -1,5 +1,5 @@
 import type { ts as TS } from 'ts-morph';
-import type { ArgSpec, StepArg } from '../../compiler/artifact.js';
+import { type ArgSpec, type StepArg, sizesOfView } from '../../compiler/artifact.js';
 import { type Expr, namesOf } from '../../compiler/expr.js';
 import { nameNode, propertyNode, renameHelp } from '../lower/builtins/arguments.js';
 import type { Operand } from '../lower/convert.js';
@@ -40,8 +40,8 @@ export function readRun(
     });
     return null;
   }
-  const reader = new RunReader(ev, kernel.val, args.val, args.node);
-  const config = reader.config(options, sizes);
+  const reader = new RunReader(ev, kernel.val, args.val, args.node, sizes);
+  const config = reader.config(options);
   reader.read();
   if (!reader.ok) return null;
   const { dims, dtypes, passed } = reader;
@@ -62,8 +62,10 @@ class RunReader {
   readonly #node: TS.Node;
   /** Argument of the kernel that a tensor is passed to, with whether it is written there. */
   readonly #users = new Map<string, { readonly arg: string; readonly written: boolean }>();
+  readonly #sizes: ReadonlySet<string>;
 
-  constructor(ev: Evaluator, kernel: KernelVal | PlanVal, given: ObjVal, node: TS.Node) {
+  constructor(ev: Evaluator, kernel: KernelVal | PlanVal, given: ObjVal, node: TS.Node, sizes: ReadonlySet<string>) {
+    this.#sizes = sizes;
     this.#ev = ev;
     this.#decl = kernel.decl;
     this.#given = given;
@@ -137,10 +139,22 @@ class RunReader {
       });
       return;
     }
+    if (!this.#sizesOnly(a, val)) return;
     this.#direction(a, val);
     this.#dtype(a, val);
     this.#shape(a, val);
-    this.passed[a.name] = { tensor: val.name };
+    this.passed[a.name] = { tensor: val.name, ...(val.views.length > 0 && { view: val.views }) };
+  }
+
+  /** What a step sees depends on sizes and knobs, as do the temporaries. */
+  #sizesOnly(a: TensorSpec, val: TensorVal): boolean {
+    const stray = val.views
+      .flatMap(sizesOfView)
+      .flatMap((e) => [...namesOf(e)])
+      .find((n) => !this.#sizes.has(n));
+    if (stray !== undefined)
+      this.#fail('LAC0318', this.#at(a.name), `a view depends on sizes and knobs, not on ${stray}`);
+    return stray === undefined;
   }
 
   #direction(a: TensorSpec, val: TensorVal): void {
@@ -150,6 +164,7 @@ class RunReader {
       this.#fail('LAC0317', node, `${val.name} is an input of the plan, and ${this.#decl.name} writes its ${a.name}`, {
         help: ['pass an output, an inout argument or a temporary'],
       });
+    // Parts that do not meet too: WebGPU binds no buffer twice where one of the two is written.
     else if (user !== undefined && (written || user.written))
       this.#fail('LAC0317', node, `${val.name} is both ${user.arg} and ${a.name}, and one of them is written`, {
         help: ['give the output a tensor of its own: a temporary'],
@@ -210,7 +225,7 @@ class RunReader {
   }
 
   /** `{ config: { C: 64 } }`. */
-  config(options: Operand | undefined, sizes: ReadonlySet<string>): Record<string, Expr> {
+  config(options: Operand | undefined): Record<string, Expr> {
     const config: Record<string, Expr> = {};
     if (options === undefined || options.val.kind === 'none') return config;
     const given = propertyOf(options.val, 'config');
@@ -223,7 +238,7 @@ class RunReader {
     for (const knob of given.props.keys()) {
       const val = propertyOf(given, knob) ?? NONE;
       const e = this.#knob(knob, val, node);
-      const stray = [...namesOf(e ?? 0)].find((n) => !sizes.has(n));
+      const stray = [...namesOf(e ?? 0)].find((n) => !this.#sizes.has(n));
       if (stray !== undefined)
         this.#fail('LAC0316', propertyNode(node, knob) ?? node, `a knob depends on sizes and knobs, not on ${stray}`);
       if (e !== null) config[knob] = e;

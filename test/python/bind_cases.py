@@ -60,5 +60,13 @@ def evaluated(case):
     return struct.pack(">d", lac_torch.evaluate(case["expression"], names)).hex()
 
 
+def seen(case):
+    try:
+        return lac_torch.window_of("x", case["shape"], case["strides"], case["view"], {})
+    except lac_torch.LacError as error:
+        return error.code
+
+
 cases = json.load(sys.stdin)
-print(json.dumps({"bound": [bound(c) for c in cases["bound"]], "evaluated": [evaluated(c) for c in cases["evaluated"]]}))
+kinds = {"bound": bound, "evaluated": evaluated, "windows": seen}
+print(json.dumps({kind: [answer(c) for c in cases.get(kind, [])] for kind, answer in kinds.items()}))
