@@ -75,13 +75,9 @@ export const flashBwdKeys: Reference = {
 export const flashBwdQueries: Reference = { ...part, run: (ctx) => ({ dq: ofPart(ctx).dq }) };
 
 /** Of whatever o and lse are given; those of the forward pass make it the gradient of attention. */
-const whole = (isCausal: boolean, score: Score): Reference => ({
-  ...part,
-  run(ctx) {
-    const { B = 0, H = 0, M = 0, D = 0 } = ctx.dims;
-    return gradients(ctx, isCausal, score, deltaOf(ctx.inputs, B * H * M, D));
-  },
-});
-export const flashBwd: Reference = whole(false, plain);
-export const flashBwdCausal: Reference = whole(true, plain);
-export const alibiBwd: Reference = whole(true, alibi);
+function whole(ctx: ReferenceContext, isCausal: boolean, score: Score) {
+  const { B = 0, H = 0, M = 0, D = 0 } = ctx.dims;
+  return gradients(ctx, isCausal, score, deltaOf(ctx.inputs, B * H * M, D));
+}
+export const flashBwd: Reference = { ...part, run: (ctx) => whole(ctx, ctx.options.causal === true, plain) };
+export const alibiBwd: Reference = { ...part, run: (ctx) => whole(ctx, true, alibi) };

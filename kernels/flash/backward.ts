@@ -202,27 +202,17 @@ const ARGUMENTS = {
  * size M x N is stored: weights are made anew from lse. A query without a score (lse = -Infinity) gives no gradient.
  *
  * q, o, dout, dq [B, H, M, D]; k, v, dk, dv [B, H, N, D]; lse [B, H, M] and o as `flashFwd` leaves them, with the same
- * scale. `flashBwdKeys` and `flashBwdQueries` take score functions as the forward pass does, with `scoreGradient` for
+ * scale. `causal`: key j is seen by queries i >= j, counted from the first token of both. `flashBwdKeys` and `flashBwdQueries` take score functions as the forward pass does, with `scoreGradient` for
  * those that do more than add to the score.
  * Source: Dao 2023, "FlashAttention-2", arXiv 2307.08691, algorithm 2, with dq in a launch of its own instead of atomics:
  * equal inputs give equal bits.
  */
 export const flashBwd = plan(
-  { args: ARGUMENTS, temps: ({ B, H, M }) => ({ delta: temp(f32, [B, H, M]) }) },
-  ({ q, k, v, o, dout, lse, scale, dq, dk, dv, delta }, _sizes, run) => {
+  { args: ARGUMENTS, options: { causal: false }, temps: ({ B, H, M }) => ({ delta: temp(f32, [B, H, M]) }) },
+  ({ q, k, v, o, dout, lse, scale, dq, dk, dv, delta }, { causal }, run) => {
     run(flashDelta, { o, dout, delta });
-    run(flashBwdKeys, { q, k, v, dout, lse, delta, scale, dk, dv });
-    run(flashBwdQueries, { q, k, v, dout, lse, delta, scale, dq });
-  },
-);
-
-/** `flashBwd` of causal attention: key j is seen by queries i >= j, counted from the first token of both. */
-export const flashBwdCausal = plan(
-  { args: ARGUMENTS, temps: ({ B, H, M }) => ({ delta: temp(f32, [B, H, M]) }) },
-  ({ q, k, v, o, dout, lse, scale, dq, dk, dv, delta }, _sizes, run) => {
-    run(flashDelta, { o, dout, delta });
-    run(flashBwdKeysCausal, { q, k, v, dout, lse, delta, scale, dk, dv });
-    run(flashBwdQueriesCausal, { q, k, v, dout, lse, delta, scale, dq });
+    run(causal ? flashBwdKeysCausal : flashBwdKeys, { q, k, v, dout, lse, delta, scale, dk, dv });
+    run(causal ? flashBwdQueriesCausal : flashBwdQueries, { q, k, v, dout, lse, delta, scale, dq });
   },
 );
 

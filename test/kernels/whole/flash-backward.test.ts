@@ -3,14 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../../driver/random.js';
 import type { Dims, Reference } from '../../../driver/reference.js';
 import { runKernel } from '../../../driver/run.js';
-import {
-  alibiBwd,
-  flashBwd,
-  flashBwdCausal,
-  flashBwdKeys,
-  flashBwdQueries,
-  flashDelta,
-} from '../../../kernels/flash/backward.ref.js';
+import { alibiBwd, flashBwd, flashBwdKeys, flashBwdQueries, flashDelta } from '../../../kernels/flash/backward.ref.js';
 import { alibiFwd, flashFwd } from '../../../kernels/flash/forward.ref.js';
 import { devices, expectRight, kernelOf } from '../session.js';
 import { declaration, describeKernels, type Subject } from './property.js';
@@ -52,10 +45,11 @@ describeKernels('flash attention, backward', [
   { ...part, name: 'flashBwdQueries', reference: flashBwdQueries },
 ] satisfies Subject[]);
 
+const flash = { name: 'flashBwd', forward: flashFwd, backward: flashBwd };
 const pairs = [
-  { name: 'flashBwd', forward: flashFwd, backward: flashBwd, causal: false },
-  { name: 'flashBwdCausal', forward: flashFwd, backward: flashBwdCausal, causal: true },
-  { name: 'alibiBwd', forward: alibiFwd, backward: alibiBwd, causal: true },
+  { ...flash, options: { causal: false } },
+  { ...flash, options: { causal: true } },
+  { name: 'alibiBwd', forward: alibiFwd, backward: alibiBwd, options: {} },
 ];
 type Arrays = Record<string, Float64Array>;
 const nothing = new Float64Array(0);
@@ -74,9 +68,8 @@ function tensors(seed: number, { B = 0, H = 0, M = 0, N = 0, D = 0 }: Dims): Arr
 
 describe('the gradient of attention', () => {
   const scalars = { scale: 0.4 };
-  it.each(pairs)('is the slope of the forward pass: reference of $name', ({ forward, backward, causal }) => {
+  it.each(pairs)('is the slope of the forward pass: reference of $name, $options', ({ forward, backward, options }) => {
     const dims = { B: 1, H: 2, M: 5, N: 4, D: 3 };
-    const options = { causal };
     const given = tensors(5, dims);
     const loss = (inputs: Arrays): number => {
       const { o } = forward.run({ inputs, dims, scalars, options });
@@ -96,20 +89,18 @@ describe('the gradient of attention', () => {
     { ...pair, key: 'exact', T: 'f32' } as const,
     { ...pair, key: 'sm90', T: 'bf16' } as const,
   ]);
-  it.each(plans)('follows from o and lse of the kernel: $name on $key, $T', async (plan) => {
-    const { name, forward, backward, causal, key, T } = plan;
+  it.each(plans)('follows from o and lse of the kernel: $name, $options on $key, $T', async (plan) => {
+    const { name, forward, backward, options, key, T } = plan;
     const dims = { B: 1, H: 2, M: 37, N: 45, D: 16 };
-    const request = { device: on[key], dims, dtypes: { T }, scalars };
-    const options = forward === flashFwd ? { causal } : {};
+    const request = { device: on[key], dims, dtypes: { T }, scalars, options };
     const { q = nothing, k = nothing, v = nothing } = tensors(7, dims);
     const decl = kernelOf('kernels/flash/forward.ts', forward === flashFwd ? 'flashFwd' : 'alibiFwd');
-    const run = await runKernel({ ...request, decl, reference: forward, inputs: { q, k, v }, options });
+    const run = await runKernel({ ...request, decl, reference: forward, inputs: { q, k, v } });
     const { o = nothing, lse = nothing } = run.values;
     // What the reference is given is exact, made from the same q, k and v.
     const reference: Reference = {
       ...backward,
-      run: (ctx) =>
-        backward.run({ ...ctx, inputs: { ...ctx.inputs, ...forward.run({ ...ctx, options: { causal } }) } }),
+      run: (ctx) => backward.run({ ...ctx, inputs: { ...ctx.inputs, ...forward.run(ctx) } }),
     };
     await expectRight({ ...request, decl: declaration(FILE, name), reference, inputs: { q, k, v, o, lse } });
   });
