@@ -51,14 +51,17 @@ export function bindKernel(
 }
 
 /** What a plan is expanded for; knobs that are missing are looked up in the tuned configurations, then the first that `prune` keeps. */
-export type PlanRequest = Required<Pick<CompileRequest, 'dims' | 'dtypes' | 'config' | 'target'>>;
+export interface PlanRequest extends Required<Pick<CompileRequest, 'dims' | 'dtypes' | 'config' | 'target'>> {
+  /** Knobs of the plans that it runs, by their names. */
+  readonly inner?: Readonly<Record<string, Config>>;
+}
 
 /** A plan in its configuration for these sizes. Throws LacError: LAC0906, LAC0907, LAC0916. */
 export function configuredPlan(decl: PlanDecl, request: PlanRequest): ExpandedPlan & { readonly choice: TunedChoice } {
   const choice = choiceFor(decl, request);
   const known = { ...request.dims, ...choice.config };
   const expanded = expandPlan(decl, choice.config, (inner, given, dims, dtypes) => {
-    const config = valuesOf(Object.entries(given), known);
+    const config = { ...request.inner?.[inner.name], ...valuesOf(Object.entries(given), known) };
     const own = Object.fromEntries([...dtypes].map(([name, d]) => [name, request.dtypes[d] ?? (d as DType)]));
     return choiceFor(inner, { ...request, config, dims: valuesOf(dims, known), dtypes: own }).config;
   });

@@ -3,7 +3,7 @@ import type { Config } from '../../driver/configurations.js';
 import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
 import type { Reference } from '../../driver/reference.js';
 import { type Report, runKernel } from '../../driver/run.js';
-import { type KernelDecl, SourceProject } from '../../driver/source.js';
+import { type KernelDecl, type PlanDecl, SourceProject } from '../../driver/source.js';
 import type { Device } from '../../runtime/index.js';
 import { type CheckCase, caseText } from './cases.js';
 
@@ -33,7 +33,8 @@ function referenceOf(file: string, kernel: string): Promise<Reference | null> {
 
 /** Runs every kernel that the case means. Throws only what the caller has to end the device for. */
 export async function runCase(c: CheckCase, device: Device): Promise<Outcome> {
-  const kernels = project.read(c.file).kernels.filter((k) => c.kernel === undefined || k.name === c.kernel);
+  const { kernels: declared, plans } = project.read(c.file);
+  const kernels = [...declared, ...plans].filter((k) => c.kernel === undefined || k.name === c.kernel);
   const failures: string[] = kernels.length === 0 ? [`${caseText(c)}: no such kernel`] : [];
   let [correct, refused] = [0, 0];
   for (const decl of kernels) {
@@ -50,7 +51,12 @@ export async function runCase(c: CheckCase, device: Device): Promise<Outcome> {
 
 const OVER_LIMIT = /LAC050[123]:/;
 
-async function failureOf(decl: KernelDecl, reference: Reference, c: CheckCase, device: Device): Promise<string | null> {
+async function failureOf(
+  decl: KernelDecl | PlanDecl,
+  reference: Reference,
+  c: CheckCase,
+  device: Device,
+): Promise<string | null> {
   try {
     if (c.agree === undefined) return wrongIn(await report(decl, reference, c, device, c.config));
     return await disagreement(decl, reference, c, c.agree, device);
@@ -60,7 +66,7 @@ async function failureOf(decl: KernelDecl, reference: Reference, c: CheckCase, d
 }
 
 function report(
-  decl: KernelDecl,
+  decl: KernelDecl | PlanDecl,
   reference: Reference,
   c: CheckCase,
   device: Device,
@@ -88,7 +94,7 @@ function wrongIn({ ok, outputs, damaged }: Report): string | null {
 
 /** Runs the case with every value of a knob, on the same inputs. */
 async function disagreement(
-  decl: KernelDecl,
+  decl: KernelDecl | PlanDecl,
   reference: Reference,
   c: CheckCase,
   { knob, values }: NonNullable<CheckCase['agree']>,

@@ -1,15 +1,11 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { CudaVariant } from '../../compiler/artifact.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
-import { dimNames } from '../../driver/choices.js';
-import { compileKernel } from '../../driver/compile.js';
-import { isTensorArg } from '../../driver/inputs.js';
-import { manifestOf } from '../../driver/manifest.js';
-import { type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
-import { alignedFacts, targetNamed } from '../../driver/target.js';
+import { isPlan, type KernelDecl, type PlanDecl, SourceProject, withOptions } from '../../driver/source.js';
+import { targetNamed } from '../../driver/target.js';
 import { median } from '../table.js';
+import { programOf } from './program.js';
 import { configText, type Row, readRows } from './rows.js';
 
 /**
@@ -30,49 +26,42 @@ const { values: options } = parseArgs({
 interface Entry {
   readonly row: string;
   readonly config: Row['configs'][number];
-  /** Manifests in the order of launching, relative to the index. */
-  readonly manifests: readonly string[];
+  /** Relative to the index. */
+  readonly manifest: string;
   readonly compileMs: number;
   readonly error?: string;
 }
 
 const target = targetNamed(options.target);
-if (target === null) throw new Error(`there is no target ${options.target}`);
 const project = new SourceProject();
-const known = (dims: Row['shape'], decl: KernelDecl): Row['shape'] =>
-  Object.fromEntries(Object.entries(dims).filter(([name]) => dimNames(decl).includes(name)));
 
-/** One variant, for aligned tensors: what the tensors of the benchmark are. */
-function compileOne(row: Row, name: string, config: Row['configs'][number], folder: string): number {
-  const found = project.read(row.file).kernels.find((k) => k.name === name);
-  if (found === undefined || target === null) throw new Error(`${row.file} has no kernel ${name}`);
-  const decl = withOptions(found, row.options ?? {});
-  const facts = Object.fromEntries(decl.args.filter(isTensorArg).map((a) => [a.name, alignedFacts(target)]));
-  const dtypes = Object.fromEntries(
-    Object.entries(decl.dtypes).map(([T, all]) => [T, all.find((d) => d === options.dtype) ?? 'f32']),
-  ) as Record<string, 'f32'>;
-  const { variant, timings } = compileKernel(decl, { dtypes, dims: known(row.shape, decl), config, facts, target });
-  const { text, ...bare } = variant as CudaVariant;
-  const manifest = manifestOf(decl, readFileSync(row.file, 'utf8'), row.file, []);
+function declarationOf({ file, kernel, options: chosen = {} }: Row): KernelDecl | PlanDecl {
+  const { kernels, plans } = project.read(file);
+  const found = [...kernels, ...plans].find((k) => k.name === kernel);
+  if (found === undefined) throw new Error(`${file} has no kernel or plan ${kernel}`);
+  return isPlan(found) ? withOptions(found, chosen) : withOptions(found, chosen);
+}
+
+function compileOne(row: Row, config: Row['configs'][number], folder: string): number {
+  if (target === null) throw new Error(`there is no target ${options.target}`);
+  const { manifest, files, compileMs } = programOf(declarationOf(row), row, config, options.dtype, target);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, `${name}.ptx`), text);
-  const json = { ...manifest, variants: [{ ...bare, file: `${name}.ptx` }] };
-  writeFileSync(path.join(folder, `${name}.json`), JSON.stringify(json, null, 1));
-  return timings.lower + timings.passes + timings.codegen;
+  for (const { name, text } of files) writeFileSync(path.join(folder, name), text);
+  writeFileSync(path.join(folder, `${row.kernel}.json`), JSON.stringify(manifest, null, 1));
+  return compileMs;
 }
 
 function entryOf(name: string, row: Row, config: Row['configs'][number], index: number): Entry {
   const folder = path.join(name, String(index));
-  const manifests = row.kernels.map((kernel) => path.join(folder, `${kernel}.json`));
+  const entry = { row: name, config, manifest: path.join(folder, `${row.kernel}.json`) };
   try {
-    const times = row.kernels.map((kernel) => compileOne(row, kernel, config, path.join(options.out, folder)));
-    return { row: name, config, manifests, compileMs: times.reduce((a, b) => a + b, 0) };
+    return { ...entry, compileMs: compileOne(row, config, path.join(options.out, folder)) };
   } catch (error) {
     // One configuration that does not fit, or a fault of the compiler: the others still have their numbers.
     const message = error instanceof LacError || error instanceof Error ? error.message : String(error);
     const first = message.split('\n')[0] ?? '';
     console.log(`${name} ${configText(config)}: ${first}`);
-    return { row: name, config, manifests: [], compileMs: 0, error: first };
+    return { ...entry, compileMs: 0, error: first };
   }
 }
 

@@ -44,6 +44,35 @@ def recurrence_by_token(q, k, v, log_decay, scale=1.0):
     return out
 
 
+def gradients(q, k, v, dout, log_decay):
+    """Gradients of the sum of o dout: each is the recurrence again, of dk and dv in reverse time.
+
+    dq_t = sum_{j<=t} w_tj (dout_t . v_j) k_j, dk_j = sum_{t>=j} w_tj (v_j . dout_t) q_t, dv_j = sum_{t>=j} w_tj (k_j . q_t)
+    dout_t, where w_tj is the product of the decays of tokens j + 1 to t.
+    """
+    later = lambda *xs: [x.flip(2) for x in xs]  # noqa: E731
+    # In reverse time token t decays what comes from t + 1 by the decay of t + 1.
+    shifted = torch.nn.functional.pad(log_decay[:, :, 1:], (0, 1))
+    dk = recurrence(*later(v, dout, q, shifted)).flip(2)
+    dv = recurrence(*later(k, q, dout, shifted)).flip(2)
+    return {"dq": recurrence(dout, v, k, log_decay), "dk": dk, "dv": dv}
+
+
+def gradients_by_autograd(q, k, v, dout, log_decay):
+    """The definition."""
+    with torch.enable_grad():
+        leaves = [x.double().requires_grad_() for x in (q, k, v)]
+        weights = _decay_products(log_decay)
+        o = (leaves[0] @ leaves[1].mT * weights) @ leaves[2]
+        return dict(zip(("dq", "dk", "dv"), torch.autograd.grad(o, leaves, dout.double())))
+
+
+def _decay_products(log_decay):
+    """[.., t, j]: the product of the decays of tokens j + 1 to t, 0 where j > t."""
+    terms = log_decay.unsqueeze(-1).expand(*log_decay.shape, log_decay.shape[-1]).tril(-1)
+    return torch.cumsum(terms, dim=-2).exp().tril()
+
+
 def attention(q, k, v, scale, causal):
     """softmax(scale q k^T) v and the logarithm of the sums; a head at a time, whose scores fill a tenth of a GB."""
     out = q.new_empty(q.shape, dtype=torch.float64)
@@ -57,6 +86,23 @@ def attention(q, k, v, scale, causal):
             lse[b, h] = torch.logsumexp(scores, -1)
             out[b, h] = torch.softmax(scores, -1) @ v[b, h].double()
     return out, lse
+
+
+def attention_gradients(q, k, v, dout, scale, causal):
+    """Gradients of the sum of softmax(scale q k^T) v dout, a head at a time."""
+    found = {f"d{name}": torch.empty_like(x, dtype=torch.float64) for name, x in (("q", q), ("k", k), ("v", v))}
+    hidden = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).triu(1) if causal else None
+    for b in range(q.shape[0]):
+        for h in range(q.shape[1]):
+            qh, kh, vh, doh = (x[b, h].double() for x in (q, k, v, dout))
+            scores = (qh @ kh.mT) * scale
+            if hidden is not None:
+                scores.masked_fill_(hidden, -torch.inf)
+            p = torch.softmax(scores, -1)
+            dp = doh @ vh.mT
+            ds = p * (dp - (p * dp).sum(-1, keepdim=True)) * scale
+            found["dq"][b, h], found["dk"][b, h], found["dv"][b, h] = ds @ kh, ds.mT @ qh, p.mT @ doh
+    return found
 
 
 def add_rms_norm(x, residual, weight, eps):
@@ -84,3 +130,8 @@ def self_check(device):
         error, _ = relative_error(recurrence(q, k, v, decay, 0.5), recurrence_by_token(q, k, v, decay, 0.5), True)
         if not error < 1e-13:
             raise AssertionError(f"the chunked fp64 recurrence is off by {error} at {length} tokens")
+        dout = torch.randn(v.shape, generator=generator, device=device)
+        got, want = (f(q, k, v, dout, decay) for f in (gradients, gradients_by_autograd))
+        error = max(relative_error(got[name], want[name], True)[0] for name in want)
+        if not error < 1e-12:
+            raise AssertionError(f"the fp64 gradients are off by {error} at {length} tokens")

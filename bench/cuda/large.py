@@ -16,7 +16,7 @@ def kernel_of(index, folder, row):
     """Our kernel in the first configuration of a row that compiles."""
     for entry in index["entries"]:
         if entry["row"] == row and "error" not in entry:
-            return lac_torch.load(os.path.join(folder, entry["manifests"][0]))
+            return lac_torch.load(os.path.join(folder, entry["manifest"]))
     raise LookupError(f"{row} has no configuration that compiles")
 
 

@@ -45,19 +45,20 @@ class Candidate:
 
 
 def ours(subject, entry, folder, sets):
-    """Our kernels in one configuration, and what the compiler's result looks like."""
-    kernels = [lac_torch.load(os.path.join(folder, path)) for path in entry["manifests"]]
-    attributes = [k.attributes(**subject.arguments(k.manifest["kernel"], sets[0])) for k in kernels]
+    """Our kernel or plan in one configuration, and what the compiler's result looks like."""
+    kernel = lac_torch.load(os.path.join(folder, entry["manifest"]))
+    name = kernel.manifest["kernel"]
+    found = kernel.attributes(**subject.arguments(name, sets[0]))
+    attributes = list(found.values()) if isinstance(kernel, lac_torch.PlanKernel) else [found]
     names = ("registers", "local_bytes", "dynamic_shared_bytes", "compile_ms")
     facts = {name: max(a[name] for a in attributes) for name in names}
     facts["compile_ms"] = round(sum(a["compile_ms"] for a in attributes), 1)
 
     def launcher(tensors):
-        calls = [(k, subject.arguments(k.manifest["kernel"], tensors)) for k in kernels]
+        arguments = subject.arguments(name, tensors)
 
         def launch():
-            for kernel, arguments in calls:
-                kernel(**arguments)
+            kernel(**arguments)
             return {name: tensors[name] for name in subject.outputs}
 
         return launch
@@ -65,16 +66,10 @@ def ours(subject, entry, folder, sets):
     return Candidate([launcher(tensors) for tensors in sets]), facts
 
 
-def poison(subject, tensors):
-    for name in (*subject.outputs, "states"):
-        if name in tensors:
-            tensors[name].fill_(torch.nan)
-
-
 def run_row(name, row, entries, folder, avoid, with_peers, ceilings, samples):
     subject = KINDS[row["kind"]](row["shape"])
     tell("row", row=name, floor_ms=subject.floor_ms(ceilings))
-    sets = [subject.make() for _ in range(subject.sets)]
+    sets = subject.make_sets()
     want = subject.reference(sets[0])
     candidates = {}
 
@@ -82,12 +77,18 @@ def run_row(name, row, entries, folder, avoid, with_peers, ceilings, samples):
         """Checks a candidate on poisoned outputs; what is right will be timed."""
         tell("begin", row=name, key=key)
         try:
-            poison(subject, sets[0])
+            subject.prepare(sets[0])
             candidate, facts = make()
-            error, worst_head = subject.errors(candidate(0), want)
+            before = torch.cuda.memory_allocated()
+            torch.cuda.reset_peak_memory_stats()
+            got = candidate(0)
             torch.cuda.synchronize()
-            tell("checked", row=name, key=key, error=error, worst_head=worst_head, **facts)
-            if error < WRONG and (worst_head is None or worst_head < 4 * WRONG):
+            extra = torch.cuda.max_memory_allocated() - before
+            errors, worst_head = subject.errors(got, want)
+            error = max(errors.values())
+            told = {"errors": errors, "worst_head": worst_head, "extra_mb": round(extra / 2**20, 1)}
+            tell("checked", row=name, key=key, error=error, **told, **facts)
+            if all(e < WRONG for e in errors.values()) and (worst_head is None or worst_head < 4 * WRONG):
                 candidates[key] = candidate
             else:
                 tell("failed", row=name, key=key, why=f"WRONG: relative L2 {error:.2e}, worst head {worst_head}")
@@ -118,6 +119,7 @@ def profile(index, name, number, folder):
     subject = KINDS[index["rows"][name]["kind"]](index["rows"][name]["shape"])
     entry = [e for e in index["entries"] if e["row"] == name][number]
     sets = [subject.make()]
+    subject.prepare(sets[0])
     candidate, facts = ours(subject, entry, folder, sets)
     print(entry["config"], facts)
     for _ in range(3):
@@ -150,7 +152,7 @@ def main(job):
                 tell("large", row=name, key=f"large:{what}", result=large.result(check, index, folder))
         else:
             avoid = job["avoid"].get(name, [])
-            run_row(name, index["rows"][name], entries, folder, avoid, job["peers"], ceilings, job["samples"])
+            run_row(name, index["rows"][name], entries, folder, avoid, name in job["peers"], ceilings, job["samples"])
         gc.collect()
         torch.cuda.empty_cache()
         tell("done", row=name, seconds=round(time.perf_counter() - begin, 1))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds here what a bare GPU host needs for bench/cuda/session.sh, and packs it: dist, the native addon, and the
-# hand-written bound (../shared/bound) as .peers/la, where nvcc is installed. Peers, if any, lie in .peers/ already.
+# Builds here what a bare GPU host needs for bench/cuda/session.sh, and packs it: dist, the native addon, the programs of
+# the table as PTX, and the hand-written bound (../shared/bound) as .peers/la, where nvcc is installed. Peers, if any, lie in .peers/ already.
 # The ignored folders .gpu-host and .peers then have to travel with the checkout.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -17,4 +17,6 @@ fi
 ../shared/gpu-host/pack.sh dist build/Release node_modules/fast-check node_modules/pure-rand
 # pack.sh leaves source maps out; a program that calls a kernel by name finds its source by them.
 find dist/kernels -name '*.map' -print0 | tar --null --create --file=.gpu-host/maps.tar --files-from=-
+# Programs of the table, so that no time is spent on them there.
+node dist/bench/cuda/compile.js --out .gpu-host/bench
 du -sm .peers | awk '{print ".peers " $1 " MiB"}'

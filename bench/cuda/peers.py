@@ -1,7 +1,7 @@
 """Our kernels beside those a user would pick instead: same tensors, one process, checked in fp64, timed by CUDA events.
 
     node dist/bench/cuda/compile.js --out artifacts/bench
-    python3 bench/cuda/peers.py [--artifacts artifacts/bench] [--rows lightning-128,gemm] [--no-peers] [--json FILE]
+    python3 bench/cuda/peers.py [--artifacts artifacts/bench] [--rows lightning-128,gemm] [--peers no] [--json FILE]
     python3 bench/cuda/peers.py --profile lightning-128:0        # three launches of its first configuration, for ncu
 
 Rows and configurations are those of configs.json; the row past-2^31 checks tensors of more than 2^31 elements. Peers
@@ -31,7 +31,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifacts", default="artifacts/bench")
     parser.add_argument("--rows", default="", help="names, separated by commas; default: all")
-    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--peers", default="", help="rows with peers, separated by commas, or no; default: all but sweeps")
     parser.add_argument("--samples", type=int, default=30)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--patience", type=float, default=150, help="seconds for one step of a peer")
@@ -90,12 +90,17 @@ class Results:
         if kind != "ours":
             return rest
         entries = [e for e in self.index["entries"] if e["row"] == row]
-        return " ".join(f"{knob}={value}" for knob, value in entries[int(rest)]["config"].items())
+        return " ".join(f"{knob}={value}" for knob, value in entries[int(rest)]["config"].items()) or "as tuned"
+
+
+def has_peers(row, wish):
+    return row in wish.split(",") if wish else not row.startswith("sweep-")
 
 
 def run_worker(arguments, results, rows, avoid):
     """Runs until the rows are done or the worker ends. Returns the rows that are not done, and what it died of."""
-    job = {"artifacts": arguments.artifacts, "rows": rows, "avoid": avoid, "peers": not arguments.no_peers}
+    with_peers = [row for row in rows if has_peers(row, arguments.peers)]
+    job = {"artifacts": arguments.artifacts, "rows": rows, "avoid": avoid, "peers": with_peers}
     worker = Worker(arguments.worker, {**job, "samples": arguments.samples, "seed": arguments.seed})
     left, doing = list(rows), ("", "start")
     while True:
@@ -147,6 +152,12 @@ def scientific(x):
     return "" if x is None else f"{x:.2e}"
 
 
+def error_text(found):
+    """Of several outputs the error of each, in their order."""
+    errors = found.get("errors") or ({"": found["error"]} if "error" in found else {})
+    return " ".join(scientific(e) for e in errors.values())
+
+
 def configuration_table(results):
     rows = []
     for row, measured in results.rows.items():
@@ -166,12 +177,13 @@ def configuration_table(results):
                     f"{found['least']:.4f}" if ms else "",
                     f"{found['spread']:.4f}" if ms else "",
                     f"{ms / measured['floor_ms']:.2f}" if ms else "",
-                    scientific(found.get("error")),
+                    error_text(found),
+                    found.get("extra_mb", ""),
                     found.get("why", ""),
                 ]
             )
     head = ["row", "what", "regs", "spill B", "shared B", "jit ms", "ms", "least", "spread", "x floor", "error"]
-    return table([*head, "failed"], rows)
+    return table([*head, "extra MiB", "failed"], rows)
 
 
 def best(found, kind):
@@ -197,12 +209,26 @@ def summary_table(results):
                 results.name(row, peer) if peer else "",
                 f"{peer_ms:.3f}" if peer else "",
                 f"{our_ms / peer_ms:.2f}" if ours and peer else "",
-                scientific(found[ours]["error"]) if ours else "",
-                scientific(found[peer]["error"]) if peer else "",
+                error_text(found[ours]) if ours else "",
+                error_text(found[peer]) if peer else "",
             ]
         )
     head = ["row", "floor ms", "best configuration", "ours ms", "x floor", "best peer", "its ms", "ours/peer", "error"]
     return table([*head, "its error"], rows)
+
+
+def sweep_text(results):
+    """How far apart the lengths of a sweep are: of rows sweep-LENGTH and sweep-LENGTH-.. the best counts."""
+    least = {}
+    for row, measured in results.rows.items():
+        key = best(measured["found"], "ours:")
+        if row.startswith("sweep-") and key:
+            length, ms = row.split("-")[1], measured["found"][key]["ms"]
+            least[length] = min(ms, least.get(length, ms))
+    if len(least) < 2:
+        return ""
+    shown = ", ".join(f"{length} {ms:.3f}" for length, ms in least.items())
+    return f"sweep, ms: {shown}; slowest / fastest {max(least.values()) / min(least.values()):.3f}"
 
 
 def main():
@@ -233,6 +259,7 @@ def main():
         rates = f"copy {ceilings['bytes_per_s'] / 1e12:.2f} TB/s, bf16 product {ceilings['flops'] / 1e12:.0f} TFLOP/s"
         print(f"{ceilings['device']}, torch {ceilings['torch']}, seed {ceilings['seed']}: {rates}")
     print(summary_table(results))
+    print(sweep_text(results))
     right = [best(results.rows.get(name, {"found": {}})["found"], "ours:") for name in rows if name != LARGE]
     return 0 if all(right) else 1
 

@@ -3,13 +3,29 @@ import { readFileSync } from 'node:fs';
 /** One row of the table: a kernel at a shape, and the configurations to try. Lies in configs.json. */
 export interface Row {
   /** What peers.py makes the tensors, the reference and the peers from. */
-  readonly kind: 'lightning' | 'segments' | 'gla' | 'flash' | 'gemm' | 'norm';
+  readonly kind: 'lightning' | 'lightning-backward' | 'decode' | 'gla' | 'flash' | 'flash-backward' | 'gemm' | 'norm';
   readonly shape: Readonly<Record<string, number>>;
   readonly file: string;
-  /** Launched in this order, timed as one. */
-  readonly kernels: readonly string[];
+  /** A kernel or a plan. */
+  readonly kernel: string;
   readonly options?: Readonly<Record<string, boolean | number>>;
+  /** Knobs of a plan's kernels are named `kernel.knob`; what is left out of a plan is chosen as by a call. */
   readonly configs: readonly Readonly<Record<string, number>>[];
+}
+
+/** Knobs of a plan, and those of its kernels by their names. */
+export function splitConfig(config: Row['configs'][number]): {
+  readonly own: Row['configs'][number];
+  readonly steps: Readonly<Record<string, Row['configs'][number]>>;
+} {
+  const own: Record<string, number> = {};
+  const steps: Record<string, Record<string, number>> = {};
+  for (const [name, value] of Object.entries(config)) {
+    const [first = '', knob] = name.split('.');
+    if (knob === undefined) own[first] = value;
+    else steps[first] = { ...steps[first], [knob]: value };
+  }
+  return { own, steps };
 }
 
 /** Rows of configs.json by name; of them only those named, where names are given. */

@@ -4,7 +4,8 @@
 #   GPU host:  bash bench/cuda/session.sh     (logs in $OUT, else in a folder that it names; the table comes last)
 #
 #   SECTIONS="smoke math check library peers first plan random bound"  which parts, in this order; also: sanitize, ncu
-#   ROWS=lightning-128,gemm  PEERS=no  CONFIGS=FILE   for peers; CONFIGS also for the check of tuned configurations
+#   ROWS=lightning-128,gemm  PEERS=no  CONFIGS=FILE   for peers; CONFIGS also for the check of tuned configurations;
+#                            PEERS=backward-128,decode-1: rows with peers (their kernels are searched and compiled there)
 #   CHECK=all                the set of cases for check (all, official, kernels, odd, tuned, stages, sanitize, quick)
 #   SANITIZE=1               adds sanitize; NCU=lightning-128:0 adds ncu, of that row's configuration
 #   SECONDS_LEFT=560         time for the whole; what no longer fits is left out
@@ -20,7 +21,8 @@ sections=${SECTIONS:-smoke math check library peers first plan random bound}
 deadline=$((SECONDS + ${SECONDS_LEFT:-560}))
 artifacts=$(mktemp -d)
 LAC_CACHE=$(mktemp -d); export LAC_CACHE
-trap 'rm -rf "$artifacts" "$LAC_CACHE"' EXIT
+scratch=$artifacts
+trap 'rm -rf "$scratch" "$LAC_CACHE"' EXIT
 verdicts=()
 
 # section NAME LIMIT_S COMMAND...: output to NAME.log, and its last lines here.
@@ -40,9 +42,10 @@ section() {
   return $status
 }
 
-# The configurations of ROWS to PTX, once; of all rows where others may be needed.
+# The configurations of ROWS to PTX, once, where pack.sh did not; of all rows where others may be needed.
 compiled() {
   [ -f "$artifacts/index.json" ] && return
+  if [ -f .gpu-host/bench/index.json ] && [ -z "${CONFIGS:-}" ]; then artifacts=.gpu-host/bench; return; fi
   local rows=${ROWS:-}
   case "${NCU:-}$rows" in *:* | *2^31*) rows= ;; esac
   TAIL=6 section compile 120 node dist/bench/cuda/compile.js --configs "$configs" --rows "$rows" --out "$artifacts"
@@ -51,7 +54,7 @@ compiled() {
 peers() {
   compiled || return
   local options=(--artifacts "$artifacts" --json "$log/peers.json" --rows "${ROWS:-}")
-  [ "${PEERS:-yes}" = no ] && options+=(--no-peers)
+  [ "${PEERS:-yes}" = yes ] || options+=(--peers "$PEERS")
   TAIL=0 section peers 330 python3 bench/cuda/peers.py "${options[@]}"
 }
 
@@ -70,7 +73,7 @@ sanitize() {
 
 # The report for the viewer, its details as text, and the counters of every line of the kernel's source.
 ncu_row() {
-  local kernels='regex:Fwd|gemm|addRmsNorm|segmentStates' report=$log/ncu.ncu-rep
+  local kernels='regex:Fwd|Bwd|Step|gemm|addRmsNorm|segment' report=$log/ncu.ncu-rep
   ncu --set full --import-source yes -k "$kernels" --launch-skip 1 --launch-count 1 --target-processes all -f -o "$report" \
     python3 bench/cuda/peers.py --artifacts "$artifacts" --profile "$NCU" &&
     ncu -i "$report" --page details && ncu -i "$report" --page source --csv > "$log/ncu-source.csv"

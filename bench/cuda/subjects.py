@@ -18,6 +18,10 @@ def nan(*shape, dtype=torch.bfloat16):
     return torch.full(shape, torch.nan, device="cuda", dtype=dtype)
 
 
+#: Sets of tensors that are larger than this are used alone: nothing of them is left in the L2 anyway.
+LARGE_BYTES = 2**31
+
+
 class Subject:
     """One row. A set is a dict of tensors by argument name, outputs among them; all sets of a row have one shape."""
 
@@ -53,10 +57,21 @@ class Subject:
         """The fewest bytes at FLOOR_BYTES_PER_S, or the arithmetic at the measured rate, in milliseconds."""
         raise NotImplementedError
 
+    def make_sets(self):
+        first = self.make()
+        count = 1 if sum(t.numel() * t.element_size() for t in first.values()) > LARGE_BYTES else self.sets
+        return [first, *[self.make() for _ in range(count - 1)]]
+
+    def prepare(self, tensors):
+        """Before each check: what nobody has written is NaN."""
+        for name in self.outputs:
+            tensors[name].fill_(torch.nan)
+
     def errors(self, got, want):
-        """(relative L2, its largest over heads or None): the worst output's."""
-        pairs = [fp64.relative_error(got[name], want[name], self.heads) for name in want if name in got]
-        return max(p[0] for p in pairs), max((p[1] for p in pairs if p[1] is not None), default=None)
+        """{output: relative L2}, and the largest over heads of any output, or None."""
+        pairs = {name: fp64.relative_error(got[name], want[name], self.heads) for name in want if name in got}
+        worst = max((p[1] for p in pairs.values() if p[1] is not None), default=None)
+        return {name: p[0] for name, p in pairs.items()}, worst
 
 
 class Lightning(Subject):
@@ -110,19 +125,94 @@ def official(tensors):
     return lambda: {"o": lightning_attn2(tensors["q"], tensors["k"], tensors["v"], slope)}
 
 
-class Segments(Lightning):
-    """The same in two launches over G segments."""
+def gradients(forward, inputs, names, dout):
+    """The backward pass of a graph that is kept: a function that gives the gradients of the inputs by their names."""
+    leaves = [x.detach().requires_grad_() for x in inputs]
+    with torch.enable_grad():
+        out = forward(*leaves)
+    return lambda: dict(zip(names, torch.autograd.grad(out, leaves, dout, retain_graph=True)))
+
+
+class LightningBackward(Lightning):
+    outputs = ("dq", "dk", "dv")
 
     def make(self):
-        states = nan(self.B, self.H, self.G, self.D, self.E, dtype=torch.float32)
-        return {**super().make(), "states": states}
+        tensors = super().make()
+        tensors["dout"] = normal(*tensors.pop("o").shape)
+        return {**tensors, **{f"d{x}": torch.full_like(tensors[x], torch.nan) for x in "qkv"}}
 
-    def arguments(self, kernel, tensors):
-        names = {"segmentStates": ("k", "v", "slope", "states"), "segmentFwd": ("q", "k", "v", "slope", "states", "o")}
-        return {name: tensors[name] for name in names[kernel]}
+    def reference(self, tensors):
+        decay = -tensors["slope"].double()[None, :, None].expand(self.B, self.H, self.N)
+        return fp64.gradients(*(tensors[x] for x in ("q", "k", "v", "dout")), decay)
+
+    def floor_ms(self, ceilings):
+        # dq reads k, v, dout; dk and dv read all four.
+        elements = self.B * self.H * self.N * 5 * (self.D + self.E)
+        return elements * 2 / FLOOR_BYTES_PER_S * 1e3
 
     def peers(self):
-        return {}
+        return {"FLA": self._fla, "official": self._official}
+
+    def _fla(self, tensors):
+        from fla.ops.simple_gla import chunk_simple_gla
+
+        inputs = [tensors[x].transpose(1, 2).contiguous() for x in ("q", "k", "v", "dout")]
+        decay = -tensors["slope"]
+        forward = lambda q, k, v: chunk_simple_gla(q, k, v, scale=1.0, g_gamma=decay)[0]  # noqa: E731
+        run = gradients(forward, inputs[:3], self.outputs, inputs[3])
+        return lambda: {name: x.transpose(1, 2) for name, x in run().items()}
+
+    def _official(self, tensors):
+        from lightning_attn.ops.triton.lightning_attn2 import lightning_attn2
+
+        slope = tensors["slope"].reshape(-1, 1, 1)
+        inputs = [tensors[x] for x in "qkv"]
+        return gradients(lambda q, k, v: lightning_attn2(q, k, v, slope), inputs, self.outputs, tensors["dout"])
+
+
+class Decode(Subject):
+    """One token of B sequences, the states in place."""
+
+    outputs = ("o", "state")
+
+    def make(self):
+        B, H, D, E = self.B, self.H, self.D, self.E
+        slope = 2.0 ** (-8 * torch.arange(1, H + 1, device="cuda", dtype=torch.float32) / H)
+        q, k, v = normal(B, H, D), normal(B, H, D), normal(B, H, E)
+        start = normal(B, H, D, E, dtype=torch.float32)
+        return {"q": q, "k": k, "v": v, "slope": slope, "o": nan(B, H, E), "start": start, "state": start.clone()}
+
+    def prepare(self, tensors):
+        tensors["o"].fill_(torch.nan)
+        tensors["state"].copy_(tensors["start"])
+
+    def arguments(self, kernel, tensors):
+        return {name: tensor for name, tensor in tensors.items() if name != "start"}
+
+    def reference(self, tensors):
+        q, k, v = (tensors[x].double() for x in "qkv")
+        decay = (-tensors["slope"].double()).exp()[None, :, None, None]
+        state = tensors["start"].double() * decay + k.unsqueeze(-1) * v.unsqueeze(-2)
+        return {"o": (q.unsqueeze(-2) @ state).squeeze(-2), "state": state}
+
+    def floor_ms(self, ceilings):
+        return self.B * self.H * self.D * self.E * 4 * 2 / FLOOR_BYTES_PER_S * 1e3
+
+    def peers(self):
+        def recurrent(tensors):
+            from fla.ops.simple_gla import fused_recurrent_simple_gla
+
+            q, k, v = (tensors[x].unsqueeze(1) for x in "qkv")
+            start, decay = tensors["start"], -tensors["slope"]
+            more = {"scale": 1.0, "g_gamma": decay, "initial_state": start, "output_final_state": True}
+
+            def run():
+                o, state = fused_recurrent_simple_gla(q, k, v, **more)
+                return {"o": o.squeeze(1), "state": state}
+
+            return run
+
+        return {"FLA": recurrent}
 
 
 class SimpleGla(Lightning):
@@ -184,6 +274,41 @@ class Flash(Subject):
             return make
 
         return {"SDPA flash": backend(SDPBackend.FLASH_ATTENTION), "SDPA cuDNN": backend(SDPBackend.CUDNN_ATTENTION)}
+
+
+class FlashBackward(Flash):
+    outputs = ("dq", "dk", "dv")
+
+    def make(self):
+        tensors = super().make()
+        q, k, v = (tensors[x] for x in "qkv")
+        o, lse = fp64.attention(q, k, v, self.D**-0.5, causal=True)
+        tensors.update(o=o.to(q.dtype), lse=lse.float(), dout=normal(*q.shape))
+        return {**tensors, **{f"d{x}": torch.full_like(tensors[x], torch.nan) for x in "qkv"}}
+
+    def reference(self, tensors):
+        return fp64.attention_gradients(*(tensors[x] for x in ("q", "k", "v", "dout")), self.D**-0.5, causal=True)
+
+    def floor_ms(self, ceilings):
+        return 2.5 * super().floor_ms(ceilings)
+
+    def peers(self):
+        def backward(make):
+            def of(tensors):
+                from torch.nn.attention import sdpa_kernel
+
+                def forward(q, k, v):
+                    with sdpa_kernel(make):
+                        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+                return gradients(forward, [tensors[x] for x in "qkv"], self.outputs, tensors["dout"])
+
+            return of
+
+        from torch.nn.attention import SDPBackend
+
+        kinds = {"SDPA flash": SDPBackend.FLASH_ATTENTION, "SDPA cuDNN": SDPBackend.CUDNN_ATTENTION}
+        return {name: backward(kind) for name, kind in kinds.items()}
 
 
 class Gemm(Subject):
@@ -250,9 +375,11 @@ def _add_rms_norm(x, residual, weight):
 
 KINDS = {
     "lightning": Lightning,
-    "segments": Segments,
+    "lightning-backward": LightningBackward,
+    "decode": Decode,
     "gla": SimpleGla,
     "flash": Flash,
+    "flash-backward": FlashBackward,
     "gemm": Gemm,
     "norm": AddRmsNorm,
 }

@@ -5,26 +5,29 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { readRows } from '../../bench/cuda/rows.js';
+import { readRows, splitConfig } from '../../bench/cuda/rows.js';
 import { dimNames } from '../../driver/choices.js';
 import { checkConfig } from '../../driver/configurations.js';
-import { SourceProject } from '../../driver/source.js';
+import { isPlan, SourceProject } from '../../driver/source.js';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 
-test('every configuration to be measured is one that its kernels declare', () => {
+test('every configuration to be measured is one that its kernel or plan declares', () => {
   const project = new SourceProject();
   for (const row of Object.values(readRows(here('../../bench/cuda/configs.json')))) {
-    const { kernels } = project.read(here(`../../${row.file}`));
-    for (const name of row.kernels) {
-      const decl = kernels.find((k) => k.name === name);
-      expect(decl, `${row.file} ${name}`).toBeDefined();
-      if (decl === undefined) continue;
-      expect(Object.keys(row.shape)).toEqual(expect.arrayContaining([...dimNames(decl)]));
-      for (const config of row.configs) {
-        checkConfig(decl, config);
-        expect(Object.keys(config).sort()).toEqual(Object.keys(decl.tune).sort());
+    const { kernels, plans } = project.read(here(`../../${row.file}`));
+    const decl = [...kernels, ...plans].find((k) => k.name === row.kernel);
+    expect(decl, `${row.file} ${row.kernel}`).toBeDefined();
+    if (decl === undefined) continue;
+    expect(Object.keys(row.shape)).toEqual(expect.arrayContaining([...dimNames(decl)]));
+    for (const { own, steps } of row.configs.map(splitConfig)) {
+      checkConfig(decl, own);
+      if (!isPlan(decl)) expect(Object.keys(own).sort()).toEqual(Object.keys(decl.tune).sort());
+      for (const [name, config] of Object.entries(steps)) {
+        const inner = [...kernels, ...plans].find((k) => k.name === name);
+        if (inner === undefined) throw new Error(`${row.file} has no ${name}`);
+        checkConfig(inner, config);
       }
     }
   }
