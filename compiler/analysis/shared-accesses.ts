@@ -134,6 +134,8 @@ interface Place {
   readonly ownBytes: number;
   /** End of the last slot. */
   readonly end: number;
+  /** Of layouts that were asked for: which bytes of a slot a thread touches. */
+  readonly inBytes: Map<Layout, Layout>;
 }
 
 /** Asked for again and again; where a pass has changed the buffer since, it is worked out anew. */
@@ -151,7 +153,17 @@ function placeOf(buffer: Value): Place {
   const ownBytes = storageBytes(shape, bytesOf(dtype), storage);
   const base = offset ?? 0;
   const space = offset === undefined ? buffer : null;
-  const place = { type, swizzle, offset, space, base, slotBytes, ownBytes, end: base + slots * slotBytes };
+  const place = {
+    type,
+    swizzle,
+    offset,
+    space,
+    base,
+    slotBytes,
+    ownBytes,
+    end: base + slots * slotBytes,
+    inBytes: new Map(),
+  };
   places.set(buffer, place);
   return place;
 }
@@ -163,7 +175,8 @@ export const slotsOverlap = (a: Value, slotA: number, b: Value, slotB: number): 
 
 /** Whether any slots of the two buffers have a byte in common. */
 export function buffersMeet(a: Value, b: Value): boolean {
-  const [x, y] = [placeOf(a), placeOf(b)];
+  const x = placeOf(a);
+  const y = placeOf(b);
   return x.space === y.space && x.base < y.end && y.base < x.end;
 }
 
@@ -177,8 +190,21 @@ export function conflictOf(a: Access, b: Access, distance: Distance): Meeting | 
   // Only where both tiles begin at one byte is "the same byte" a linear relation between their offsets.
   if (a.layout === null || b.layout === null || common.some(([x, y]) => x.start !== y.start))
     return oneWarp(a, b) ?? WHOLE;
-  const { scope, meet } = meeting(inBytes(a.layout, a.buffer), inBytes(b.layout, b.buffer));
-  return { scope: scope === 'workgroup' ? 'cta' : scope, meet };
+  return meetingOf(inBytes(a.layout, a.buffer), inBytes(b.layout, b.buffer));
+}
+
+/** By two layouts of bytes. */
+const meetings = new WeakMap<Layout, WeakMap<Layout, Meeting>>();
+
+function meetingOf(a: Layout, b: Layout): Meeting {
+  const row = meetings.get(a) ?? new WeakMap<Layout, Meeting>();
+  meetings.set(a, row);
+  const known = row.get(b);
+  if (known !== undefined) return known;
+  const { scope, meet } = meeting(a, b);
+  const made: Meeting = { scope: scope === 'workgroup' ? 'cta' : scope, meet };
+  row.set(b, made);
+  return made;
 }
 
 /** A program of one warp has nobody else to meet. */
@@ -189,6 +215,13 @@ function oneWarp(a: Access, b: Access): Meeting | null {
 
 /** Which bytes of a slot a thread touches, as a layout of bytes. */
 function inBytes(layout: Layout, buffer: Value): Layout {
+  const known = placeOf(buffer).inBytes;
+  const made = known.get(layout) ?? bytesLayout(layout, buffer);
+  known.set(layout, made);
+  return made;
+}
+
+function bytesLayout(layout: Layout, buffer: Value): Layout {
   if (buffer.type.kind !== 'buffer') throw new Bug('a buffer was expected');
   const { shape, dtype } = buffer.type;
   const width = bytesOf(dtype);

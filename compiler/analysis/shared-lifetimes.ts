@@ -121,6 +121,7 @@ class Flow {
       return out;
     }
     if (op.name === 'if') return op.regions.map((r) => this.forward(r, before)).reduce(either);
+    if (!own && op.name !== 'smem_wait') return before;
     if (op.name === 'smem_wait' && (op as Op<'smem_wait'>).attrs.left === 0) return { ...before, flying: false };
     const writes = own && op.name !== 'smem_read';
     const out = either(before, { written: writes, flying: writes && op.name === 'smem_copy' });

@@ -58,11 +58,16 @@ export function divideLeft(l: Layout, tile: readonly InBit[], field?: number): L
   const reserved = field ?? tile.reduce((m, t) => m | t.image, 0);
   const ins: { [D in InDim]?: readonly number[] } = {};
   for (const d of dimsOf(l)) {
-    const taken = new Map(tile.filter((t) => t.dim === d).map((t) => [t.bit, t.image]));
+    const taken = new Map<number, number>();
+    for (const t of tile) if (t.dim === d) taken.set(t.bit, t.image);
     const bases = l.ins[d] ?? [];
-    if (bases.some((b, i) => taken.has(i) && taken.get(i) !== b)) return null;
-    const rest = bases.filter((_, i) => !taken.has(i));
-    if (rest.some((b) => (b & reserved) !== 0)) return null;
+    const rest: number[] = [];
+    for (let i = 0; i < bases.length; i++) {
+      const basis = bases[i] as number;
+      const image = taken.get(i);
+      if (image === undefined ? (basis & reserved) !== 0 : image !== basis) return null;
+      if (image === undefined) rest.push(basis);
+    }
     ins[d] = rest;
   }
   return tile.every((t) => t.bit < (l.ins[t.dim]?.length ?? 0)) ? makeLayout(l.shape, ins) : null;

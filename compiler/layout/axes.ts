@@ -11,7 +11,9 @@ interface AxisField {
 export function axisField(shape: readonly number[], axis: number): AxisField {
   const extent = shape[axis];
   if (extent === undefined) throw new Bug(`layout: axis ${axis} of a tile of rank ${shape.length}`);
-  return { extent, shift: shape.slice(axis + 1).reduce((n, e) => n + log2(e), 0) };
+  let shift = 0;
+  for (let i = axis + 1; i < shape.length; i++) shift += log2(shape[i] as number);
+  return { extent, shift };
 }
 
 /** Position along `axis` of the element with this row-major index. */
@@ -105,8 +107,8 @@ export function indexParts(l: Layout, axis: number): IndexParts {
 
 /** `combine(bases, 0)`, `combine(bases, 1)`, ...: all 2^n values. */
 export function spanInOrder(bases: readonly number[]): number[] {
-  let values = [0];
-  for (const b of bases) values = [...values, ...values.map((v) => v ^ b)];
+  const values = [0];
+  for (const b of bases) for (let i = 0, n = values.length; i < n; i++) values.push((values[i] as number) ^ b);
   return values;
 }
 

@@ -32,7 +32,11 @@ export function log2(n: number): number {
 }
 
 /** Number of bits of the tile index. */
-export const tileBits = (shape: readonly number[]): number => shape.reduce((n, e) => n + log2(e), 0);
+export function tileBits(shape: readonly number[]): number {
+  let bits = 0;
+  for (let i = 0; i < shape.length; i++) bits += log2(shape[i] as number);
+  return bits;
+}
 
 /** A checked layout. Throws `Bug` where an extent is not a power of two or a basis lies outside the tile. */
 export function makeLayout(shape: readonly number[], ins: Ins): Layout {
@@ -41,14 +45,21 @@ export function makeLayout(shape: readonly number[], ins: Ins): Layout {
   const layout: Layout = { shape: [...shape], ins };
   const all = basesOf(layout);
   if (all.length > 31) throw new Bug(`layout: ${all.length} hardware bits`);
-  for (const basis of all)
-    if (!Number.isInteger(basis) || basis < 0 || basis >= 2 ** bits)
-      throw new Bug(`layout: basis ${basis} outside a tile of ${shape.join('x')}`);
+  const inside = (basis: number): boolean => Number.isInteger(basis) && basis >= 0 && basis < 2 ** bits;
+  const wrong = all.find((basis) => !inside(basis));
+  if (wrong !== undefined) throw new Bug(`layout: basis ${wrong} outside a tile of ${shape.join('x')}`);
   return layout;
 }
 
 /** Images of all input bits, in the order of IN_DIMS; of the listed dims only, where given. */
-export const basesOf = (l: Layout, dims: readonly InDim[] = IN_DIMS): number[] => dims.flatMap((d) => l.ins[d] ?? []);
+export function basesOf(l: Layout, dims: readonly InDim[] = IN_DIMS): number[] {
+  const all: number[] = [];
+  for (const d of dims) {
+    const bases = l.ins[d];
+    if (bases !== undefined) all.push(...bases);
+  }
+  return all;
+}
 
 /** The input dims that the layout names, in the order of IN_DIMS. */
 export const dimsOf = (l: Layout): InDim[] => IN_DIMS.filter((d) => l.ins[d] !== undefined);
@@ -56,7 +67,12 @@ export const dimsOf = (l: Layout): InDim[] => IN_DIMS.filter((d) => l.ins[d] !==
 /** Row-major index of the element that this piece of hardware holds. */
 export function apply(l: Layout, at: HardwareIndex): number {
   let out = 0;
-  for (const d of IN_DIMS) out ^= combine(l.ins[d] ?? [], at[d] ?? 0);
+  for (let i = 0; i < IN_DIMS.length; i++) {
+    const d = IN_DIMS[i] as InDim;
+    const bases = l.ins[d];
+    const index = at[d];
+    if (bases !== undefined && index !== undefined) out ^= combine(bases, index);
+  }
   return out;
 }
 

@@ -5,7 +5,7 @@
  */
 import { commonBlocks, type Path } from '../../analysis/program-paths.js';
 import { type Access, buffersMeet, conflictOf, type Meeting } from '../../analysis/shared-accesses.js';
-import type { Distance } from '../../analysis/slot-values.js';
+import type { Distance, Slots } from '../../analysis/slot-values.js';
 import { Bug } from '../../diag/diagnostic.js';
 import { type Block, type Op, walk } from '../../ir/module.js';
 import { isLoop } from '../../ir/rewrite.js';
@@ -28,14 +28,39 @@ export interface Gap {
 
 /** All pairs that need order. Issues are targets only, arrivals sources only: in between the bytes are the copy's. */
 export function requirementsOf(accesses: readonly Access[]): Requirement[] {
-  const sources = accesses.filter((a) => a.kind !== 'copy');
+  const conflicts = new Conflicts();
   const targets = accesses.filter((a) => a.kind !== 'arrival');
-  return sources.flatMap((a) =>
-    targets.flatMap((b) => {
-      const ordered = (a.kind === 'read' && b.kind === 'read') || !buffersMeet(a.buffer, b.buffer);
-      return ordered ? [] : waysBetween(a, b);
-    }),
-  );
+  const out: Requirement[] = [];
+  for (const a of accesses) {
+    if (a.kind === 'copy') continue;
+    for (const b of targets)
+      if ((a.kind !== 'read' || b.kind !== 'read') && buffersMeet(a.buffer, b.buffer))
+        out.push(...waysBetween(a, b, conflicts));
+  }
+  return out;
+}
+
+/** `conflictOf` does not ask where accesses stand: a read that may be issued in several places is compared once. */
+class Conflicts {
+  /** By what only accesses of one op share: their slots. */
+  readonly #known = new Map<Slots, Map<Slots, Map<Distance, Meeting | null>>>();
+
+  of(a: Access, b: Access, distance: Distance): Meeting | null {
+    const known = this.#between(a.slots, b.slots);
+    const before = known.get(distance);
+    if (before !== undefined) return before;
+    const made = conflictOf(a, b, distance);
+    known.set(distance, made);
+    return made;
+  }
+
+  #between(a: Slots, b: Slots): Map<Distance, Meeting | null> {
+    const row = this.#known.get(a) ?? new Map<Slots, Map<Distance, Meeting | null>>();
+    this.#known.set(a, row);
+    const known = row.get(b) ?? new Map<Distance, Meeting | null>();
+    row.set(b, known);
+    return known;
+  }
 }
 
 /** A way from one place to another: straight on, or over the back edge of a loop around both. */
@@ -55,10 +80,10 @@ export function waysBetweenPaths(a: Path, b: Path): Way[] {
   return ways;
 }
 
-function waysBetween(a: Access, b: Access): Requirement[] {
+function waysBetween(a: Access, b: Access, conflicts: Conflicts): Requirement[] {
   const out: Requirement[] = [];
   const add = (at: number, way: Requirement['way'], distance: Distance): void => {
-    const need = conflictOf(a, b, distance);
+    const need = conflicts.of(a, b, distance);
     if (need !== null) out.push({ from: a.at, to: b.at, level: at, way, need });
   };
   const shared = a.slots.loop !== null && a.slots.loop === b.slots.loop ? a.slots.loop : null;

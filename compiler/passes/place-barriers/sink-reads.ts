@@ -24,7 +24,7 @@ function sink(read: Access, block: Block, accesses: ReadonlyMap<Op, Access>): vo
   const moved = new Set<Op>([read.op]);
   const to = block.ops.findIndex((op, i) => {
     if (i <= from) return false;
-    const inside = [...walk({ kind: 'block', args: [], ops: [op] })];
+    const inside = op.regions.length === 0 ? [op] : [op, ...op.regions.flatMap((region) => [...walk(region)])];
     if (inside.some((x) => x.name === 'barrier' || overwrites(accesses.get(x), read))) return true;
     if (!inside.some((x) => x.operands.some((v) => values.has(v)))) return false;
     if (!isLazy(op)) return true;
