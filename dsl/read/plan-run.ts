@@ -77,6 +77,11 @@ class RunReader {
     this.#ev.error(...args);
   }
 
+  /** One that `with` made has no name of its own. */
+  get #name(): string {
+    return this.#decl.name || 'this kernel';
+  }
+
   /** Where an argument gets its value. */
   #at(name: string): TS.Node {
     return propertyNode(this.#node, name) ?? this.#node;
@@ -95,7 +100,7 @@ class RunReader {
 
   #names(): void {
     const known = this.#decl.args.map((a) => a.name);
-    const [name, list] = [this.#decl.name || 'this kernel', known.join(', ')];
+    const [name, list] = [this.#name, known.join(', ')];
     for (const given of this.#given.props.keys()) {
       if (known.includes(given)) continue;
       const meant = didYouMean(given, known);
@@ -161,7 +166,7 @@ class RunReader {
     const [node, written] = [this.#at(a.name), a.dir !== 'in'];
     const user = this.#users.get(val.name);
     if (written && val.dir === 'in')
-      this.#fail('LAC0317', node, `${val.name} is an input of the plan, and ${this.#decl.name} writes its ${a.name}`, {
+      this.#fail('LAC0317', node, `${val.name} is an input of the plan, and ${this.#name} writes its ${a.name}`, {
         help: ['pass an output, an inout argument or a temporary'],
       });
     // Parts that do not meet too: WebGPU binds no buffer twice where one of the two is written.
@@ -190,7 +195,7 @@ class RunReader {
       this.#fail(
         'LAC0317',
         this.#at(a.name),
-        `${val.name} is ${val.dtype}, but ${a.dtype} of ${this.#decl.name} is ${bound} already`,
+        `${val.name} is ${val.dtype}, but ${a.dtype} of ${this.#name} is ${bound} already`,
         {
           help: [`all arguments of dtype ${a.dtype} have one dtype`],
         },
@@ -216,7 +221,7 @@ class RunReader {
         this.#fail(
           'LAC0317',
           node,
-          `${dim} of ${this.#decl.name} is ${known} already, but ${extent} in ${val.name} (axis ${axis})`,
+          `${dim} of ${this.#name} is ${known} already, but ${extent} in ${val.name} (axis ${axis})`,
           {
             help: ['give both axes one name in the plan, which makes sure that they are equal'],
           },
@@ -247,7 +252,8 @@ class RunReader {
   }
 
   #knob(knob: string, val: Val, node: TS.Node): Expr | null {
-    const { name, tune } = this.#decl;
+    const { tune } = this.#decl;
+    const name = this.#name;
     const values = Object.hasOwn(tune, knob) ? tune[knob] : undefined;
     if (values === undefined) {
       const meant = didYouMean(knob, Object.keys(tune));
