@@ -13,6 +13,7 @@ import { Bug } from '../diag/diagnostic.js';
 import { type Block, type Kernel, newOp, type Op, type Value, walk } from '../ir/module.js';
 import { definedBy } from '../ir/rewrite.js';
 import { bufferType, bytesOf, isFloat, scalarType, type TileType, tileType } from '../ir/types.js';
+import { transpose } from '../layout/axes.js';
 import type { Layout } from '../layout/layout.js';
 import { planRoutes } from '../layout/routes.js';
 import type { AccessFeatures } from '../layout/shared-access.js';
@@ -41,6 +42,8 @@ class Planner {
     this.#kernel = kernel;
     this.#features = features;
     convertNarrow(kernel.body);
+    const converted = new Set([...walk(kernel.body)].filter(isConvert).map(sourceOf));
+    transposeLate(kernel.body, converted);
     shortenChains(kernel);
     this.#structure = new Structure(kernel);
   }
@@ -138,6 +141,22 @@ function convertNarrow(block: Block): void {
     const again = newOp('cast', [moved], { to: 'f32' }, [], [], op.loc);
     again.results = [wide];
     wide.def = again;
+    return [convert, again];
+  });
+}
+
+/** convert(trans x) = trans(convert x): where x is converted as well, both can be read from one buffer. */
+function transposeLate(block: Block, converted: ReadonlySet<Value>): void {
+  block.ops = block.ops.flatMap((op) => {
+    for (const region of op.regions) transposeLate(region, converted);
+    const x = isConvert(op) ? definedBy(sourceOf(op), 'trans')?.operands[0] : undefined;
+    if (x === undefined || !converted.has(x)) return [op];
+    const turned = resultOf(op);
+    const convert = newOp('convert', [x], {}, [x.type], [], op.loc);
+    resultOf(convert).layout = transpose(layoutOf(turned));
+    const again = newOp('trans', [resultOf(convert)], {}, [], [], op.loc);
+    again.results = [turned];
+    turned.def = again;
     return [convert, again];
   });
 }

@@ -28,7 +28,7 @@ const T = dtypes('T', f32, f16, bf16);
 const P = dtypes('P', f32, f16, bf16);
 
 /** x_t sees y_j, and reads the state: sum over seen j of (x_t . y_j) z_j, and x_t times the state, both with their decays. */
-function attend(x: Tile, y: Tile, z: Tile, state: Tile<'f32'>, decay: ChunkDecay, X: DType): Tile<'f32'> {
+function attend(x: Tile, y: Tile, z: Tile, state: Tile, decay: ChunkDecay, X: DType): Tile<'f32'> {
   const p = dot(x, trans(y)) * decay.between;
   const near = dot(cast(p, X), cast(z, X));
   return (near + dot(cast(x, X), cast(state, X)) * decay.fromStart) * decay.near;
@@ -163,8 +163,9 @@ export const lightningBwdDkDv = kernel(
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
       const decay = laterDecaysAt(n, C, N, s, g.at(b, h), of);
-      dv.at(b, h).store([n, 0], attend(ki, qi, doi, state, decay, X));
-      const dki = attend(vi, doi, qi, trans(state), decay, X);
+      const copy = cast(state, X);
+      dv.at(b, h).store([n, 0], attend(ki, qi, doi, copy, decay, X));
+      const dki = attend(vi, doi, qi, trans(copy), decay, X);
       dk.at(b, h).store([n, 0], dki);
       if (tokenGradient) kdk.at(b, h, 0).store([n], sum(ki * dki, 1));
       state = advanced(state, qi, doi, decay, X);
