@@ -8,6 +8,11 @@ const slope = ({ shape: [heads = 0] }: InputContext): Float64Array =>
 const g = ({ shape, random }: InputContext): Float64Array =>
   Float64Array.from({ length: shape.reduce((n, x) => n * x, 1) }, () => -Math.log1p(Math.exp(-(4 + 2 * random()))));
 
+function needed(name: string, x: Float64Array | undefined): Float64Array {
+  if (x === undefined) throw new Error(`lightningFwd: ${name} is needed with these options`);
+  return x;
+}
+
 /** Tokens in the order of time. */
 const tokensOf = (N: number, reverse: boolean): readonly number[] =>
   Array.from({ length: N }, (_, i) => (reverse ? N - 1 - i : i));
@@ -23,8 +28,9 @@ export const lightningFwd: Reference = {
   inputs: { slope, g },
   run({ inputs: { q, k, v, slope, g, h0 }, dims, options }) {
     const { B = 0, H = 0, HK = H, N = 0, D = 0, E = 0 } = dims;
-    if (!q || !k || !v || !slope || !g || !h0) throw new Error('lightningFwd: every input is needed');
-    const hT = options.initialState ? h0.slice() : new Float64Array(B * H * D * E);
+    if (!q || !k || !v) throw new Error('lightningFwd: q, k and v are needed');
+    const hT = options.initialState ? needed('h0', h0).slice() : new Float64Array(B * H * D * E);
+    const decays = options.noDecay ? null : options.tokenDecay ? needed('g', g) : needed('slope', slope);
     const o = new Float64Array(B * H * N * E);
     for (let bh = 0; bh < B * H; bh++) {
       const [b, h] = [Math.floor(bh / H), bh % H];
@@ -32,8 +38,7 @@ export const lightningFwd: Reference = {
       const state = hT.subarray(bh * D * E, (bh + 1) * D * E);
       for (const n of tokensOf(N, options.reverse === true)) {
         const [t, tk] = [bh * N + n, group * N + n];
-        const log = options.noDecay ? 0 : options.tokenDecay ? (g[t] ?? 0) : -(slope[h] ?? 0);
-        const a = Math.exp(log);
+        const a = Math.exp((options.tokenDecay ? decays?.[t] : -(decays?.[h] ?? 0)) ?? 0);
         const ot = o.subarray(t * E, (t + 1) * E);
         for (let d = 0; d < D; d++) {
           const kd = k[tk * D + d] ?? 0;

@@ -79,6 +79,50 @@ describe('lightning forward', () => {
     );
   });
 
+  it('is simple GLA without its scale, with decays by token and with states', () => {
+    fc.assert(
+      fc.property(
+        fc.record({ ...heads, ...widths, N: fc.integer({ min: 0, max: 12 }) }),
+        fc.integer(),
+        (dims, seed) => {
+          const { B, H, N, D, E } = dims;
+          const g = normal(seed, 'g', [B, H, N]).map((x) => -Math.abs(x));
+          const inputs = { ...qkv(seed, dims), g, h0: normal(seed, 'h0', [B, H, D, E]) };
+          const states = { initialState: true, finalState: true };
+          const want = call(simpleGlaFwd, dims, inputs, states);
+          const got = call(lightningFwd, dims, inputs, { ...states, tokenDecay: true });
+          close(got.o, want.o?.map((x) => x * Math.sqrt(D)) ?? new Float64Array(0));
+          close(got.hT, want.hT ?? new Float64Array(0));
+
+          // No decay is a decay of 0; reversed tokens in reverse time are tokens in time.
+          const none = call(lightningFwd, dims, inputs, { ...states, noDecay: true });
+          close(none.o, call(lightningFwd, dims, { ...inputs, slope: new Float64Array(H) }, states).o ?? g);
+          const backwards = (x: Float64Array, row: number) =>
+            x.map((_, i) => at(x, (Math.floor(i / row / N) * N + N - 1 - (Math.floor(i / row) % N)) * row + (i % row)));
+          const { q, k, v } = inputs;
+          const turned = { ...inputs, q: backwards(q, D), k: backwards(k, D), v: backwards(v, E), g: backwards(g, 1) };
+          const back = call(lightningFwd, dims, turned, { ...states, tokenDecay: true, reverse: true });
+          close(backwards(back.o ?? g, E), got.o ?? g);
+          close(back.hT, got.hT ?? g);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('has heads of queries share those of keys in order', () => {
+    const dims = { B: 2, H: 4, HK: 2, N: 5, D: 3, E: 2 };
+    const inputs = { ...qkv(5, dims), slope: Float64Array.of(0, 0.1, 0.2, 0.3) };
+    const keys = qkv(6, { ...dims, H: 2 });
+    const own = (x: Float64Array, row: number) =>
+      Float64Array.from({ length: 8 * 5 * row }, (_, i) =>
+        at(x, Math.floor(i / (10 * row)) * 5 * row + (i % (5 * row))),
+      );
+    const { o } = call(lightningFwd, dims, { ...inputs, k: keys.k, v: keys.v });
+    const want = call(lightningFwd, { ...dims, HK: 4 }, { ...inputs, k: own(keys.k, 3), v: own(keys.v, 2) }).o;
+    close(o, want ?? new Float64Array(0));
+  });
+
   it('lets a NaN reach the outputs at and after its position, and no earlier one', () => {
     const dims = { B: 1, H: 1, N: 12, D: 3, E: 2 };
     const inputs = { ...qkv(1, dims), slope: Float64Array.of(0.1) };
