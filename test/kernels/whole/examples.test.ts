@@ -73,12 +73,4 @@ describeKernels('as they are shipped', [
       { BM: 64, BN: 64, BK: 64, warps: 8 },
     ],
   },
-  {
-    file: 'kernels/lightning/segments.ts',
-    name: 'lightningSegments',
-    reference: lightningSegments,
-    dims: attention,
-    dtypes: ['f32', ...halves],
-    configs: [{ G: 1 }, { G: 4 }, { G: 8 }],
-  },
 ] satisfies Subject[]);

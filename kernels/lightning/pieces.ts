@@ -1,0 +1,39 @@
+import { cast, cdiv, i32, idiv, maximum, minimum, type Scalar } from '../../dsl/index.js';
+
+/** A run of tokens begin <= n < end of one segment. */
+export interface Piece {
+  readonly begin: Scalar<'i32'>;
+  readonly end: Scalar<'i32'>;
+  readonly segment: Scalar<'i32'>;
+  /** Tokens of the segment before and after it. */
+  readonly before: Scalar<'i32'>;
+  readonly after: Scalar<'i32'>;
+}
+
+/** Segment s of G holds the tokens s*per <= n < (s+1)*per with per = ceil(N / G), as far as there are so many. */
+export const tokensOf = (N: number, G: number): number => cdiv(N, G);
+
+/** Piece number `at` of a sequence whose G segments are cut into so many pieces each. Later pieces may be shorter, or empty. */
+export function pieceAt(N: number, G: number, pieces: Scalar<'i32'>, at: Scalar<'i32'>): Piece {
+  const per = tokensOf(N, G);
+  const length = cdiv(per, pieces);
+  const segment = idiv(at, pieces);
+  const first = minimum(segment * per, N);
+  const last = minimum(first + per, N);
+  const begin = minimum(first + (at - segment * pieces) * length, last);
+  const end = minimum(begin + length, last);
+  return { begin, end, segment, before: begin - first, after: last - end };
+}
+
+/** Decays are followed over so many halvings: 64 more than f32 has below 1, for tokens whose k^T v is large. */
+const FOLLOWED = 214;
+const FOREVER = 2 ** 30;
+
+/**
+ * How many tokens the decay exp(-slope) is followed back. The state of what is farther off counts as 0: a contribution
+ * below 2^64 would be 0 in f32 anyway.
+ */
+export function reachOf(slope: Scalar<'f32'>): Scalar<'i32'> {
+  const most = FOLLOWED * Math.LN2;
+  return cast(most / maximum(slope, most / FOREVER), i32) + 1;
+}
