@@ -31,37 +31,52 @@ export const operand = (ev: Evaluator, node: TS.Expression, scope: Scope): Opera
   node,
 });
 
-function dispatch(ev: Evaluator, node: TS.Expression, scope: Scope): Val {
-  if (ts.isNumericLiteral(node)) return num(Number(node.text));
-  if (ts.isIdentifier(node)) return lookUp(ev, node, scope);
-  if (ts.isParenthesizedExpression(node) || ts.isAsExpression(node) || ts.isSatisfiesExpression(node))
-    return evaluate(ev, node.expression, scope);
-  if (ts.isNonNullExpression(node) || ts.isTypeAssertionExpression(node)) return evaluate(ev, node.expression, scope);
-  if (ts.isStringLiteralLike(node)) return { kind: 'str', value: node.text };
-  if (ts.isBinaryExpression(node)) return binaryExpression(ev, node, scope);
-  if (ts.isPrefixUnaryExpression(node)) return prefix(ev, node, scope);
-  if (ts.isCallExpression(node)) {
+type Rule = (ev: Evaluator, node: TS.Expression, scope: Scope) => Val;
+
+/** The rule of one kind of nodes: `K` has the shape `N`. */
+const rule = <N extends TS.Expression>(
+  kinds: readonly TS.SyntaxKind[],
+  value: (ev: Evaluator, node: N, scope: Scope) => Val,
+): [TS.SyntaxKind, Rule][] => kinds.map((kind) => [kind, value as Rule]);
+
+const K = ts.SyntaxKind;
+const RULES: ReadonlyMap<TS.SyntaxKind, Rule> = new Map([
+  ...rule([K.NumericLiteral], (_, node: TS.NumericLiteral) => num(Number(node.text))),
+  ...rule([K.Identifier], (ev, node: TS.Identifier, scope) => lookUp(ev, node, scope)),
+  ...rule<
+    TS.ParenthesizedExpression | TS.AsExpression | TS.SatisfiesExpression | TS.NonNullExpression | TS.TypeAssertion
+  >(
+    [K.ParenthesizedExpression, K.AsExpression, K.SatisfiesExpression, K.NonNullExpression, K.TypeAssertionExpression],
+    (ev, node, scope) => evaluate(ev, node.expression, scope),
+  ),
+  ...rule([K.StringLiteral, K.NoSubstitutionTemplateLiteral], (_, node: TS.StringLiteralLike) => ({
+    kind: 'str',
+    value: node.text,
+  })),
+  ...rule([K.BinaryExpression], (ev, node: TS.BinaryExpression, scope) => binaryExpression(ev, node, scope)),
+  ...rule([K.PrefixUnaryExpression], (ev, node: TS.PrefixUnaryExpression, scope) => prefix(ev, node, scope)),
+  ...rule([K.CallExpression], (ev, node: TS.CallExpression, scope) => {
     noOptional(ev, node);
     return evaluateCall(ev, node, scope);
-  }
-  if (ts.isPropertyAccessExpression(node)) return property(ev, node, scope);
-  if (ts.isElementAccessExpression(node)) return element(ev, node, scope);
-  if (ts.isConditionalExpression(node)) return conditional(ev, node, scope);
-  if (ts.isArrayLiteralExpression(node)) return array(ev, node, scope);
-  if (ts.isObjectLiteralExpression(node)) return object(ev, node, scope);
-  if (ts.isArrowFunction(node) || ts.isFunctionExpression(node)) return closure(node, scope);
-  if (ts.isVoidExpression(node)) {
+  }),
+  ...rule([K.PropertyAccessExpression], (ev, node: TS.PropertyAccessExpression, scope) => property(ev, node, scope)),
+  ...rule([K.ElementAccessExpression], (ev, node: TS.ElementAccessExpression, scope) => element(ev, node, scope)),
+  ...rule([K.ConditionalExpression], (ev, node: TS.ConditionalExpression, scope) => conditional(ev, node, scope)),
+  ...rule([K.ArrayLiteralExpression], (ev, node: TS.ArrayLiteralExpression, scope) => array(ev, node, scope)),
+  ...rule([K.ObjectLiteralExpression], (ev, node: TS.ObjectLiteralExpression, scope) => object(ev, node, scope)),
+  ...rule([K.ArrowFunction, K.FunctionExpression], (_, node: TS.ArrowFunction | TS.FunctionExpression, scope) =>
+    closure(node, scope),
+  ),
+  ...rule([K.VoidExpression], (ev, node: TS.VoidExpression, scope) => {
     evaluate(ev, node.expression, scope);
     return NONE;
-  }
-  return keyword(node) ?? noSuchExpression(ev, node);
-}
+  }),
+  ...rule([K.TrueKeyword], () => bool(true)),
+  ...rule([K.FalseKeyword], () => bool(false)),
+  ...rule([K.NullKeyword, K.OmittedExpression], () => NONE),
+]);
 
-function keyword(node: TS.Expression): Val | undefined {
-  if (node.kind === ts.SyntaxKind.TrueKeyword) return bool(true);
-  if (node.kind === ts.SyntaxKind.FalseKeyword) return bool(false);
-  return node.kind === ts.SyntaxKind.NullKeyword || ts.isOmittedExpression(node) ? NONE : undefined;
-}
+const dispatch: Rule = (ev, node, scope) => RULES.get(node.kind)?.(ev, node, scope) ?? noSuchExpression(ev, node);
 
 function closure(node: TS.ArrowFunction | TS.FunctionExpression, scope: Scope): Val {
   const declared =
@@ -175,13 +190,19 @@ function array(ev: Evaluator, node: TS.ArrayLiteralExpression, scope: Scope): Va
 
 /** Elements of a list of expressions, `...array` taken apart. */
 export function spreadItems(ev: Evaluator, nodes: readonly TS.Expression[], scope: Scope): Operand[] {
-  return nodes.flatMap((e) => {
-    if (!ts.isSpreadElement(e)) return [operand(ev, e, scope)];
-    const val = evaluate(ev, e.expression, scope);
-    if (val.kind === 'arr') return val.items.map((item) => ({ val: item, node: e }));
-    if (val.kind !== 'poison') ev.error('LAC0222', e, `only arrays can be spread here, not ${describe(val)}`);
-    return [{ val: POISON, node: e }];
-  });
+  const items: Operand[] = [];
+  for (const e of nodes) {
+    if (ts.isSpreadElement(e)) items.push(...spread(ev, e, scope));
+    else items.push(operand(ev, e, scope));
+  }
+  return items;
+}
+
+function spread(ev: Evaluator, e: TS.SpreadElement, scope: Scope): Operand[] {
+  const val = evaluate(ev, e.expression, scope);
+  if (val.kind === 'arr') return val.items.map((item) => ({ val: item, node: e }));
+  if (val.kind !== 'poison') ev.error('LAC0222', e, `only arrays can be spread here, not ${describe(val)}`);
+  return [{ val: POISON, node: e }];
 }
 
 function object(ev: Evaluator, node: TS.ObjectLiteralExpression, scope: Scope): Val {

@@ -22,7 +22,14 @@ export class Findings {
   }
 }
 
+/** Asked for again in every variant; the way to the file goes through all nodes around. */
+const spans = new WeakMap<ts.Node, Span>();
+
 export function spanOf(node: ts.Node): Span {
+  const known = spans.get(node);
+  if (known !== undefined) return known;
   const source = node.getSourceFile();
-  return { file: source.fileName, start: node.getStart(source), end: node.getEnd() };
+  const span: Span = { file: source.fileName, start: node.getStart(source), end: node.getEnd() };
+  spans.set(node, span);
+  return span;
 }

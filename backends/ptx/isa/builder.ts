@@ -56,8 +56,7 @@ export class PtxBuilder {
   readonly #head: Line[] = [];
   readonly #body: Line[] = [];
   readonly #special = new Map<SpecialRegister, Reg>();
-  /** Instructions that the target is known to have. */
-  readonly #supported = new Set<InstructionName>();
+  readonly #names = new Set<InstructionName>();
   #lines = this.#body;
   #guard: Guard | null = null;
   #labels = 0;
@@ -69,6 +68,11 @@ export class PtxBuilder {
   /** What was written, the prologue first. */
   lines(): readonly Line[] {
     return [...this.#head, ...this.#body];
+  }
+
+  /** Instructions that were written. */
+  get names(): ReadonlySet<InstructionName> {
+    return this.#names;
   }
 
   /** How many registers of a class there are: their ids are below it. */
@@ -172,7 +176,7 @@ export class PtxBuilder {
   }
 
   #emit(name: InstructionName, dst: readonly Reg[], sources: readonly Source[]): void {
-    this.#checkSupport(name);
+    this.#use(name);
     const form = formOf(name);
     if (dst.length !== form.dst.length || sources.length !== form.src.length) throw new Bug(`operands of ${name}`);
     for (let i = 0; i < dst.length; i++) checkRegister(name, form.dst[i] as RegClass, dst[i] as Reg, this.#counts);
@@ -182,10 +186,10 @@ export class PtxBuilder {
     this.#lines.push({ kind: 'instruction', name, dst, src, guard: this.#guard });
   }
 
-  #checkSupport(name: InstructionName): void {
-    if (this.#supported.has(name)) return;
+  #use(name: InstructionName): void {
+    if (this.#names.has(name)) return;
     if (!supports(this.target, name)) throw new Bug(`${this.target.name} does not have ${name}`);
-    this.#supported.add(name);
+    this.#names.add(name);
   }
 
   /** The operand as the instruction can take it: checked, and in registers where PTX has no immediates. */
@@ -205,7 +209,9 @@ export class PtxBuilder {
       const known = moved.get(source.value);
       if (known !== undefined) return known;
       const dst = this.reg(classOf(kind));
-      this.#lines.push({ kind: 'instruction', name: MOVES[dst.cls], dst: [dst], src: [source], guard: null });
+      const name = MOVES[dst.cls];
+      this.#use(name);
+      this.#lines.push({ kind: 'instruction', name, dst: [dst], src: [source], guard: null });
       moved.set(source.value, dst);
       return dst;
     });

@@ -3,7 +3,6 @@ import { newerVersion, type PtxTarget, type PtxVersion } from '../target.js';
 import type { Line, PtxBuilder } from './builder.js';
 import { type InstructionName, instruction, versionOf } from './instructions.js';
 import { LAC_SHARED, type RegClass } from './operand.js';
-import type { Source } from './signature.js';
 import { guardText, instructionText, registerPrefix, registerText } from './text.js';
 import { verifyBody } from './verify.js';
 
@@ -43,20 +42,19 @@ export interface PtxModule {
  */
 export function ptxModule(module: PtxModule): string {
   const lines = module.body.lines();
-  verifyBody(
+  const read = verifyBody(
     lines,
     module.params.map((p) => p.name),
   );
   const files = new Map<string, number>();
   const body = bodyText(lines, module.position ?? (() => null), files);
-  const used = usedBy(lines);
-  const { version, target } = header(used, module.target);
+  const { version, target } = header(module.body.names, module.target);
   return [
     `.version ${version.join('.')}`,
     `.target ${target}`,
     '.address_size 64',
     ...[...files].map(([name, number]) => `.file ${number} "${fileText(name)}"`),
-    ...(used.shared ? [`.extern .shared .align 1024 .b8 ${LAC_SHARED}[];`] : []),
+    ...(read.has(LAC_SHARED) ? [`.extern .shared .align 1024 .b8 ${LAC_SHARED}[];`] : []),
     '',
     `.visible .entry ${module.entry}(${module.params.map((p) => `\n  .param ${paramText(p)}`).join(',')}`,
     ')',
@@ -83,7 +81,7 @@ const paramText = ({ name, bytes }: PtxParam): string =>
 const declaration = (cls: RegClass, count: number): string[] =>
   count === 0 ? [] : [`  .reg .${cls} ${registerPrefix(cls)}<${count}>;`];
 
-function header({ names }: Used, target: PtxTarget): { version: PtxVersion; target: string } {
+function header(names: ReadonlySet<InstructionName>, target: PtxTarget): { version: PtxVersion; target: string } {
   const specific = [...names].some((name) => instruction(name).specific === true);
   const least = (specific ? target.specificVersion : null) ?? target.ptxVersion;
   return {
@@ -91,26 +89,6 @@ function header({ names }: Used, target: PtxTarget): { version: PtxVersion; targ
     target: specific ? `${target.name}a` : target.name,
   };
 }
-
-/** What a body makes use of. */
-interface Used {
-  readonly names: ReadonlySet<InstructionName>;
-  readonly shared: boolean;
-}
-
-function usedBy(lines: readonly Line[]): Used {
-  const names = new Set<InstructionName>();
-  let shared = false;
-  for (const line of lines) {
-    if (line.kind !== 'instruction') continue;
-    names.add(line.name);
-    if (!shared) shared = line.src.some(isShared);
-  }
-  return { names, shared };
-}
-
-const isShared = (s: Source): boolean =>
-  s === LAC_SHARED || (typeof s === 'object' && 'base' in s && s.base === LAC_SHARED);
 
 /** Files get their numbers in the order in which they come up. A place is written before the first thing that is there. */
 function bodyText(

@@ -7,9 +7,9 @@ import { registerText } from './text.js';
 /** Registers, by class and number. */
 class RegisterSet {
   readonly #has: Readonly<Record<RegClass, boolean[]>> = { pred: [], b16: [], b32: [], b64: [] };
-  add(reg: Reg): void {
+  readonly add = (reg: Reg): void => {
     this.#has[reg.cls][reg.id] = true;
-  }
+  };
   has(reg: Reg): boolean {
     return this.#has[reg.cls][reg.id] === true;
   }
@@ -26,36 +26,41 @@ function readsOf(source: Source, visit: (x: Reg | string) => void): void {
 /**
  * What holds of a whole body: labels that are gone to are placed, once; registers that are read are written somewhere;
  * names are those of `params` or of shared memory.
+ * @returns the names that it reads.
  * @throws Bug
  */
-export function verifyBody(lines: readonly Line[], params: readonly string[]): void {
-  verifyLabels(lines);
-  const written = new RegisterSet();
-  for (const line of lines)
-    if (line.kind === 'read') written.add(line.dst);
-    else if (line.kind === 'instruction') for (const reg of line.dst) written.add(reg);
-
+export function verifyBody(lines: readonly Line[], params: readonly string[]): ReadonlySet<string> {
+  const { written, labels } = madeIn(lines);
   const names = new Set([...params, LAC_SHARED]);
+  const read = new Set<string>();
   const check = (x: Reg | string): void => {
-    if (typeof x === 'string' ? !names.has(x) : !written.has(x))
-      throw new Bug(
-        typeof x === 'string' ? `unknown name: ${x}` : `register that is never written: ${registerText(x)}`,
-      );
+    if (typeof x === 'string') {
+      if (!names.has(x)) throw new Bug(`unknown name: ${x}`);
+      read.add(x);
+    } else if (!written.has(x)) throw new Bug(`register that is never written: ${registerText(x)}`);
   };
-  for (const line of lines) {
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i] as Line;
     if (line.kind !== 'instruction' && line.kind !== 'branch') continue;
     if (line.guard !== null) check(line.guard.reg);
-    if (line.kind === 'instruction') for (let i = 0; i < line.src.length; i++) readsOf(line.src[i] as Source, check);
+    if (line.kind === 'instruction') for (let j = 0; j < line.src.length; j++) readsOf(line.src[j] as Source, check);
+    else if (!labels.has(line.label.name)) throw new Bug(`label ${line.label.name} is not placed`);
   }
+  return read;
 }
 
-function verifyLabels(lines: readonly Line[]): void {
-  const placed = new Set<string>();
-  for (const line of lines) {
-    if (line.kind !== 'label') continue;
-    if (placed.has(line.label.name)) throw new Bug(`label ${line.label.name} is placed twice`);
-    placed.add(line.label.name);
+/** Registers that are written, and labels that are placed. */
+function madeIn(lines: readonly Line[]): { readonly written: RegisterSet; readonly labels: ReadonlySet<string> } {
+  const written = new RegisterSet();
+  const labels = new Set<string>();
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i] as Line;
+    if (line.kind === 'instruction') line.dst.forEach(written.add);
+    else if (line.kind === 'read') written.add(line.dst);
+    else if (line.kind === 'label') {
+      if (labels.has(line.label.name)) throw new Bug(`label ${line.label.name} is placed twice`);
+      labels.add(line.label.name);
+    }
   }
-  for (const line of lines)
-    if (line.kind === 'branch' && !placed.has(line.label.name)) throw new Bug(`label ${line.label.name} is not placed`);
+  return { written, labels };
 }
