@@ -1,77 +1,87 @@
 import {
   all,
   bf16,
-  cast,
   cdiv,
-  col,
-  dot,
   dtypes,
-  exp,
   f16,
   f32,
   i32,
+  idiv,
   input,
-  iota,
   kernel,
   minimum,
   output,
   range,
-  row,
-  trans,
-  where,
   zeros,
 } from '../../dsl/index.js';
+import { advanced, attend } from './chunk.js';
+import { decaysAt } from './later-decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
 /**
  * `lightningFwd` of sequences of different lengths, one after the other in the same tensors: sequence s holds tokens
- * offset_s <= n < offset_{s+1}, attends to nothing outside, and may be empty. hT is its state after the last token:
- * the sum over its tokens of exp(-slope (last - j)) k_j^T v_j, 0 of an empty one.
+ * offset_s <= n < offset_{s+1}, attends to nothing outside, and may be empty: its hT is its h0, or 0.
  *
- * q, k [N, H, D]; v, o [N, H, E]; offset [S1], S1 = S + 1, ascending; slope [H] >= 0, in 1/token; hT [S, H, D, E].
+ * q [N, H, D]; k [N, HK, D]; v [N, HK, E]; o [N, H, E]; offset [S1], S1 = S + 1, ascending; slope [H] >= 0, in 1/token;
+ * g [N, H] <= 0, a natural log; h0, hT [S, H, D, E]. Options as of `lightningFwd`: `initialState` reads h0, `finalState`
+ * writes hT, `stateOnly` hT and no o.
  */
 export const lightningPacked = kernel(
   {
     args: {
-      q: input(T, ['N', 'H', 'D']),
-      k: input(T, ['N', 'H', 'D']),
-      v: input(T, ['N', 'H', 'E']),
+      q: input(T, ['N', 'H', 'D'], { optional: true }),
+      k: input(T, ['N', 'HK', 'D']),
+      v: input(T, ['N', 'HK', 'E']),
       offset: input(i32, ['S1']),
-      slope: input(f32, ['H']),
-      o: output(T, ['N', 'H', 'E']),
-      hT: output(f32, ['S', 'H', 'D', 'E']),
+      slope: input(f32, ['H'], { optional: true }),
+      g: input(f32, ['N', 'H'], { optional: true }),
+      h0: input(f32, ['S', 'H', 'D', 'E'], { optional: true }),
+      o: output(T, ['N', 'H', 'E'], { optional: true }),
+      hT: output(f32, ['S', 'H', 'D', 'E'], { optional: true }),
     },
     comptime: ['D', 'E'],
+    options: {
+      precise: false,
+      initialState: false,
+      finalState: false,
+      tokenDecay: false,
+      noDecay: false,
+      reverse: false,
+      stateOnly: false,
+    },
     tune: { C: [32, 64, 16, 8], BE: [64, 32, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BE, E }) => BE < 2 * E || BE === 8,
-    grid: ({ S, H, E, BE }) => ({ e: cdiv(E, BE), h: H, s: S }),
+    grid: ({ S1, H, E, BE }) => ({ e: cdiv(E, BE), h: H, s: S1 - 1 }),
   },
-  ({ q, k, v, offset, slope, o, hT }, { N, D, C, BE }, { s, h, e }) => {
+  (
+    { q, k, v, offset, slope, g, h0, o, hT },
+    { N, H, HK, D, C, BE, precise, initialState, finalState, tokenDecay, noDecay, reverse, stateOnly },
+    { s, h, e },
+  ) => {
+    const X = precise ? f32 : T; // of what is computed here and multiplied again
     const begin = offset.get(s);
     const end = minimum(offset.get(s + 1), N);
-    const Q = q.at(all, h).slice(begin, end);
-    const K = k.at(all, h).slice(begin, end);
-    const V = v.at(all, h).slice(begin, end);
-    const O = o.at(all, h).slice(begin, end);
-    const a = slope.get(h);
+    const kvHead = idiv(h * HK, H);
+    const K = k.at(all, kvHead).slice(begin, end);
+    const V = v.at(all, kvHead).slice(begin, end);
+    const rate = noDecay || tokenDecay ? 0 : slope.get(h);
+    const of = { tokenDecay, noDecay, reverse, isPartial: reverse ? initialState : finalState || stateOnly };
 
-    const i = iota(C);
-    const dist = col(i) - row(i); // [C, C]
-    const intraDecay = exp(where(dist >= 0, -a * dist, -Infinity));
-    const qDecay = col(exp(-a * (i + 1)));
-
-    let kv = zeros([D, BE], f32);
-    for (const n of range(0, end - begin, C)) {
-      const rows = minimum(end - begin - n, C); // tokens in this chunk
-      const qi = Q.load([n, 0], [C, D]);
+    let state = zeros([D, BE], f32);
+    if (initialState) state = h0.at(s, h).load([0, e * BE], [D, BE]);
+    for (const n of range(0, end - begin, C, { reverse })) {
       const ki = K.load([n, 0], [C, D]);
       const vi = V.load([n, e * BE], [C, BE]);
-      const kDecay = col(exp(where(i < rows, -a * (rows - 1 - i), -Infinity)));
-      const p = dot(qi, trans(ki)) * intraDecay;
-      O.store([n, e * BE], dot(cast(p, T), vi) + dot(qi, cast(kv, T)) * qDecay);
-      kv = kv * exp(-a * rows) + dot(trans(cast(ki * kDecay, T)), vi);
+      const decay = decaysAt(n, C, end - begin, rate, g.at(all, h).slice(begin, end), of);
+      if (!stateOnly) {
+        const qi = q.at(all, h).slice(begin, end).load([n, 0], [C, D]);
+        o.at(all, h)
+          .slice(begin, end)
+          .store([n, e * BE], attend(qi, ki, vi, state, decay, X));
+      }
+      state = advanced(state, ki, vi, decay, X);
     }
-    hT.at(s, h).store([0, e * BE], kv);
+    if (finalState || stateOnly) hT.at(s, h).store([0, e * BE], state);
   },
 );

@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runKernel } from '../../../driver/run.js';
 import { causalConv } from '../../../kernels/conv/causal.ref.js';
 import { conv2d } from '../../../kernels/conv/conv2d.ref.js';
 import { groupedGemm } from '../../../kernels/gemm/grouped.ref.js';
-import { lightningPacked } from '../../../kernels/lightning/packed.ref.js';
 import { devices, expectRight, kernelOf } from '../session.js';
 import { describeKernels, type Subject } from './property.js';
 
@@ -50,25 +48,6 @@ describeKernels('convolutions and products of parts', [
       { BM: 32, BN: 32, BK: 32, P: 4, warps: 4 },
     ],
   },
-  {
-    file: 'kernels/lightning/packed.ts',
-    name: 'lightningPacked',
-    reference: lightningPacked,
-    dims: fc
-      .record({
-        N: fc.integer({ min: 0, max: 90 }),
-        H: upTo(2),
-        D: fc.constantFrom(8, 24),
-        E: fc.constantFrom(8, 20),
-        S: upTo(5),
-      })
-      .map((d) => ({ ...d, S1: d.S + 1 })),
-    dtypes: floats,
-    configs: [
-      { C: 16, BE: 8, warps: 2 },
-      { C: 32, warps: 4 },
-    ],
-  },
 ] satisfies Subject[]);
 
 describe('corners of parts', () => {
@@ -92,28 +71,4 @@ describe('corners of parts', () => {
       for (const m of [3, 19, 20, 35]) expect(row(m).some(Number.isNaN)).toBe(false);
     },
   );
-
-  it.each(every)('what is NaN in one sequence reaches no other, on $key', async ({ key }) => {
-    const dims = { N: 45, H: 2, D: 8, E: 8, S: 4, S1: 5 };
-    const [cut, next] = [19, 30];
-    const offset = Float64Array.of(0, cut, cut, next, 45);
-    const hole = (): Float64Array =>
-      Float64Array.from({ length: 45 * 16 }, (_, i) => {
-        const n = Math.floor(i / 16);
-        return n >= cut && n < next ? Number.NaN : ((i * 31) % 64) / 32 - 1;
-      });
-    const { values } = await runKernel({
-      decl: kernelOf('kernels/lightning/packed.ts', 'lightningPacked'),
-      reference: lightningPacked,
-      device: on[key],
-      dims,
-      inputs: { q: hole(), k: hole(), v: hole(), offset },
-      config: { C: 16, BE: 8, warps: 2 },
-    });
-    const nan = (x: Float64Array | undefined, from: number, to: number, width: number): boolean =>
-      (x ?? new Float64Array(0)).subarray(from * width, to * width).some(Number.isNaN);
-    expect([nan(values.o, 0, cut, 16), nan(values.o, next, 45, 16)]).toEqual([false, false]);
-    expect([0, 1, 3].map((s) => nan(values.hT, s, s + 1, 128))).toEqual([false, false, false]);
-    expect([...(values.hT ?? [])].slice(128, 256).every((v) => v === 0)).toBe(true);
-  });
 });

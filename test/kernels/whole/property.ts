@@ -19,6 +19,8 @@ export interface Subject {
   readonly configs?: readonly Readonly<Record<string, number>>[];
   readonly options?: fc.Arbitrary<Readonly<Record<string, boolean | number>>>;
   readonly scalars?: fc.Arbitrary<Readonly<Record<string, number>>>;
+  /** At most so many on each device but the interpreter, where a run takes long. */
+  readonly runs?: number;
   /** Values of inputs, made from the sizes; the reference's where missing. */
   readonly inputs?: (dims: Readonly<Record<string, number>>, seed: number) => Readonly<Record<string, Float64Array>>;
 }
@@ -75,13 +77,13 @@ export function describeKernels(title: string, subjects: readonly Subject[]): vo
     describe.each(subjects)('$name of $file', (of) => {
       const decl = declaration(of.file, of.name);
       it.each(RUNS)('on $key', async ({ key, runs: usual }) => {
-        const { reference } = of;
+        const { reference, runs: most = usual } = of;
         await fc.assert(
           fc.asyncProperty(runs(decl, of), fc.boolean(), async (run, passes) => {
             const more = key === 'exact' ? { passes, verify: true } : {};
             await expectRight({ decl, reference, device: on[key], ...run, ...more });
           }),
-          { numRuns: numRuns(usual) },
+          { numRuns: numRuns(on[key].backend === 'interpret' ? usual : Math.min(usual, most)) },
         );
       });
     });
