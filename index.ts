@@ -8,12 +8,17 @@ import type { Device, Tensor, TensorDType } from './runtime/index.js';
 
 export {
   type AttentionInputs,
+  type BackwardArgs,
+  type BackwardResult,
   type FloatDType,
   type ForwardArgs,
   type ForwardResult,
   type Layout,
+  type LightningAttention,
   lightningAttention,
+  type Placement,
   type StepArgs,
+  type Wanted,
 } from './attention/index.js';
 export { CODES, type Code } from './compiler/diag/codes.js';
 export { Bug, type Diagnostic, LacError } from './compiler/diag/diagnostic.js';

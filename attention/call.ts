@@ -40,10 +40,14 @@ export class Call {
     return made;
   }
 
-  /** As the kernels take it: axes in their order, null for what is absent. */
-  passed(name: string, tensor: Tensor | null = this.tensors[name] ?? null): Tensor | null {
-    const { axes } = this.#declared[name] as Declarations[string];
-    return tensor === null ? null : asKernels(tensor, axes, this.order);
+  /** Arguments as the kernels take them, the outputs among them: axes in their order, null for what is absent. */
+  passing(names: readonly string[], outputs: Readonly<Record<string, Tensor | null>>): LaunchArgs {
+    const as = (name: string): Tensor | null => {
+      const { axes } = this.#declared[name] as Declarations[string];
+      const tensor = outputs[name] ?? this.tensors[name] ?? null;
+      return tensor === null ? null : asKernels(tensor, axes, this.order);
+    };
+    return Object.fromEntries(names.map((name) => [name, as(name)]));
   }
 
   /** Gives new outputs back where the work fails. */

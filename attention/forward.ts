@@ -79,8 +79,7 @@ export async function forward<T extends FloatDType, const F extends boolean = fa
   const hT = finalState ? call.output('hT') : null;
   const options = { ...decayOptions(call), initialState: call.has('h0'), finalState, reverse, precise };
   const { launch, names } = routeOf(call, options);
-  const given = names.map((name) => [name, name === 'o' ? o : name === 'hT' ? hT : undefined] as const);
-  await call.run(() => launch(device, Object.fromEntries(given.map(([name, t]) => [name, call.passed(name, t)]))));
+  await call.run(() => launch(device, call.passing(names, { o, hT })));
   return { o, hT } as unknown as ForwardResult<T, F>;
 }
 

@@ -26,7 +26,7 @@ export async function step<T extends FloatDType>(
 ): Promise<{ readonly o: Tensor<T> }> {
   const call = new Call('lightningAttention.step', device, 'token', DECLARED, args as unknown as LaunchArgs);
   const o = call.output('o');
-  const given = Object.keys(DECLARED).map((name) => [name, call.passed(name, name === 'o' ? o : undefined)]);
-  await call.run(() => variantOf(lightningStep, decayOptions(call))(device, Object.fromEntries(given)));
+  const launch = variantOf(lightningStep, decayOptions(call));
+  await call.run(() => launch(device, call.passing(Object.keys(DECLARED), { o })));
   return { o: o as Tensor<T> };
 }

@@ -19,6 +19,7 @@ import {
   input,
   kernel,
   LacError,
+  lightningAttention,
   loadManifest,
   openDevice,
   output,
@@ -95,6 +96,26 @@ export async function transposed(): Promise<Float64Array> {
   return got;
 }
 // transposed() is 1, 4, 2, 5, 3, 6
+
+/**
+ * @entry lightningAttention; LightningAttention; AttentionInputs; Placement; ForwardArgs; ForwardResult; BackwardArgs; BackwardResult; Wanted; StepArgs; FloatDType; Layout
+ * @title Lightning Attention
+ *
+ * Shows how the pieces of the language become an operator; [its page](../attention.md) goes through the arguments. Shapes
+ * are checked in the order of axes that the caller has.
+ * @errors LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0609 LAC0610 LAC0623 LAC0626
+ */
+export async function attended(): Promise<Float64Array> {
+  const device = await openDevice('interpret');
+  const q = empty(device, f32, [1, 1, 3, 1]).fill(1); // [B, H, N, D]
+  const k = empty(device, f32, [1, 1, 3, 1]).fill(1);
+  const v = empty(device, f32, [1, 1, 3, 2]).write([1, 10, 2, 20, 3, 30]);
+  const { o } = await lightningAttention(device, { q, k, v }); // neither slope nor g: nothing decays
+  const got = await o.read();
+  device.destroy();
+  return got;
+}
+// attended() is 1, 10, 3, 30, 6, 60
 
 /**
  * @entry Kernel.with

@@ -35,15 +35,13 @@ export const cases = (T: FloatDType, most: number, [D, E] = [5, 12]): fc.Arbitra
   });
 
 /** Axes of rows, [B, heads, N, width], in the order of the layout. */
-const inOrder = (layout: Layout, [b = 0, h = 0, n = 0, ...rest]: readonly number[]): number[] =>
+export const inOrder = (layout: Layout, [b = 0, h = 0, n = 0, ...rest]: readonly number[]): number[] =>
   layout === 'bhnd' ? [b, h, n, ...rest] : [b, n, h, ...rest];
 const SWAP = { 3: [0, 2, 1], 4: [0, 2, 1, 3] } as const;
 
 /** The same memory with axes [B, heads, N, ..]. */
 export const canonical = (layout: Layout, x: Tensor): Tensor =>
   layout === 'bhnd' ? x : x.permute(SWAP[x.shape.length as 3 | 4]);
-
-export const sameOrder = inOrder;
 
 export interface Made {
   /** Arguments of the call. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type ForwardArgs, lightningAttention } from '../../index.js';
 import type { Device, LaunchArgs } from '../../runtime/index.js';
 import { devices } from '../kernels/session.js';
-import { type Case, canonical, cases, expectNear, type FloatDType, make, sameOrder } from './cases.js';
+import { type Case, canonical, cases, expectNear, type FloatDType, inOrder, make } from './cases.js';
 import { recurrence } from './recurrence.js';
 
 interface Wanted {
@@ -18,7 +18,7 @@ const wanted = fc.record({ finalState: fc.boolean(), reverse: fc.boolean(), brin
 async function isRight(device: Device, c: Case, { finalState, reverse, brings }: Wanted): Promise<void> {
   const { args, given } = make(device, c);
   const { B, H, N, E } = c.sizes;
-  const o = device.empty(c.T, sameOrder(c.layout, [B, H, N, E])).poison();
+  const o = device.empty(c.T, inOrder(c.layout, [B, H, N, E])).poison();
   const result = await run(device, { ...args, ...(brings ? { o } : {}) }, { layout: c.layout, reverse, finalState });
   const want = recurrence(c.sizes, given, reverse);
   expect(result.o === o).toBe(brings);
@@ -40,12 +40,11 @@ const ONE = {
 const ON = [
   { key: 'exact', T: 'f32', runs: 20, of: {}, wanted },
   { key: 'rounding', T: 'bf16', runs: 5, of: {}, wanted },
-  { key: 'webgpu', T: 'f32', runs: 3, ...ONE },
-  { key: 'sm90', T: 'bf16', runs: 2, ...ONE },
+  { key: 'webgpu', T: 'f32', runs: 1, ...ONE },
 ] as const;
 
 describe('the forward pass is the recurrence', () => {
-  const on = devices('exact', 'rounding', 'webgpu', 'sm90');
+  const on = devices('exact', 'rounding', 'webgpu');
 
   it.each(ON)('on $key in $T, in both layouts, with every decay and both directions of time', async (row) => {
     const { key, T, runs, of, wanted } = row;

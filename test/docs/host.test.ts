@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import {
+  attended,
   derived,
   deviceNames,
   explained,
@@ -34,7 +35,7 @@ afterAll(() => {
 const shown = (value: unknown): string =>
   typeof value === 'string' ? value : Array.from(value as number[]).join(', ');
 
-test.each([deviceNames, launched, transposed, derived, explained, whereFrom])(
+test.each([deviceNames, launched, transposed, attended, derived, explained, whereFrom])(
   '%o gives what the page says',
   async (f) => {
     expect(shown(await f())).toBe(stated[f.name]);
