@@ -18,8 +18,12 @@ const scalars = { first: 0, eps: 1e-6 };
 const tokens = ({ B = 0, N = 0 }: Dims): number => B * N;
 
 /** y [rows, columns] = a [rows, inner] b [inner, columns]. */
-function times(a: Float64Array, b: Float64Array | undefined, inner: number, columns: number): Float64Array {
-  const y = new Float64Array((a.length / Math.max(1, inner)) * columns);
+function times(
+  a: Float64Array,
+  b: Float64Array | undefined,
+  [rows, inner, columns]: readonly [number, number, number],
+): Float64Array {
+  const y = new Float64Array(rows * columns);
   for (const i of y.keys())
     for (let k = 0; k < inner; k++)
       y[i] = at(y, i) + at(a, Math.floor(i / columns) * inner + k) * at(b, k * columns + (i % columns));
@@ -125,11 +129,12 @@ export const tokenMixer: Reference = {
   tokens,
   run(ctx) {
     const { K = 0, H = 0, D = 0 } = ctx.dims;
-    const z = times(ctx.inputs.x ?? new Float64Array(0), ctx.inputs.w, K, 4 * H * D);
+    const rows = tokens(ctx.dims);
+    const z = times(ctx.inputs.x ?? new Float64Array(0), ctx.inputs.w, [rows, K, 4 * H * D]);
     const o = attention(ctx, z);
     const hT = states(ctx, z, o);
     const gated = normalised(ctx, o).n.map((v, i) => v * at(z, gateOf(i, H * D)));
-    return { y: times(gated, ctx.inputs.wOut, H * D, K), ...(ctx.options.finalState === true && { hT }) };
+    return { y: times(gated, ctx.inputs.wOut, [rows, H * D, K]), ...(ctx.options.finalState === true && { hT }) };
   },
 };
 export const tokenMixerLrpe: Reference = { ...tokenMixer, shape: { ...shape, S: ({ D = 0 }) => 2 * D } };
@@ -168,10 +173,10 @@ export const tokenMixerBwd: Reference = {
   run(ctx) {
     const { K = 0, H = 0, D = 0 } = ctx.dims;
     const { x = new Float64Array(0), w, wOut, dy = x } = ctx.inputs;
-    const width = H * D;
-    const z = times(x, w, K, 4 * width);
+    const [rows, width] = [tokens(ctx.dims), H * D];
+    const z = times(x, w, [rows, K, 4 * width]);
     const { n, roots } = normalised(ctx, attention(ctx, z));
-    const dgated = times(dy, transposed(wOut, K), K, width);
+    const dgated = times(dy, transposed(wOut, K), [rows, K, width]);
     const dz = new Float64Array(z.length);
     const dn = dgated.map((g, i) => g * at(z, gateOf(i, width)));
     for (const i of n.keys()) dz[gateOf(i, width)] = at(dgated, i) * at(n, i);
@@ -182,11 +187,10 @@ export const tokenMixerBwd: Reference = {
     });
     const dtheta = attentionBwd(ctx, z, dout, dz);
     const gated = n.map((v, i) => v * at(z, gateOf(i, width)));
-    const rows = x.length / Math.max(1, K);
     return {
-      dx: times(dz, transposed(w, 4 * width), 4 * width, K),
-      dw: times(transposed(x, K), dz, rows, 4 * width),
-      dwOut: times(transposed(gated, width), dy, rows, K),
+      dx: times(dz, transposed(w, 4 * width), [rows, 4 * width, K]),
+      dw: times(transposed(x, K), dz, [K, rows, 4 * width]),
+      dwOut: times(transposed(gated, width), dy, [width, rows, K]),
       ...(ctx.options.rotation === true && { dtheta }),
     };
   },

@@ -5,6 +5,8 @@ import type { Dims, Reference } from '../../../driver/reference.js';
 import { normGate, normGateBwd } from '../../../kernels/transnormer/gate.ref.js';
 import { gluFactorsBwd, gluProduct } from '../../../kernels/transnormer/glu.ref.js';
 import { lrpe, lrpeBwdParts, swish, swishBwd } from '../../../kernels/transnormer/lrpe.ref.js';
+import { tokenMixer, tokenMixerBwd } from '../../../kernels/transnormer/mixer.ref.js';
+import { sglu, sgluBwd } from '../../../kernels/transnormer/sglu.ref.js';
 
 type Arrays = Readonly<Record<string, Float64Array>>;
 const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? Number.NaN;
@@ -96,6 +98,45 @@ describe('gradients are the slopes of what they are gradients of', () => {
         close(
           inner(dvu, along),
           slope((v) => call(gluProduct, dims, v), { x, w }, 'w', along, { p: dp }),
+        );
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it.each(['x', 'w', 'wOut', 'theta'])('of the token mixer, by %s', (name) => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const dims = { B: 2, N: 4, K: 3, P: 4, H: 2, D: 2, S: 4 };
+        const options = { rotation: true };
+        const run = (reference: Reference, inputs: Arrays) => reference.run({ inputs, dims, scalars, options });
+        const lengths = { x: 24, w: 48, wOut: 12, theta: 4 };
+        const inputs = {
+          ...Object.fromEntries(Object.entries(lengths).map(([n, length]) => [n, normal(seed, n, length)])),
+          slope: Float64Array.of(0.1, 1),
+        };
+        const [dy, along] = [normal(seed, 'dy', 24), normal(seed, 'along', lengths[name as 'x'])];
+        const got = run(tokenMixerBwd, { ...inputs, dy })[`d${name}`];
+        close(
+          inner(got, along),
+          slope((x) => run(tokenMixer, x), inputs, name, along, { y: dy }),
+        );
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it.each(['x', 'w', 'wOut'])('of the gated unit, by %s', (name) => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const dims = { M: 3, K: 2, R: 2, F: 4 };
+        const lengths = { x: 6, w: 16, wOut: 8 };
+        const inputs = Object.fromEntries(Object.entries(lengths).map(([n, length]) => [n, normal(seed, n, length)]));
+        const [dy, along] = [normal(seed, 'dy', 6), normal(seed, 'along', lengths[name as 'x'])];
+        const got = call(sgluBwd, dims, { ...inputs, dy })[`d${name}`];
+        close(
+          inner(got, along),
+          slope((x) => call(sglu, dims, x), inputs, name, along, { y: dy }),
         );
       }),
       { numRuns: 10 },
