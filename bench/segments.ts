@@ -11,7 +11,7 @@ import { bindLaunch, type Device, factsOf, type LaunchPlan, openDevice, type Ten
 import { digits, table, WARM_UP_MS } from './table.js';
 
 /**
- * Lightning forward in two launches over segments (kernels/lightning/segments.ts), timed as one:
+ * Lightning forward in three launches over segments (kernels/lightning/segments.ts), each of one piece, timed as one:
  *   node dist/bench/segments.js [--device webgpu] [--shape 1,16,4096,64] [--dtype f32] [--robust false]
  *     [--segments 4,8,16] [--blocks 32,64,4 ...]  (C, BE, warps)
  * Outputs are poisoned and compared with the f64 recurrence before a time is printed.
@@ -44,11 +44,11 @@ const find = (name: string) => {
   if (decl === undefined) throw new Error(`no kernel ${name}`);
   return decl;
 };
-const [statesKernel, fwdKernel] = [find('segmentStates'), find('segmentFwd')];
+const [statesKernel, scanKernel, fwdKernel] = [find('segmentStates'), find('segmentScan'), find('segmentFwd')];
 const whole = await loadReference('kernels/lightning/forward.ref.ts', 'lightningFwd');
 
-const dims = { B, H, N, D, E: D };
-const argsOf = fwdKernel.args.filter((a) => a.name !== 'states');
+const dims = { B, H, HK: H, N, D, E: D };
+const argsOf = fwdKernel.args.filter((a) => ['q', 'k', 'v', 'slope'].includes(a.name));
 const inputs = makeInputs(argsOf, dtypes, dims, whole, 0);
 const want = whole.run({ inputs, dims, scalars: {}, options: {} }).o as Float64Array;
 
@@ -57,7 +57,8 @@ function allocate(device: Device, G: number): Record<string, Tensor> {
   const shape = [B, H, N, D];
   const made: Record<string, Tensor> = {
     slope: device.empty('f32', [H]),
-    states: device.empty('f32', [B, H, G, D, D]),
+    states: device.empty('f32', [B, H, G - 1, D, D]),
+    initial: device.empty('f32', [B, H, G, D, D]),
   };
   for (const name of ['q', 'k', 'v', 'o']) made[name] = device.empty(dtypes.T, shape);
   for (const name of ['q', 'k', 'v', 'slope']) made[name]?.write(inputs[name] as Float64Array);
@@ -67,9 +68,16 @@ function allocate(device: Device, G: number): Record<string, Tensor> {
 
 function bind(device: Device, tensors: Record<string, Tensor>, config: Record<string, number>): LaunchPlan[] {
   const facts = Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, factsOf(t)]));
-  return [statesKernel, fwdKernel].map((decl) => {
-    const { variant } = compileKernel(decl, { dtypes, dims, config, facts, target: targetOf(device) });
-    const args = Object.fromEntries(decl.args.map((a) => [a.name, tensors[a.name] as Tensor]));
+  const scalars: Readonly<Record<string, number>> = { pieces: 1, tokens: N };
+  return [statesKernel, scanKernel, fwdKernel].map((decl) => {
+    const own = {
+      dims: Object.fromEntries(Object.entries(dims).filter(([name]) => decl.dims.includes(name))),
+      dtypes: decl === scanKernel ? {} : dtypes,
+      config: decl === scanKernel ? {} : config,
+      facts: Object.fromEntries(Object.entries(facts).filter(([name]) => decl.args.some((a) => a.name === name))),
+    };
+    const { variant } = compileKernel(decl, { ...own, target: targetOf(device) });
+    const args = Object.fromEntries(decl.args.map((a) => [a.name, tensors[a.name] ?? scalars[a.name] ?? null]));
     return bindLaunch(device, launchSpec(decl), variant, args);
   });
 }

@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
 
 const FILE = 'kernels/lightning/segments';
 const [B = 1, H = 1, N = 1, D = 1] = options.shape.split(',').map(Number);
-const dims = { B, H, N, D, E: D };
+const dims = { B, H, HK: H, N, D, E: D };
 const dtypes = { T: options.dtype as 'bf16' };
 
 const decl = new SourceProject().read(`${FILE}.ts`).plans.find((p) => p.name === 'lightningSegments');
