@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type ForwardArgs, lightningAttention } from '../../index.js';
 import type { Device, LaunchArgs } from '../../runtime/index.js';
 import { devices } from '../kernels/session.js';
@@ -52,5 +52,23 @@ describe('the forward pass is the recurrence', () => {
       fc.asyncProperty(cases(T, 40), wanted, (c, w) => isRight(on[key], { ...c, ...of }, w)),
       { numRuns: runs },
     );
+  });
+});
+
+describe('few heads of a long sequence', () => {
+  const on = devices('exact');
+  const sizes = { B: 1, H: 2, HK: 1, N: 2051, D: 3, E: 4 };
+  const long: Case = { sizes, T: 'f32', layout: 'bnhd', decay: 'slope', initial: true, seed: 4 };
+  const wanted = { finalState: true, reverse: false, brings: true };
+
+  it('are divided into segments on a device that is larger, and the recurrence all the same', async () => {
+    const device = Object.assign(on.exact, { info: { ...on.exact.info, multiprocessors: 132 } });
+    const plans = vi.spyOn(device, 'launchAll');
+    await isRight(device, long, wanted);
+    expect(plans).toHaveBeenCalledTimes(1);
+    await isRight(device, { ...long, decay: 'g', initial: false }, { ...wanted, finalState: false });
+    expect(plans).toHaveBeenCalledTimes(2);
+    await isRight(device, { ...long, sizes: { ...sizes, N: 100 } }, { ...wanted, reverse: true });
+    expect(plans).toHaveBeenCalledTimes(2);
   });
 });
