@@ -1,5 +1,6 @@
 import type { Config } from '../../driver/configurations.js';
 import type { Placement } from '../../driver/tensors.js';
+import { publishedCases } from './published-cases.js';
 import { configText, readRows, splitConfig } from './rows.js';
 
 /** One checked run, as data: a parent process hands it to a child. */
@@ -80,18 +81,11 @@ function oddShapes(): CheckCase[] {
   ]);
 }
 
-/** The shapes that the official implementation's tests run. */
-function official(): CheckCase[] {
-  const lengths = [256, 512, 1024, 2048, 4096, 8192, 913, 513, 1213];
-  return each(['f16', 'bf16'], (dtype) =>
-    lengths.flatMap((N) =>
-      [16, 32, 64, 128].map((D) => ({
-        ...{ group: `official ${dtype}`, file: KERNELS.lightning, dtype },
-        dims: { B: 6, H: 8, N, D, E: 64 },
-      })),
-    ),
-  );
-}
+/** What the tests of the official implementation and of FLA run. */
+const published = (): CheckCase[] =>
+  publishedCases().map(({ from, ...run }) => ({
+    ...{ group: from, file: KERNELS.lightning, kernel: 'lightningFwd', ...run },
+  }));
 
 /** Sizes small enough for the reference; comptime sizes and knobs as they are timed. */
 const shrunk = (shape: Readonly<Record<string, number>>, N: number): Record<string, number> => ({
@@ -176,8 +170,8 @@ function quick(): CheckCase[] {
 /** Cases by the name of a set. The largest first, so that none is begun last. */
 export function casesOf(set: string, configs: string): readonly CheckCase[] {
   const sets: Readonly<Record<string, () => CheckCase[]>> = {
-    all: () => [...official(), ...wholeFiles(), ...oddShapes(), ...tuned(configs), ...agreement()],
-    official,
+    all: () => [...published(), ...wholeFiles(), ...oddShapes(), ...tuned(configs), ...agreement()],
+    published,
     kernels: wholeFiles,
     odd: oddShapes,
     tuned: () => tuned(configs),

@@ -7,7 +7,7 @@ import { type CheckCase, casesOf, caseText } from './cases.js';
 import { type Outcome, runCase } from './check-case.js';
 
 /**
- * Compares kernels on a device with their f64 references, over odd shapes, strides, the official shapes and the tuned
+ * Compares kernels on a device with their f64 references, over odd shapes, strides, the published shapes and the tuned
  * configurations; every failure is a line, and the counts come last:
  *   node dist/bench/cuda/check.js [--set all] [--device cuda:0] [--jobs 12] [--limit-s 90] [--only REGEX]
  * The references take the host's time, so that several processes share the cases; one that dies costs one case.

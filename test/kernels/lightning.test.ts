@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { publishedCases } from '../../bench/cuda/published-cases.js';
 import { candidates } from '../../driver/configurations.js';
 import { runKernel } from '../../driver/run.js';
 import { lightningFwd as reference } from '../../kernels/lightning/forward.ref.js';
@@ -211,5 +212,27 @@ describe('lightning forward in PTX', () => {
       { device: on.sm90, config: { ...config, warps: 4, stages: 3 } },
       { device: on.sm90, config: { ...config, warps: 2, stages: 2 } },
     ]);
+  });
+});
+
+/** Runs of other implementations' tests, as far as the emulator is quick; a GPU makes them all (bench/cuda). */
+describe('lightning forward in PTX at published shapes', () => {
+  const on = devices('sm80', 'sm90');
+  const some = publishedCases().filter(({ dims: { N, D, E } }) => N * D * E <= 2 ** 17 && D <= 32);
+  const one = publishedCases().filter(({ from, dims: { N } }) => from === 'lightning-attention' && N === 256);
+  const small = [...some, ...one.map((c) => ({ ...c, dims: { ...c.dims, B: 1, H: 1 } }))];
+  /** What rounding q, k, v, p and the state to the dtype costs; anything else would show. */
+  const bounds = { f32: 3e-6, f16: 5e-4, bf16: 4e-3 };
+
+  it('has some of every kind', () => {
+    expect(new Set(small.map((c) => c.from))).toEqual(new Set(publishedCases().map((c) => c.from)));
+  });
+
+  it.each(small)('errs by what the dtype rounds, $from, $dtype, $dims', async ({ dtype, dims, options, layout }) => {
+    const device = dtype === 'bf16' ? on.sm90 : on.sm80;
+    const place = layout === undefined ? {} : { layout };
+    const request = { decl, reference, device, dims, options, dtypes: { T: dtype }, ...place };
+    const { outputs } = await expectRight(request);
+    for (const { rmse } of outputs) expect(rmse).toBeLessThan(bounds[dtype]);
   });
 });
