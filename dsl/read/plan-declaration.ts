@@ -163,7 +163,10 @@ export function derivePlan(call: Call, base: PlanVal, method: string): Val {
   const { decl, diagnostics } = base.decl.reread(changes);
   for (const d of diagnostics) call.ev.findings.add(d);
   if (decl === null) return POISON;
-  return { kind: 'plan', decl: { ...decl, file: spanOf(call.node).file, span: spanOf(call.node) } };
+  return {
+    kind: 'plan',
+    decl: { ...decl, name: base.decl.name, file: spanOf(call.node).file, span: spanOf(call.node) },
+  };
 }
 
 /** The source of a plan. */

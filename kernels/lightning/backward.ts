@@ -2,8 +2,6 @@ import {
   bf16,
   cast,
   cdiv,
-  type DType,
-  dot,
   dtypes,
   f16,
   f32,
@@ -14,30 +12,17 @@ import {
   plan,
   range,
   sum,
-  type Tile,
   temp,
   trans,
   zeros,
 } from '../../dsl/index.js';
-import type { ChunkDecay } from './decay.js';
+import { advanced, attend } from './chunk.js';
 import { lightningBwdG, lightningBwdSlopeParts, lightningBwdSlopeSum } from './decay-gradient.js';
 import { decaysAt, laterDecaysAt } from './later-decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
 /** Of the gradients of k and v: f32 where those of several query heads are still to be added up. */
 const P = dtypes('P', f32, f16, bf16);
-
-/** x_t sees y_j, and reads the state: sum over seen j of (x_t . y_j) z_j, and x_t times the state, both with their decays. */
-function attend(x: Tile, y: Tile, z: Tile, state: Tile, decay: ChunkDecay, X: DType): Tile<'f32'> {
-  const p = dot(x, trans(y)) * decay.between;
-  const near = dot(cast(p, X), cast(z, X));
-  return (near + dot(cast(x, X), cast(state, X)) * decay.fromStart) * decay.near;
-}
-
-/** The state after a chunk. */
-function advanced(state: Tile<'f32'>, y: Tile, z: Tile, decay: ChunkDecay, X: DType): Tile<'f32'> {
-  return state * decay.across + dot(trans(cast(y * decay.toEnd, X)), cast(z, X));
-}
 
 /**
  * First part of the backward pass of `lightningFwd`: dq_t = sum over j <= t of decay (dout_t . v_j) k_j, the forward pass

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as gradientRefs from '../../kernels/lightning/backward.ref.js';
-import * as decayRefs from '../../kernels/lightning/decay-gradient.ref.js';
-import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
 import { randomStream } from '../../driver/random.js';
+import type { Dims } from '../../driver/reference.js';
+import { isPlan } from '../../driver/source.js';
+import * as gradientRefs from '../../kernels/lightning/backward.ref.js';
+import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
 import { lengths, seeds } from './session.js';
-import { describeKernels } from './whole/property.js';
+import { declaration, describeKernels } from './whole/property.js';
 
 const FILE = 'kernels/lightning/backward.ts';
 const width = fc.integer({ min: 1, max: 20 });
@@ -13,13 +14,22 @@ const heads = fc.constantFrom({ H: 1, HK: 1 }, { H: 2, HK: 2 }, { H: 4, HK: 2 },
 const sizes = fc
   .record({ B: fc.integer({ min: 1, max: 2 }), heads, N: lengths(8, 40), D: width, E: width })
   .map(({ heads: { H, HK }, ...rest }) => ({ ...rest, H, HK }));
+const eachHead = sizes.map((dims) => ({ ...dims, HG: dims.H, P: 1 }));
 
 const switches = (...names: readonly string[]) =>
   fc.record(Object.fromEntries(names.map((name) => [name, fc.boolean()] as const)));
-const DECAYS = [{}, { slopeGradient: true }, { tokenDecay: true }, { tokenDecay: true, tokenGradient: true }, { noDecay: true }];
-const options = fc
-  .tuple(switches('initialState', 'stateGradient', 'reverse'), fc.constantFrom(...DECAYS), fc.constantFrom({}, {}, { precise: true }))
-  .map((all) => Object.assign({}, ...all));
+const merged = (...options: readonly fc.Arbitrary<Readonly<Record<string, boolean>>>[]) =>
+  fc.tuple(...options).map((all): Readonly<Record<string, boolean>> => Object.assign({}, ...all));
+const states = switches('initialState', 'stateGradient', 'reverse');
+const rounding = fc.constantFrom({}, {}, { precise: true });
+const DECAYS = [
+  {},
+  { slopeGradient: true },
+  { tokenDecay: true },
+  { tokenDecay: true, tokenGradient: true },
+  { tokenGradient: true },
+  { noDecay: true },
+];
 
 describeKernels('lightning backward', [
   {
@@ -28,6 +38,85 @@ describeKernels('lightning backward', [
     reference: gradientRefs.lightningBwd,
     dims: sizes,
     dtypes: ['f32', 'bf16', 'f16'],
-    options,
+    options: merged(states, fc.constantFrom(...DECAYS), rounding),
+  },
+  {
+    file: FILE,
+    name: 'lightningBwdKeys',
+    reference: gradientRefs.lightningBwdKeys,
+    dims: eachHead,
+    dtypes: ['f32', 'bf16'],
+    configs: [{ launches: 1 }],
+    options: merged(states, fc.constantFrom({}, { tokenDecay: true, tokenGradient: true }, { noDecay: true })),
   },
 ]);
+
+describe('the gradients of the reference', () => {
+  const small = fc
+    .record({
+      heads,
+      N: fc.integer({ min: 0, max: 4 }),
+      D: fc.integer({ min: 1, max: 3 }),
+      E: fc.integer({ min: 1, max: 3 }),
+    })
+    .map(({ heads: { H, HK }, ...rest }) => ({ ...rest, B: 2, H, HK }));
+  const every = merged(states, fc.constantFrom({}, { tokenDecay: true }, { noDecay: true }));
+  /** Of each input, the gradient. */
+  const PAIRS = { q: 'dq', k: 'dk', v: 'dv', h0: 'dh0', g: 'dg', slope: 'dslope' } as const;
+
+  const inputsOf = ({ B = 0, H = 0, HK = 0, N = 0, D = 0, E = 0 }: Dims, seed: number) => {
+    const normal = (name: string, size: number) => Float64Array.from({ length: size }, randomStream(seed, name).normal);
+    return {
+      q: normal('q', B * H * N * D),
+      k: normal('k', B * HK * N * D),
+      v: normal('v', B * HK * N * E),
+      dout: normal('dout', B * H * N * E),
+      h0: normal('h0', B * H * D * E),
+      dhT: normal('dhT', B * H * D * E),
+      g: normal('g', B * H * N).map((x) => -Math.abs(x)),
+      slope: normal('slope', H).map(Math.abs),
+    };
+  };
+  type Inputs = ReturnType<typeof inputsOf>;
+
+  /** <o, dout> + <hT, dhT>, whose gradients they are. */
+  const loss = (inputs: Inputs, dims: Dims, options: Readonly<Record<string, boolean>>): number => {
+    const { o = new Float64Array(), hT = new Float64Array() } = lightningFwd.run({
+      inputs,
+      dims,
+      options,
+      scalars: {},
+    });
+    const dot = (x: Float64Array, y: Float64Array): number =>
+      x.reduce((sum, a, i) => sum + a * (y[i] ?? Number.NaN), 0);
+    return dot(o, inputs.dout) + (options.stateGradient ? dot(hT, inputs.dhT) : 0);
+  };
+
+  it('are central differences of the forward reference', () => {
+    fc.assert(
+      fc.property(small, every, seeds, (dims, options, seed) => {
+        const inputs = inputsOf(dims, seed);
+        const all = gradientRefs.lightningBwd.run({ inputs, dims, options, scalars: {} });
+        for (const [name, gradient] of Object.entries(PAIRS) as [keyof typeof PAIRS, string][]) {
+          const unused = {
+            h0: !options.initialState,
+            g: !options.tokenDecay,
+            slope: options.tokenDecay || options.noDecay,
+          };
+          if ((unused as Record<string, boolean>)[name]) continue;
+          inputs[name].forEach((x, i) => {
+            const at = (value: number) => loss({ ...inputs, [name]: inputs[name].with(i, value) }, dims, options);
+            expect(all[gradient]?.[i], `${name}[${i}]`).toBeCloseTo((at(x + 1e-5) - at(x - 1e-5)) / 2e-5, 5);
+          });
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+it('looks for the configurations of a plan that runs with options under its own name', () => {
+  const plan = declaration(FILE, 'lightningBwd');
+  const names = isPlan(plan) ? plan.runs.map((run) => run.kernel.name) : [];
+  expect(names).toContain('lightningBwdKeys');
+});
