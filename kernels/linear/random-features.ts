@@ -38,7 +38,8 @@ const shiftOf = <A>(largest: Tile<'f32', [A]>): Tile<'f32', [A]> => where(larges
  *
  * What features of a query have in common cancels: |q|^2, and their largest. Sums of features of keys are kept over the
  * largest of each feature so far, which moves from chunk to chunk like the maximum of a running softmax, so that no
- * exponent is positive. Where nothing is left of a sum of weights in f32, o is 0.
+ * exponent is positive. A key is lost where all its features are that much smaller than those of later keys of its chunk
+ * that T cannot hold them (f16: 2^-24); where nothing is left of a sum of weights, o is 0.
  *
  * q [B, H, N, D], k [B, HK, N, D], v [B, HK, N, E], o [B, H, N, E]: head h of q reads head floor(h HK / H) of k and v;
  * w [R, D], rows as the author drew them: standard normal, made orthogonal in blocks.
