@@ -111,7 +111,8 @@ def run_row(name, row, entries, folder, avoid, with_peers, ceilings, samples):
     del want
     times_of = timing.measure(candidates, len(sets), samples, before=lambda key: tell("begin", row=name, key=key))
     for key, times in times_of.items():
-        tell("timed", row=name, key=key, **times)
+        wall = {"wall_ms": timing.wall_ms(candidates[key])} if subject.wall else {}
+        tell("timed", row=name, key=key, **times, **wall)
 
 
 def profile(index, name, number, folder):

@@ -179,11 +179,12 @@ def configuration_table(results):
                     f"{ms / measured['floor_ms']:.2f}" if ms else "",
                     error_text(found),
                     found.get("extra_mb", ""),
+                    f"{found['wall_ms']:.4f}" if "wall_ms" in found else "",
                     found.get("why", ""),
                 ]
             )
     head = ["row", "what", "regs", "spill B", "shared B", "jit ms", "ms", "least", "spread", "x floor", "error"]
-    return table([*head, "extra MiB", "failed"], rows)
+    return table([*head, "extra MiB", "wall ms", "failed"], rows)
 
 
 def best(found, kind):

@@ -3,7 +3,7 @@
 #   here:      bash bench/cuda/pack.sh        (.gpu-host and .peers travel along)
 #   GPU host:  bash bench/cuda/session.sh     (logs in $OUT, else in a folder that it names; the table comes last)
 #
-#   SECTIONS="smoke math check library peers first plan random bound"  which parts, in this order; also: sanitize, ncu
+#   SECTIONS="smoke math check library peers first plan decode random bound"  parts, in this order; also: sanitize, ncu
 #   ROWS=lightning-128,gemm  PEERS=no  CONFIGS=FILE   for peers; CONFIGS also for the check of tuned configurations;
 #                            PEERS=backward-128,decode-1: rows with peers (their kernels are searched and compiled there)
 #   CHECK=all                the set of cases for check (all, published, kernels, odd, tuned, stages, sanitize, quick)
@@ -15,7 +15,7 @@ if ! command -v node > /dev/null && [ -f .gpu-host/setup.sh ]; then . .gpu-host/
 if [ -f .gpu-host/maps.tar ]; then tar -xf .gpu-host/maps.tar; fi
 log=${OUT:-$(mktemp -d)}
 configs=${CONFIGS:-bench/cuda/configs.json}
-sections=${SECTIONS:-smoke math check library peers first plan random bound}
+sections=${SECTIONS:-smoke math check library peers first plan decode random bound}
 [ -n "${SANITIZE:-}" ] && sections="$sections sanitize"
 [ -n "${NCU:-}" ] && sections="$sections ncu"
 deadline=$((SECONDS + ${SECONDS_LEFT:-560}))
@@ -90,6 +90,7 @@ for part in $sections; do
     library) TAIL=80 section library 200 bash bench/cuda/library.sh ;;
     random) TAIL=80 section random 150 node dist/test/random/on-devices.js --runs "${RUNS:-400}" --seed "${SEED:-1}" ;;
     plan) TAIL=20 section plan 60 node dist/bench/cuda/plan.js ;;
+    decode) TAIL=8 section decode 60 node dist/bench/cuda/decode.js ;;
     bound) bound ;;
     sanitize) sanitize ;;
     ncu) compiled && { export -f ncu_row; export NCU artifacts log; TAIL=60 section ncu 120 bash -c ncu_row; } ;;

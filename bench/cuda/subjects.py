@@ -31,6 +31,8 @@ class Subject:
     heads = True
     #: Outputs, by argument.
     outputs = ("o",)
+    #: Whether the time of a call on the host is of interest.
+    wall = False
 
     def __init__(self, shape):
         self.shape = shape
@@ -174,6 +176,7 @@ class Decode(Subject):
     """One token of B sequences, the states in place."""
 
     outputs = ("o", "state")
+    wall = True
 
     def make(self):
         B, H, D, E = self.B, self.H, self.D, self.E

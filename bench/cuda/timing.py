@@ -52,6 +52,18 @@ def measure(launches, sets, count=30, rounds=2, before=lambda name: None):
     return result
 
 
+def wall_ms(launch, count=300):
+    """Milliseconds of the host's clock a call, of calls one behind the other: the kernel, or what launching it costs."""
+    for _ in range(20):
+        launch(0)
+    torch.cuda.synchronize()
+    begin = time.perf_counter()
+    for _ in range(count):
+        launch(0)
+    torch.cuda.synchronize()
+    return (time.perf_counter() - begin) / count * 1e3
+
+
 def ceilings():
     """Bytes a second of a copy, read and written counted, and operations a second of a bf16 product."""
     n = 2**30
