@@ -2,7 +2,7 @@ import { cast, col, type DType, dot, iota, row, type Scalar, type Tile, trans } 
 import type { ChunkDecay } from './decay.js';
 
 /** x_t sees y_j, and reads the state: sum over seen j of (x_t . y_j) z_j, and x_t times the state, both with their decays. */
-export function attend(x: Tile, y: Tile, z: Tile, state: Tile<'f32'>, decay: ChunkDecay, X: DType): Tile<'f32'> {
+export function attend(x: Tile, y: Tile, z: Tile, state: Tile, decay: ChunkDecay, X: DType): Tile<'f32'> {
   const p = dot(x, trans(y)) * decay.between;
   const near = dot(cast(p, X), cast(z, X));
   return (near + dot(cast(x, X), cast(state, X)) * decay.fromStart) * decay.near;

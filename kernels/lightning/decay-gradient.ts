@@ -1,25 +1,20 @@
 import {
   bf16,
-  cast,
   cdiv,
-  col,
   cumsum,
-  dot,
   dtypes,
   f16,
   f32,
   idiv,
   input,
-  iota,
   kernel,
   minimum,
   output,
   range,
-  row,
   sum,
-  trans,
   zeros,
 } from '../../dsl/index.js';
+import { agedBy, outputLoss } from './chunk.js';
 import { headDecays, partialHeadDecays } from './decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -93,8 +88,6 @@ export const lightningBwdSlopeParts = kernel(
     const [Q, K, V, DO] = [q.at(b, h), k.at(b, kvHead), v.at(b, kvHead), dout.at(b, h)];
     const s = slope.get(h);
     const isPartial = reverse ? initialState : stateGradient;
-    const i = iota(C);
-    const apart = reverse ? row(i) - col(i) : col(i) - row(i);
 
     let state = zeros([D, BE], f32);
     let aged = zeros([D, BE], f32); // S'
@@ -107,14 +100,11 @@ export const lightningBwdSlopeParts = kernel(
       const doi = DO.load([n, e * BE], [C, BE]);
       const rows = isPartial ? minimum(N - n, C) : C;
       const decay = isPartial ? partialHeadDecays(s, C, rows, reverse) : headDecays(s, C, reverse);
-      const [since, until] = reverse ? [rows - i, i] : [i + 1, rows - 1 - i]; // steps to the states before and after
-
-      const p = dot(qi, trans(ki)) * (decay.between * apart);
-      const fromStates = dot(cast(qi, X), cast(state, X)) * col(since) + dot(cast(qi, X), cast(aged, X));
-      total += (dot(cast(p, X), cast(vi, X)) + fromStates * decay.fromStart) * doi;
-
-      aged = (aged + state * rows) * decay.across + dot(trans(cast(ki * (decay.toEnd * col(until)), X)), cast(vi, X));
-      state = state * decay.across + dot(trans(cast(ki * decay.toEnd, X)), cast(vi, X));
+      const chunk = { C, rows, reverse };
+      total += outputLoss([qi, ki, vi], { state, aged }, decay, chunk, X) * doi;
+      const next = agedBy([ki, vi], { state, aged }, decay, chunk, X);
+      state = next.state;
+      aged = next.aged;
     }
     let all = sum(sum(total, 1), 0);
     if (stateGradient) all += sum(sum(aged * dhT.at(b, h).load([0, e * BE], [D, BE]), 1), 0);

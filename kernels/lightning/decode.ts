@@ -22,7 +22,8 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
-import { type ChunkDecay, headDecays, noDecays, partialHeadDecays, tokenDecays } from './decay.js';
+import { advanced, attend } from './chunk.js';
+import { decaysAt } from './later-decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -105,24 +106,16 @@ export const lightningExtend = kernel(
     const S = state.at(b, h);
     const O = o.at(b, h);
 
-    const s = noDecay || tokenDecay ? 0 : slope.get(h);
-    const decaysAt = (n: number): ChunkDecay =>
-      noDecay
-        ? noDecays(C, false)
-        : tokenDecay
-          ? tokenDecays(g.at(b, h).load([n], [C]), false)
-          : partialHeadDecays(s, C, minimum(N - n, C), false);
-
+    const rate = noDecay || tokenDecay ? 0 : slope.get(h);
+    const of = { tokenDecay, noDecay, reverse: false, isPartial: true };
     let kv = S.load([0, e * BE], [D, BE]);
     for (const n of range(0, N, C)) {
-      const decay = decaysAt(n);
       const qi = Q.load([n, 0], [C, D]);
       const ki = K.load([n, 0], [C, D]);
       const vi = V.load([n, e * BE], [C, BE]);
-      const p = dot(qi, trans(ki)) * decay.between;
-      const inter = dot(cast(qi, X), cast(kv, X)) * decay.fromStart;
-      O.store([n, e * BE], (dot(cast(p, X), cast(vi, X)) + inter) * decay.near);
-      kv = kv * decay.across + dot(trans(cast(ki * decay.toEnd, X)), cast(vi, X));
+      const decay = decaysAt(n, C, N, rate, g.at(b, h), of);
+      O.store([n, e * BE], attend(qi, ki, vi, kv, decay, X));
+      kv = advanced(kv, ki, vi, decay, X);
     }
     S.store([0, e * BE], kv);
   },
@@ -166,17 +159,16 @@ export const lightningVerify = kernel(
     const before = state.at(b, h).load([0, e * BE], [D, BE]);
     const qi = q.at(b, h).load([n * C, 0], [C, D]);
 
-    const s = noDecay || tokenDecay ? 0 : slope.get(h);
-    const decaysAt = (m: number): ChunkDecay =>
-      noDecay ? noDecays(C, false) : tokenDecay ? tokenDecays(G.load([m], [C]), false) : headDecays(s, C, false);
-    const own = decaysAt(n * C);
+    const rate = noDecay || tokenDecay ? 0 : slope.get(h);
+    const of = { tokenDecay, noDecay, reverse: false, isPartial: false };
+    const own = decaysAt(n * C, C, N, rate, G, of);
     const p = dot(qi, trans(K.load([n * C, 0], [C, D]))) * own.between;
     const intra = dot(cast(p, X), cast(V.load([n * C, e * BE], [C, BE]), X));
 
     let passed = full([], 1, f32); // decay over the chunks between
     let inter = zeros([C, BE], f32);
     for (const m of range(0, n * C, C, { reverse: true })) {
-      const decay = decaysAt(m);
+      const decay = decaysAt(m, C, N, rate, G, of);
       const ki = K.load([m, 0], [C, D]) * decay.toEnd;
       const past = dot(cast(qi, X), trans(cast(ki, X)));
       inter = inter + dot(cast(past, X), cast(V.load([m, e * BE], [C, BE]), X)) * passed;
@@ -190,7 +182,7 @@ export const lightningVerify = kernel(
       for (const t of range(N)) {
         const kt = cast(K.at(t).load([0], [D]), f32);
         const vt = cast(V.at(t).load([e * BE], [BE]), f32);
-        after = after * (noDecay ? 1 : exp(tokenDecay ? G.get(t) : -s)) + col(kt) * row(vt);
+        after = after * (noDecay ? 1 : exp(tokenDecay ? G.get(t) : -rate)) + col(kt) * row(vt);
         states.at(b, t, h).store([0, e * BE], after);
       }
     }

@@ -1,30 +1,8 @@
-import {
-  bf16,
-  cast,
-  cdiv,
-  type DType,
-  dot,
-  dtypes,
-  f16,
-  f32,
-  idiv,
-  input,
-  kernel,
-  minimum,
-  output,
-  range,
-  type Tile,
-  trans,
-  zeros,
-} from '../../dsl/index.js';
+import { bf16, cdiv, dtypes, f16, f32, idiv, input, kernel, minimum, output, range, zeros } from '../../dsl/index.js';
+import { advanced, attend } from './chunk.js';
 import { type ChunkDecay, headDecays, noDecays, partialHeadDecays, tokenDecays } from './decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
-
-/** The state after a chunk. */
-function advanced(state: Tile<'f32'>, ki: Tile, vi: Tile, decay: ChunkDecay, dtype: DType): Tile<'f32'> {
-  return state * decay.across + dot(trans(cast(ki * decay.toEnd, dtype)), cast(vi, dtype));
-}
 
 /**
  * Lightning Attention-2, forward: S_t = a_t S_{t-1} + k_t^T v_t, o_t = q_t S_t. The decay a_t is exp(-slope) of the head;
@@ -126,10 +104,7 @@ export const lightningFwd = kernel(
       const decay = decaysAt(n);
       if (!stateOnly) {
         const qi = Q.load([n, 0], [C, D]);
-        const p = dot(qi, trans(ki)) * decay.between;
-        const intra = dot(cast(p, X), cast(vi, X));
-        const inter = dot(cast(qi, X), cast(state, X)) * decay.fromStart;
-        O.store([n, e * BE], (intra + inter) * decay.near); // tail rows dropped
+        O.store([n, e * BE], attend(qi, ki, vi, state, decay, X)); // tail rows dropped
       }
       state = advanced(state, ki, vi, decay, X);
     }
