@@ -51,7 +51,7 @@ export const lightningFwd: Reference = {
         }
       }
     }
-    return { o, hT };
+    return options.stateOnly ? { hT } : options.finalState ? { o, hT } : { o };
   },
 };
 
