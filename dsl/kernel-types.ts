@@ -104,6 +104,7 @@ export interface PlanTensor<D extends string = string, S extends readonly number
 }
 type PlanArg<A> =
   A extends Arg<any, infer H, infer S, any> ? PlanTensor<H, { readonly [I in keyof S]: number }> : number;
+/** What the body of a plan is given: tensors, and numbers for scalar arguments. */
 export type PlanArgs<A> = { readonly [K in keyof A]: PlanArg<A[K]> };
 export type PlanEnv<A, TN, O> = { readonly [K in DimName<A>]: number } & Pick1<TN> & {
     readonly [K in keyof O]: O[K] extends boolean ? boolean : O[K];

@@ -1,6 +1,7 @@
 import type { ts as TS } from 'ts-morph';
 import { MATH_CONSTANTS, MATH_FUNCTIONS } from '../dsl/lower/builtins/fold.js';
 import { languageNames } from '../dsl/lower/builtins/table.js';
+import { TENSOR_METHODS } from '../dsl/lower/builtins/tensors.js';
 import { VIEW_METHODS } from '../dsl/lower/builtins/views.js';
 import { ts } from '../dsl/read/typescript.js';
 import { entryOf } from './documentation.js';
@@ -34,7 +35,12 @@ export function completions(view: View | null, line: string): Completion[] {
       detail: 'on compile-time numbers',
       doc: '',
     }));
-  return variables.get(owner)?.kind === 'view' ? Object.keys(VIEW_METHODS).map((m) => ofLanguage(`view.${m}`)) : [];
+  return methodsOf(variables.get(owner)?.kind);
+}
+
+function methodsOf(kind: Shown['kind'] | undefined): Completion[] {
+  if (kind === 'view') return Object.keys(VIEW_METHODS).map((m) => ofLanguage(`view.${m}`));
+  return kind === 'tensor' ? Object.keys(TENSOR_METHODS).map((m) => ofLanguage(`tensor.${m}`)) : [];
 }
 
 /** Inside of a string or behind `//`, as far as one line can tell. */
@@ -45,8 +51,8 @@ function isQuoted(line: string): boolean {
 
 function ofLanguage(name: string): Completion {
   const entry = entryOf(name);
-  const what = entry === undefined ? 'constant' : name.startsWith('view.') ? 'method' : 'function';
-  return { name: name.replace(/^view\./, ''), what, detail: entry?.usage ?? '', doc: entry?.doc ?? '' };
+  const what = entry === undefined ? 'constant' : name.includes('.') ? 'method' : 'function';
+  return { name: name.replace(/^(view|tensor)\./, ''), what, detail: entry?.usage ?? '', doc: entry?.doc ?? '' };
 }
 
 /** Names that the file declares, with what they hold; of those declared twice, the last. */

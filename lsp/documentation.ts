@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { ts as TS } from 'ts-morph';
 import type { Span } from '../compiler/diag/diagnostic.js';
 import { BUILTINS } from '../dsl/lower/builtins/table.js';
+import { TENSOR_METHODS } from '../dsl/lower/builtins/tensors.js';
 import { VIEW_METHODS } from '../dsl/lower/builtins/views.js';
 import { ts } from '../dsl/read/typescript.js';
 
@@ -17,13 +18,16 @@ export interface Entry {
 
 /** Files of `dsl` that declare the language to authors. */
 const FILES = ['surface', 'declare', 'types', 'kernel-types', 'values'];
-/** Interfaces whose members are the methods of views. */
-const VIEWS = new Set(['Readable', 'Writable', 'InView', 'OutView', 'InOutView']);
+/** Interfaces whose members are the methods of views, or of tensors in plans. */
+const OWNERS: ReadonlyMap<string, string> = new Map([
+  ...['Readable', 'Writable', 'InView', 'OutView', 'InOutView'].map((name) => [name, 'view'] as const),
+  ['PlanTensor', 'tensor'],
+]);
 
 type Declared = Readonly<Record<'doc', string>> & { readonly span: Span };
 let known: ReadonlyMap<string, Declared> | undefined;
 
-/** A function (`dot`) or a method of a view (`view.load`) of the language; undefined for any other name. */
+/** A function (`dot`) or a method (`view.load`, `tensor.reshape`) of the language; undefined for any other name. */
 export function entryOf(name: string): Entry | undefined {
   const usage = usageOf(name);
   if (usage === undefined) return undefined;
@@ -40,8 +44,10 @@ export function declarationOfName(name: string): Span | null {
 
 function usageOf(name: string): string | undefined {
   if (Object.hasOwn(BUILTINS, name)) return BUILTINS[name]?.usage;
-  const method = name.startsWith('view.') ? name.slice('view.'.length) : '';
-  return Object.hasOwn(VIEW_METHODS, method) ? VIEW_METHODS[method as keyof typeof VIEW_METHODS].usage : undefined;
+  const [owner, method = ''] = name.split('.', 2);
+  const methods: Readonly<Record<string, { readonly usage: string }>> =
+    owner === 'view' ? VIEW_METHODS : owner === 'tensor' ? TENSOR_METHODS : {};
+  return Object.hasOwn(methods, method) ? methods[method]?.usage : undefined;
 }
 
 function declarations(): Map<string, Declared> {
@@ -74,13 +80,19 @@ function collect(source: TS.SourceFile, into: Map<string, Declared>): void {
       // Of overloads the first has the words.
       if (!into.has(name.text)) into.set(name.text, { doc: text, span: spanIn(source, name) });
     }
-    if (ts.isInterfaceDeclaration(s) && VIEWS.has(s.name.text)) collectMethods(source, s, into);
+    const owner = ts.isInterfaceDeclaration(s) ? OWNERS.get(s.name.text) : undefined;
+    if (ts.isInterfaceDeclaration(s) && owner !== undefined) collectMethods(source, s, owner, into);
   }
 }
 
-function collectMethods(source: TS.SourceFile, from: TS.InterfaceDeclaration, into: Map<string, Declared>): void {
+function collectMethods(
+  source: TS.SourceFile,
+  from: TS.InterfaceDeclaration,
+  owner: string,
+  into: Map<string, Declared>,
+): void {
   for (const m of from.members) {
-    const name = m.name !== undefined && ts.isIdentifier(m.name) ? `view.${m.name.text}` : '';
+    const name = m.name !== undefined && ts.isIdentifier(m.name) ? `${owner}.${m.name.text}` : '';
     if (m.name !== undefined && name !== '' && !into.has(name))
       into.set(name, { doc: docOf(source, m), span: spanIn(source, m.name) });
   }

@@ -1,5 +1,5 @@
 import type { Expr } from '../compiler/expr.js';
-import { describe, isMask, shapeText, tileTypeOf, type Val, viewTypeOf } from '../dsl/lower/value.js';
+import { describe, isMask, type MethodVal, shapeText, tileTypeOf, type Val, viewTypeOf } from '../dsl/lower/value.js';
 
 /** What a value is, as an editor shows it. Text only, so that nothing of the lowering is kept alive by it. */
 export interface Shown {
@@ -27,6 +27,10 @@ const plain = (text: string): Omit<Shown, 'kind'> => ({
 export function shown(val: Val): Shown {
   return { kind: val.kind, ...partsOf(val) };
 }
+
+/** Where the language documents a method. */
+const ownerOf = ({ self: { kind }, name }: MethodVal): string | null =>
+  kind === 'view' || kind === 'tensor' ? `${kind}.${name}` : null;
 
 function partsOf(val: Val): Omit<Shown, 'kind'> {
   switch (val.kind) {
@@ -60,7 +64,7 @@ function partsOf(val: Val): Omit<Shown, 'kind'> {
     case 'builtin':
       return { ...plain(describe(val)), named: val.name };
     case 'method':
-      return { ...plain(describe(val)), named: val.self.kind === 'view' ? `view.${val.name}` : null };
+      return { ...plain(describe(val)), named: ownerOf(val) };
     default:
       return plain(describe(val));
   }

@@ -43,7 +43,7 @@ export const addVectors = kernel(
 // z -> [11, 22, 33]
 
 /**
- * @entry KernelSpec.args; input; output; inout; scalar
+ * @entry KernelSpec.args; input; output; inout; scalar; ArgOptions
  * @title Arguments
  *
  * The arguments by name. A dimension is a name; used twice it means equal extents, which is checked at each launch
@@ -52,7 +52,7 @@ export const addVectors = kernel(
  *
  * An `output` is written only, an `inout` is read and written. Neither may overlap any other argument; inputs may
  * overlap each other. `scalar` is a number passed at each launch. An argument that the options in force never touch may
- * be `null`.
+ * be `null`; one declared with `{ optional: true }` may then be left out.
  * @dtypes f32, f16, bf16, i32, u32, or a parameter made by `dtypes`.
  * @errors LAC0302 LAC0310 LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0607 LAC0608 LAC0611 LAC0612
  */

@@ -5,13 +5,19 @@
  * `const`, `if` and `else` on sizes and knobs, and `run`. On CUDA it becomes one graph launch from the second call with
  * the same shapes on, in WebGPU one submission.
  */
-import { cdiv, f32, input, kernel, output, plan, range, sum, temp, zeros } from 'lac';
+import { cdiv, expand, f32, input, kernel, output, plan, range, sum, temp, zeros } from 'lac';
+
+export const transpose = kernel(
+  { args: { x: input(f32, ['M', 'N']), y: output(f32, ['N', 'M']) }, grid: ({ M }) => ({ m: M }) },
+  ({ x, y }, _sizes, { m }) => y.store([0, m], expand(x.at(m).load([0], [8]), 1)),
+);
 
 /**
- * @entry plan; PlanSpec; PlanSpec.args; PlanSpec.temps; temp
+ * @entry plan; PlanSpec; PlanSpec.args; PlanSpec.temps; PlanSpec.options; temp
  * @title plan and temporaries
  *
- * Steps run in order; each sees what the earlier ones stored.
+ * Steps run in order; each sees what the earlier ones stored. Options are true, false or a number, known in `temps` and
+ * in the body; `.with` gives the plan others, and an `if` on one decides when the plan is read.
  * @shapes Extents of a temporary are arithmetic on dimensions and knobs of the plan.
  * @corner Temporaries of two calls in flight are never shared. Without `fill` they are uninitialised: `interpret` traps
  * a read of what was never written (LAC0802).
@@ -67,6 +73,33 @@ export const totalOfShort = plan(
 );
 // x = [1, 2, 3, 4, 5]
 // total -> [15]
+
+/**
+ * @entry PlanTensor; PlanTensor.reshape; PlanTensor.permute; PlanTensor.slice; PlanArgs
+ * @title Views of tensors
+ *
+ * Arguments and temporaries in the body of a plan can be passed on in another shape, with their axes in another order, or
+ * in part. A kernel of matrices then serves tensors of more axes, and one product the weights of several layers.
+ * @shapes `reshape` keeps the number of elements and their row-major order, `permute` the elements, `slice` the axes.
+ * Extents and bounds are arithmetic on dimensions and knobs.
+ * @corner Nothing is copied. A call is refused where no strides lead through a shape: axes that become one have to be
+ * neighbours in memory, which those of temporaries are until they are permuted or cut. A tensor that a step writes is not
+ * given to it twice, even in parts that do not meet.
+ * @errors LAC0314 LAC0317 LAC0318 LAC0627
+ */
+export const totalOfSecondRows = plan(
+  {
+    args: { x: input(f32, ['B', 'N', 'P']), total: output(f32, ['R']) },
+    temps: ({ B, P }) => ({ t: temp(f32, [P, B]) }),
+  },
+  ({ x, total, t }, { B, P }, run) => {
+    const second = x.permute([1, 0, 2]).slice(1, 2).reshape([B, P]);
+    run(transpose, { x: second, y: t });
+    run(addUp, { parts: t.reshape([P * B]), total });
+  },
+);
+// x = [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+// total -> [22]
 
 /**
  * @entry PlanSpec.tune; PlanSpec.prune; PlanSpec.tuneKey

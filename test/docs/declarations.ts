@@ -19,7 +19,16 @@ export interface Declared {
 /** Interfaces whose members are the methods of views. */
 const VIEWS = ['Readable', 'Writable', 'InView', 'OutView', 'InOutView'];
 /** Interfaces of which every member has an entry of its own. */
-const FIELDS = ['KernelSpec', 'PlanSpec', 'LoadOptions', 'StoreOptions', 'RangeOptions', 'DotOptions', 'Kernel'];
+const FIELDS = [
+  'KernelSpec',
+  'PlanSpec',
+  'LoadOptions',
+  'StoreOptions',
+  'RangeOptions',
+  'DotOptions',
+  'Kernel',
+  'PlanTensor',
+];
 
 /** Every name that `lac` exports, and `view.load`, `KernelSpec.prune` and the like, with how it is declared. */
 export function declarations(): ReadonlyMap<string, Declared> {

@@ -1,4 +1,5 @@
 import { languageNames } from '../../dsl/lower/builtins/table.js';
+import { TENSOR_METHODS } from '../../dsl/lower/builtins/tensors.js';
 import { VIEW_METHODS } from '../../dsl/lower/builtins/views.js';
 
 const TOKEN =
@@ -97,7 +98,7 @@ const SYNTAX = [
 export const VOCABULARY: readonly string[] = [
   ...LANGUAGE,
   ...LANGUAGE.map((name) => `${name}(`),
-  ...Object.keys(VIEW_METHODS).map((name) => `.${name}(`),
+  ...[...Object.keys(VIEW_METHODS), ...Object.keys(TENSOR_METHODS)].map((name) => `.${name}(`),
   ...SYNTAX,
   ...OPERATORS,
   ...NUMBERS,
