@@ -64,9 +64,9 @@ function heads({ inputs, dims, options }: Omit<ReferenceContext, 'scalars'>): He
   return Array.from({ length: B * H }, (_, i) => ({ inputs, dims, options, b: Math.floor(i / H), h: i % H }));
 }
 
-/** The tokens of piece number `at`, of so many in each of G segments. */
-function tokensOf(N: number, G: number, pieces: number, at: number): readonly [begin: number, end: number] {
-  const per = Math.ceil(N / G);
+/** The tokens of piece number `at`, of so many in each of G segments, whose lengths are multiples of 64. */
+export function tokensOf(N: number, G: number, pieces: number, at: number): readonly [begin: number, end: number] {
+  const per = Math.ceil(N / G / 64) * 64;
   const length = Math.ceil(per / pieces);
   const segment = Math.floor(at / pieces);
   const last = Math.min(N, (segment + 1) * per);
@@ -76,7 +76,7 @@ function tokensOf(N: number, G: number, pieces: number, at: number): readonly [b
 
 /** Each piece's own state, from zero. In reverse time decays go to the token before the piece. */
 export const segmentStates: Reference = {
-  shape: { B: 1, H: 4, HK: 2, N: 500, Q: 6, D: 64, E: 64 },
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 500, Q: 6, D: 64, E: 64 },
   dtypes: { T: 'f32' },
   inputs,
   scalars: { pieces: ({ Q = 0 }) => (Q % 2 === 0 ? 2 : 1) },
@@ -134,7 +134,7 @@ export const segmentScan: Reference = {
 
 /** The recurrence inside each segment, from the state before it. */
 export const segmentFwd: Reference = {
-  shape: { B: 1, H: 4, HK: 2, N: 500, G: 4, D: 64, E: 64 },
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 500, G: 4, D: 64, E: 64 },
   dtypes: { T: 'f32' },
   inputs,
   tokens: ({ B = 0, N = 0 }) => B * N,
@@ -144,8 +144,7 @@ export const segmentFwd: Reference = {
     const hT = new Float64Array(B * H * D * E);
     for (const head of heads({ inputs, dims, options }))
       for (let g = 0; g < G; g++) {
-        const begin = tokensOf(N, G, 1, g)[0];
-        const end = tokensOf(N, G, 1, g)[1];
+        const [begin, end] = tokensOf(N, G, 1, g);
         const place = row(head) * G + g;
         const state = inputs.initial?.slice(place * D * E, (place + 1) * D * E) ?? new Float64Array(0);
         forward(head, state, o, begin, end);
@@ -157,7 +156,7 @@ export const segmentFwd: Reference = {
 
 /** The recurrence from the first token on. */
 export const lightningSegments: Reference = {
-  shape: { B: 1, H: 4, HK: 2, N: 500, D: 64, E: 64 },
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 500, D: 64, E: 64 },
   dtypes: { T: 'f32' },
   inputs,
   tokens: ({ B = 0, N = 0 }) => B * N,

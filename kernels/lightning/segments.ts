@@ -35,7 +35,7 @@ import {
   toEnd,
   tokenDecays,
 } from './decay.js';
-import { type Piece, pieceAt, reachOf, tokensOf } from './pieces.js';
+import { lastOf, type Piece, pieceAt, reachOf, SEGMENTS, tokensOf } from './pieces.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -242,16 +242,9 @@ export const segmentFwd = kernel(
       O.store([n, e * BE], (dot(cast(p, T), vi) + inter) * decay.near);
       state = state * decay.across + dot(trans(cast(ki * decay.toEnd, T)), vi);
     }
-    const last = idiv(maximum(N - 1, 0), maximum(per, 1)); // the segment of the last token
-    if (finalState) if (part === last) hT.at(b, h).store([0, e * BE], state);
+    if (finalState) if (part === lastOf(N, G)) hT.at(b, h).store([0, e * BE], state);
   },
 );
-
-/** The most segments, and the most pieces, that the rule allows are the first choice. */
-const SEGMENTS = {
-  G: [128, 64, 44, 32, 26, 22, 18, 16, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1],
-  pieces: [8, 4, 2, 1],
-};
 
 /**
  * All three launches, called like one kernel: `lightningFwd` in G segments, their states from `pieces` of each.

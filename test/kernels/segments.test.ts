@@ -27,7 +27,7 @@ function anySlopes({ H = 0 }: Readonly<Record<string, number>>, seed: number) {
 describeKernels('segments', [
   {
     ...{ file, name: 'segmentStates', reference: segmentStates },
-    dims: heads({ N: lengths(16, 90), Q: fc.constantFrom(1, 2, 3, 6) }),
+    dims: heads({ N: lengths(64, 200), Q: fc.constantFrom(1, 2, 3, 6) }),
     dtypes: ['f32', 'bf16'],
     options: options('reverse'),
     configs: [block],
@@ -47,7 +47,7 @@ describeKernels('segments', [
   },
   {
     ...{ file, name: 'lightningSegments', reference: lightningSegments },
-    dims: heads({ N: lengths(32, 90) }),
+    dims: heads({ N: lengths(64, 200) }),
     dtypes: ['f32', 'f16', 'bf16'],
     options: options('initialState', 'finalState'),
     inputs: anySlopes,
@@ -63,8 +63,8 @@ describeKernels('segments', [
 describe('tokens that a head has forgotten', () => {
   const on = devices('rounding', 'sm90', 'webgpu');
   const decl = kernelOf(file, 'segmentStates');
-  /** Two segments of 160 tokens in 4 pieces of 40: 160, 75, 19 and 2 tokens of the first count, 30 more in whole chunks. */
-  const dims = { B: 1, H: 4, HK: 1, N: 320, Q: 4, D: 8, E: 8 };
+  /** Two segments of 192 tokens, one of them in 4 pieces of 48. Of it, 192, 75, 19 and 2 tokens count. */
+  const dims = { B: 1, H: 4, HK: 1, N: 384, Q: 4, D: 8, E: 8 };
   const slope = Float64Array.of(0, 2, 8, 100);
   const reach = [...slope].map((s) => (s === 0 ? Number.POSITIVE_INFINITY : Math.floor((214 * Math.LN2) / s) + 1));
   const size = dims.D * dims.E;
@@ -88,7 +88,7 @@ describe('tokens that a head has forgotten', () => {
       const seen = await run(true, {});
       for (let place = 0; place < dims.H * dims.Q; place++) {
         const h = Math.floor(place / dims.Q);
-        const away = 40 * (reverse ? place % dims.Q : dims.Q - 1 - (place % dims.Q));
+        const away = 48 * (reverse ? place % dims.Q : dims.Q - 1 - (place % dims.Q));
         const [own, whole] = [
           seen.slice(place * size, (place + 1) * size),
           all.slice(place * size, (place + 1) * size),
@@ -103,15 +103,13 @@ describe('tokens that a head has forgotten', () => {
   });
 
   it('are not read if they are no numbers either', async () => {
-    const k = new Float64Array(dims.N * dims.D).fill(Number.NaN, 0, 96 * dims.D).fill(1, 96 * dims.D);
+    const k = new Float64Array(dims.N * dims.D).fill(Number.NaN, 0, 112 * dims.D).fill(1, 112 * dims.D);
     const request = { decl, reference: segmentStates, device: on.sm90, dims, config: block, scalars, check: false };
     const { values } = await runKernel({ ...request, inputs: { slope, k } });
-    const last = (h: number) => values.states?.subarray((h * dims.Q + 3) * size, (h * dims.Q + 4) * size);
-    const third = (h: number) => values.states?.subarray((h * dims.Q + 2) * size, (h * dims.Q + 3) * size);
-    expect(third(0)?.every(Number.isNaN)).toBe(true); // tokens 80 to 119
-    for (const h of [0, 1, 2, 3]) expect(last(h)?.every(Number.isFinite)).toBe(true);
-    expect(third(1)?.every(Number.isNaN)).toBe(true); // of which the last 35 count, in chunks
-    expect(values.states?.subarray((2 * dims.Q + 2) * size, (2 * dims.Q + 3) * size).every(Number.isNaN)).toBe(true);
+    const of = (h: number, q: number) => values.states?.subarray((h * 4 + q) * size, (h * 4 + q + 1) * size);
+    for (const h of [0, 1, 2, 3]) expect(of(h, 3)?.every(Number.isFinite)).toBe(true);
+    expect(of(0, 2)?.some(Number.isFinite)).toBe(false); // tokens 96 to 143
+    expect(of(1, 2)?.every(Number.isFinite)).toBe(true); // of which the last 27 count, in two chunks
   });
 });
 
