@@ -113,11 +113,11 @@ describe('LAC0624: no program fits', () => {
   });
 
   test('arguments that are wrong by themselves have their own errors', () => {
-    const { q, ...rest } = tensors(emulator, 8);
-    expect(codesOf(() => load(both).bind(emulator, rest))).toMatch(/^LAC0602: .*q is missing/);
-    expect(q.size).toBe(128);
-    const same = { ...tensors(emulator, 8), o: q };
-    expect(codesOf(() => load(both).bind(emulator, { ...same, q }))).toMatch(/^LAC0608: /);
+    const { k, ...rest } = tensors(emulator, 8);
+    expect(codesOf(() => load(both).bind(emulator, rest))).toMatch(/^LAC0602: .*k is missing/);
+    expect(k.size).toBe(128);
+    const same = { ...tensors(emulator, 8), o: k };
+    expect(codesOf(() => load(both).bind(emulator, { ...same, k }))).toMatch(/^LAC0608: /);
   });
 });
 

@@ -18,7 +18,7 @@ const norm = { file: 'kernels/norm/add-rms-norm.ts', kernel: 'addRmsNorm', refer
 
 /** Sizes end in the first half of a block, and the last one before the first block is full: every guard is needed. */
 const sequence = (D: number, ...lengths: readonly [number, ...number[]]) => {
-  const [first, ...rest] = lengths.map((N) => ({ B: 1, H: 1, M: 40, N, D, E: D }));
+  const [first, ...rest] = lengths.map((N) => ({ B: 1, H: 1, HK: 1, M: 40, N, D, E: D }));
   return [first ?? {}, ...rest] as const;
 };
 const products = [
