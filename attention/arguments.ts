@@ -1,6 +1,6 @@
 import type { Code } from '../compiler/diag/codes.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import { type Device, type LaunchArgs, readArguments, type Signature, type Tensor } from '../runtime/index.js';
+import type { Tensor } from '../runtime/index.js';
 
 /**
  * Order of the axes: [B, H, N, D], [B, N, H, D], [N, H, D] of packed sequences, or [B, H, D] of one token of each sequence.
@@ -44,8 +44,6 @@ export const INPUTS = {
   g: { dtype: 'f32', dir: 'in', axes: AXES.g },
 } as const satisfies Record<string, Declared>;
 
-const FLOATS = { T: ['f32', 'f16', 'bf16'] } as const;
-
 /** Names of the axes, as the caller orders them. */
 export function dimsOf(axes: Axes, order: Order): readonly string[] {
   if (axes.kind === 'vector') return [axes.dim];
@@ -63,49 +61,6 @@ export function asKernels(tensor: Tensor, axes: Axes, order: Order): Tensor {
 
 /** The declared arguments, in one place for what is read and what is said of them. */
 export type Declarations = Readonly<Record<string, Declared>>;
-
-const shapesText = (declared: Declarations, order: Order): string =>
-  Object.entries(declared)
-    .map(([name, { axes }]) => `${name} [${dimsOf(axes, order).join(', ')}]`)
-    .join(', ');
-
-/**
- * Sizes and tensors of a call, checked against each other in the caller's own order of axes. Throws LacError LAC0601 to
- * LAC0605, LAC0609, LAC0610 and LAC0623, in the operator's name.
- */
-export function readTensors(
-  what: string,
-  device: Device,
-  order: Order,
-  declared: Declarations,
-  args: LaunchArgs,
-): Signature {
-  const specs = Object.entries(declared).map(([name, { dtype, dir, axes, needed }]) => {
-    const spec = { name, dtype, dir, dims: dimsOf(axes, order) };
-    return needed ? spec : { ...spec, optional: true as const };
-  });
-  const help = `shapes are ${shapesText(declared, order)}; HK divides H, and is H where every head has its own k and v`;
-  const signature = withHelp(help, () => readArguments({ kernel: what, args: specs, dtypes: FLOATS }, args, device));
-  for (const [name, { needed }] of Object.entries(declared))
-    if (needed && args[name] === null) refuse('LAC0602', what, `argument ${name} is null`, 'only optional ones may be');
-  const { H = 0, HK = 0 } = signature.dims;
-  if (HK === 0 ? H > 0 : H % HK !== 0)
-    refuse('LAC0605', what, `q has ${H} heads, k and v have ${HK}, which does not divide it`, help);
-  return signature;
-}
-
-const SHAPE_CODES: ReadonlySet<Code> = new Set(['LAC0603', 'LAC0605']);
-
-/** Says in what is thrown about shapes what they should be. */
-function withHelp<T>(text: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (!(error instanceof LacError)) throw error;
-    const told = error.diagnostics.map((d) => (SHAPE_CODES.has(d.code) ? { ...d, help: [...d.help, { text }] } : d));
-    throw new LacError(told);
-  }
-}
 
 /** At most one of these may be given. Throws LAC0626. */
 export function exclusive(what: string, args: object, names: readonly string[], why: string): void {

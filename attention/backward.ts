@@ -4,6 +4,7 @@ import type { Device, LaunchArgs, Tensor } from '../runtime/index.js';
 import { AXES, exclusive, INPUTS, refuse } from './arguments.js';
 import { Call, decayOptions } from './call.js';
 import type { AttentionInputs, FloatDType, Placement } from './forward.js';
+import { Operator } from './operator.js';
 import { variantOf } from './variants.js';
 
 /** Gradients that cost more than those of q, k, v and h0. */
@@ -36,9 +37,7 @@ export interface BackwardResult<T extends FloatDType, W extends Wanted> {
   readonly dg: 'dg' extends W ? Tensor<'f32'> : null;
 }
 
-const WHAT = 'lightningAttention.backward';
-
-const DECLARED = {
+const OPERATOR = new Operator('lightningAttention.backward', {
   ...INPUTS,
   dout: { dtype: 'T', dir: 'in', axes: AXES.o, needed: true },
   offset: { dtype: 'i32', dir: 'in', axes: AXES.offset },
@@ -50,7 +49,10 @@ const DECLARED = {
   dh0: { dtype: 'f32', dir: 'out', axes: AXES.state },
   dslope: { dtype: 'f32', dir: 'out', axes: AXES.slope },
   dg: { dtype: 'f32', dir: 'out', axes: AXES.g },
-} as const;
+});
+
+/** What kernels of sequences of one length take. */
+const UNPACKED = OPERATOR.names.filter((name) => name !== 'offset');
 
 const INPUT_OF = { dslope: 'slope', dg: 'g' } as const;
 
@@ -63,12 +65,17 @@ export async function backward<T extends FloatDType, const W extends Wanted = ne
   args: BackwardArgs<T, W>,
 ): Promise<BackwardResult<T, W>> {
   const { layout = 'bhnd', reverse = false, precise = false, wants = [], ...tensors } = args;
-  exclusive(WHAT, args, ['offset', 'layout'], 'packed sequences are [N, H, D]');
+  exclusive(OPERATOR.what, args, ['offset', 'layout'], 'packed sequences are [N, H, D]');
   const order = tensors.offset ? 'packed' : layout;
-  const call = new Call(WHAT, device, order, DECLARED, tensors as unknown as LaunchArgs);
+  const call = new Call(OPERATOR, device, order, tensors as unknown as LaunchArgs);
   for (const name of wants)
     if (!call.has(INPUT_OF[name]))
-      refuse('LAC0602', WHAT, `${name} is wanted, but ${INPUT_OF[name]} is not given`, `give ${INPUT_OF[name]}`);
+      refuse(
+        'LAC0602',
+        OPERATOR.what,
+        `${name} is wanted, but ${INPUT_OF[name]} is not given`,
+        `give ${INPUT_OF[name]}`,
+      );
   const wanted = (name: Wanted): Tensor | null =>
     (wants as readonly Wanted[]).includes(name) ? call.output(name) : null;
   const result = {
@@ -85,8 +92,7 @@ export async function backward<T extends FloatDType, const W extends Wanted = ne
     order === 'packed'
       ? variantOf(lightningPackedBwd, { ...options, decayGradient: tokenGradient || slopeGradient })
       : variantOf(lightningBwd, { ...options, tokenGradient, slopeGradient });
-  const { offset: _, ...whole } = DECLARED;
-  const names = Object.keys(order === 'packed' ? DECLARED : whole);
+  const names = order === 'packed' ? OPERATOR.names : UNPACKED;
   await call.run(() => launch(device, call.passing(names, result)));
   return result as unknown as BackwardResult<T, W>;
 }

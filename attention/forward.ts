@@ -5,6 +5,7 @@ import type { Device, LaunchArgs, Tensor } from '../runtime/index.js';
 import { AXES, exclusive, INPUTS, type Order } from './arguments.js';
 import { Call, decayOptions } from './call.js';
 import { chooseDivision } from './choose.js';
+import { Operator } from './operator.js';
 import { type Launchable, type Options, variantOf } from './variants.js';
 
 /** Dtypes of q, k, v and o; states and decays are f32. */
@@ -52,15 +53,16 @@ export interface ForwardResult<T extends FloatDType, F extends boolean> {
   readonly hT: F extends true ? Tensor<'f32'> : null;
 }
 
-const WHAT = 'lightningAttention';
-
-const DECLARED = {
+const OPERATOR = new Operator('lightningAttention', {
   ...INPUTS,
   offset: { dtype: 'i32', dir: 'in', axes: AXES.offset },
   h0: { dtype: 'f32', dir: 'in', axes: AXES.state },
   o: { dtype: 'T', dir: 'out', axes: AXES.o },
   hT: { dtype: 'f32', dir: 'out', axes: AXES.state },
-} as const;
+});
+
+/** What kernels of sequences of one length take. */
+const UNPACKED = OPERATOR.names.filter((name) => name !== 'offset');
 
 /**
  * Lightning Attention of whole sequences: S_t = a_t S_(t-1) + k_t v_t, o_t = q_t S_t, with a_t = exp(-slope_h), exp(g_t) or 1.
@@ -72,9 +74,9 @@ export async function forward<T extends FloatDType, const F extends boolean = fa
   args: ForwardArgs<T, F>,
 ): Promise<ForwardResult<T, F>> {
   const { layout = 'bhnd', reverse = false, finalState = false, precise = false, ...tensors } = args;
-  exclusive(WHAT, args, ['offset', 'layout'], 'packed sequences are [N, H, D]');
+  exclusive(OPERATOR.what, args, ['offset', 'layout'], 'packed sequences are [N, H, D]');
   const order: Order = tensors.offset ? 'packed' : layout;
-  const call = new Call(WHAT, device, order, DECLARED, tensors as LaunchArgs);
+  const call = new Call(OPERATOR, device, order, tensors as LaunchArgs);
   const o = call.output('o');
   const hT = finalState ? call.output('hT') : null;
   const options = { ...decayOptions(call), initialState: call.has('h0'), finalState, reverse, precise };
@@ -87,14 +89,13 @@ type Chosen = Options & { readonly reverse: boolean; readonly precise: boolean }
 
 /** The kernel or plan, and which arguments it takes. */
 function routeOf(call: Call, options: Chosen): { readonly launch: Launchable; readonly names: readonly string[] } {
-  const { offset: _, ...whole } = DECLARED;
-  if (call.order === 'packed') return { launch: variantOf(lightningPacked, options), names: Object.keys(DECLARED) };
+  if (call.order === 'packed') return { launch: variantOf(lightningPacked, options), names: OPERATOR.names };
   const { B = 0, H = 0, N = 0 } = call.dims;
   const { reverse, precise, ...common } = options;
   // The plan knows neither: one launch serves them.
   const divided = !reverse && !precise && chooseDivision({ B, H, N }, call.device) === 'segments';
   return {
     launch: divided ? variantOf(lightningSegments, common) : variantOf(lightningFwd, options),
-    names: Object.keys(whole),
+    names: UNPACKED,
   };
 }

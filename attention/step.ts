@@ -3,6 +3,7 @@ import type { Device, LaunchArgs, Tensor } from '../runtime/index.js';
 import { AXES, INPUTS } from './arguments.js';
 import { Call, decayOptions } from './call.js';
 import type { AttentionInputs, FloatDType } from './forward.js';
+import { Operator } from './operator.js';
 import { variantOf } from './variants.js';
 
 /** q [B, H, D], k [B, HK, D], v [B, HK, E], g [B, H]: one token of each of B sequences. */
@@ -13,20 +14,20 @@ export interface StepArgs<T extends FloatDType> extends AttentionInputs<T> {
   readonly o?: Tensor<T> | null;
 }
 
-const DECLARED = {
+const OPERATOR = new Operator('lightningAttention.step', {
   ...INPUTS,
   state: { dtype: 'f32', dir: 'inout', axes: AXES.state, needed: true },
   o: { dtype: 'T', dir: 'out', axes: AXES.o },
-} as const;
+});
 
 /** One token more: state = a state + k v; o = q state. Throws as the forward pass. */
 export async function step<T extends FloatDType>(
   device: Device,
   args: StepArgs<T>,
 ): Promise<{ readonly o: Tensor<T> }> {
-  const call = new Call('lightningAttention.step', device, 'token', DECLARED, args as unknown as LaunchArgs);
+  const call = new Call(OPERATOR, device, 'token', args as unknown as LaunchArgs);
   const o = call.output('o');
   const launch = variantOf(lightningStep, decayOptions(call));
-  await call.run(() => launch(device, call.passing(Object.keys(DECLARED), { o })));
+  await call.run(() => launch(device, call.passing(OPERATOR.names, { o })));
   return { o: o as Tensor<T> };
 }

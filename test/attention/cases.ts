@@ -84,8 +84,11 @@ export function numbers(seed: number, stream: string, length: number): Float64Ar
   return Float64Array.from({ length }, () => random.normal());
 }
 
+/** Of a few elements of 16 bits some are twice as far off as many are on average. */
+const FEW = { bf16: { rmse: 0.01 }, f16: {}, f32: {} };
+
 /** Within the bounds of the dtype that inputs have. */
 export async function expectNear(name: string, got: Tensor, want: Float64Array, T: FloatDType): Promise<void> {
-  const { ok, rmse, worst } = compare(name, await got.read(), want, got.shape, toleranceFor(got.dtype, [T]));
+  const { ok, rmse, worst } = compare(name, await got.read(), want, got.shape, toleranceFor(got.dtype, [T], FEW[T]));
   expect({ ok, name, rmse, worst }, JSON.stringify({ name, rmse, worst })).toMatchObject({ ok: true });
 }
