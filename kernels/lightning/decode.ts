@@ -51,6 +51,7 @@ export const lightningStep = kernel(
     options: { tokenDecay: false, noDecay: false },
     tune: { BD: [128, 64, 32, 16, 256], BE: [32, 64, 16, 128, 8], warps: [4, 2, 8, 1], stages: [1, 2] },
     prune: ({ BD, BE, D, E }) => (BE < 2 * E || BE === 8) && (BD < 2 * D || BD === 16),
+    tuneKey: ({ B, H }) => [B * H],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },
   ({ q, k, v, slope, g, state, o }, { H, HK, D, BD, BE, tokenDecay, noDecay }, { b, h, e }) => {
@@ -95,6 +96,7 @@ export const lightningExtend = kernel(
     options: { precise: false, tokenDecay: false, noDecay: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },
   ({ q, k, v, slope, g, state, o }, { H, HK, N, D, C, BE, precise, tokenDecay, noDecay }, { b, h, e }) => {
@@ -147,6 +149,7 @@ export const lightningVerify = kernel(
     options: { precise: false, tokenDecay: false, noDecay: false, keepStates: false },
     tune: { C: [16, 8, 32], BE: [32, 64, 16, 128, 8], warps: [4, 2, 8, 1], stages: [1, 2] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, N, C, E, BE }) => ({ e: cdiv(E, BE), n: cdiv(N, C), h: H, b: B }),
   },
   ({ q, k, v, slope, g, state, o, states }, env, { b, h, n, e }) => {
@@ -209,6 +212,7 @@ export const lightningAccept = kernel(
     options: { tokenDecay: false, noDecay: false },
     tune: { BD: [128, 64, 32, 16, 256], BE: [32, 64, 16, 128, 8], warps: [4, 2, 8, 1], stages: [1, 2] },
     prune: ({ BD, BE, D, E }) => (BE < 2 * E || BE === 8) && (BD < 2 * D || BD === 16),
+    tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, D, BD, E, BE }) => ({ e: cdiv(E, BE), d: cdiv(D, BD), h: H, b: B }),
   },
   ({ k, v, slope, g, accepted, state }, { H, HK, N, BD, BE, tokenDecay, noDecay }, { b, h, d, e }) => {

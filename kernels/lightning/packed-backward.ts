@@ -246,7 +246,8 @@ export const lightningPackedBwd = plan(
       tokenDecay: false,
       noDecay: false,
       reverse: false,
-      decayGradient: false,
+      tokenGradient: false,
+      slopeGradient: false,
     },
     temps: ({ S1, H, N, D, E }) => ({
       dkEach: temp(f32, [N, H, D]),
@@ -260,15 +261,38 @@ export const lightningPackedBwd = plan(
   },
   (
     { q, k, v, dout, offset, slope, g, h0, dhT, dq, dk, dv, dh0, dslope, dg, dkEach, dvEach, qdq, kdk, ends, slopes },
-    { N, H, HK, D, E, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, decayGradient },
+    {
+      N,
+      H,
+      HK,
+      D,
+      E,
+      precise,
+      initialState,
+      stateGradient,
+      tokenDecay,
+      noDecay,
+      reverse,
+      tokenGradient,
+      slopeGradient,
+    },
     run,
   ) => {
     const own = { precise, tokenDecay, noDecay, reverse };
     const given = { offset, slope, g };
-    const products = decayGradient && tokenDecay;
-    const stateProduct = products && stateGradient;
-    const ofQueries = lightningPackedPass.with({ ...own, stateBefore: initialState, products, stateProduct });
-    const ofKeys = lightningPackedPass.with({ ...own, later: true, stateBefore: stateGradient, products });
+    const stateProduct = tokenGradient && stateGradient;
+    const ofQueries = lightningPackedPass.with({
+      ...own,
+      stateBefore: initialState,
+      products: tokenGradient,
+      stateProduct,
+    });
+    const ofKeys = lightningPackedPass.with({
+      ...own,
+      later: true,
+      stateBefore: stateGradient,
+      products: tokenGradient,
+    });
     const ofValues = lightningPackedPass.with({
       ...own,
       later: true,
@@ -285,12 +309,12 @@ export const lightningPackedBwd = plan(
       before: initialState ? h0.permute([0, 1, 3, 2]) : null,
       against: stateProduct ? dhT.permute([0, 1, 3, 2]) : null,
       out: dq,
-      parts: products ? qdq : null,
-      ends: stateProduct ? ends : null,
+      parts: tokenGradient ? qdq : null,
+      ends: tokenGradient ? ends : null,
     });
     const keys = { x: v, y: dout, z: q, w: k, before: stateGradient ? dhT.permute([0, 1, 3, 2]) : null };
     const values = { x: k, y: q, z: dout, before: dhT, after: dh0 };
-    const parts = products ? kdk : null;
+    const parts = tokenGradient ? kdk : null;
     if (H === HK) {
       run(ofKeys, { ...given, ...keys, out: dk, parts });
       run(ofValues, { ...given, ...values, out: dv });
@@ -306,15 +330,15 @@ export const lightningPackedBwd = plan(
         total: dv.reshape([1, N, HK, E]).permute([0, 2, 1, 3]),
       });
     }
-    if (products)
+    if (tokenGradient)
       run(lightningPackedBwdG.with({ stateGradient, reverse }), {
         qdq,
         kdk,
-        ends: stateProduct ? ends : null,
+        ends,
         offset,
         dg,
       });
-    if (decayGradient && !tokenDecay && !noDecay) {
+    if (slopeGradient) {
       const ofSlope = lightningPackedBwdSlopeParts.with({ precise, initialState, stateGradient, reverse });
       run(ofSlope, { q, k, v, dout, offset, slope, h0, dhT, parts: slopes });
       run(lightningBwdSlopeSum, { parts: slopes, dslope });

@@ -50,8 +50,9 @@ export const lightningPacked = kernel(
       reverse: false,
       stateOnly: false,
     },
-    tune: { C: [32, 64, 16, 8], BE: [64, 32, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
+    tune: { C: [32, 64, 16, 8], BE: [64, 128, 32, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BE, E }) => BE < 2 * E || BE === 8,
+    tuneKey: ({ S1, H, N }) => [(S1 - 1) * H, N],
     grid: ({ S1, H, E, BE }) => ({ e: cdiv(E, BE), h: H, s: S1 - 1 }),
   },
   (

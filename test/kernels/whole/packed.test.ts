@@ -91,7 +91,17 @@ describeKernels('packed sequences', [
     runs: 1,
     dims: sizes,
     dtypes: floats,
-    options: joined(common, decay, states, fc.record({ decayGradient: flag })),
+    options: joined(
+      common,
+      states,
+      fc.constantFrom(
+        {},
+        { slopeGradient: true },
+        { noDecay: true },
+        { tokenDecay: true },
+        { tokenDecay: true, tokenGradient: true },
+      ),
+    ),
   },
 ] satisfies Subject[]);
 
@@ -120,7 +130,7 @@ describe('packed sequences, one by one', () => {
       };
       for (const [file, name, options] of [
         [FORWARD, 'lightningPacked', { initialState: true, finalState: true }],
-        [BACKWARD, 'lightningPackedBwd', { initialState: true, stateGradient: true, decayGradient: true }],
+        [BACKWARD, 'lightningPackedBwd', { initialState: true, stateGradient: true, slopeGradient: true }],
       ] as const) {
         const decl = declaration(file, name);
         const taken = new Set(decl.args.flatMap((a) => ('dir' in a && a.dir === 'in' ? [a.name] : [])));
