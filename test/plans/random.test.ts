@@ -26,6 +26,10 @@ type Step =
   | { readonly kind: 'add'; readonly from: number; readonly with: number }
   /** To N x K, K = G + `more`, and back. */
   | { readonly kind: 'spread'; readonly from: number; readonly more: number }
+  /** To N x K, and the last column that there is for every G. */
+  | { readonly kind: 'column'; readonly from: number; readonly more: number }
+  /** One half after the other, the first of which may be empty. */
+  | { readonly kind: 'halves'; readonly from: number; readonly a: number }
   /** A temporary of nothing but `value`. */
   | { readonly kind: 'filled'; readonly value: number }
   | { readonly kind: 'choice'; readonly when: Condition; readonly from: number; readonly a: readonly [number, number] };
@@ -36,6 +40,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('affine' as const), from: which, a: small, b: small }),
   fc.record({ kind: fc.constant('add' as const), from: which, with: which }),
   fc.record({ kind: fc.constant('spread' as const), from: which, more: fc.integer({ min: 0, max: 4 }) }),
+  fc.record({ kind: fc.constant('column' as const), from: which, more: fc.integer({ min: 0, max: 2 }) }),
+  fc.record({ kind: fc.constant('halves' as const), from: which, a: small }),
   fc.record({ kind: fc.constant('filled' as const), value: small }),
   fc.record({
     kind: fc.constant('choice' as const),
@@ -46,16 +52,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 const plans = fc.array(step, { minLength: 1, maxLength: 7 });
 
+const isWide = ({ kind }: Step): boolean => kind === 'spread' || kind === 'column';
+
 /** Vector `i` of those that are there before step `at`: x, then what each step leaves in t0, t1, ... */
 const vector = (i: number, at: number): string => (i % (at + 1) === 0 ? 'x' : `t${(i % (at + 1)) - 1}`);
 
 function source(steps: readonly Step[]): string {
   const temps = steps.flatMap((s, i) => {
     const fill = s.kind === 'filled' ? `, { fill: ${s.value} }` : '';
-    return [
-      `t${i}: temp(f32, [N]${fill})`,
-      ...(s.kind === 'spread' ? [`wide${i}: temp(f32, [N, G + ${s.more}])`] : []),
-    ];
+    return [`t${i}: temp(f32, [N]${fill})`, ...('more' in s ? [`wide${i}: temp(f32, [N, G + ${s.more}])`] : [])];
   });
   const lines = steps.map((s, i) => {
     if (s.kind === 'filled') return '';
@@ -64,11 +69,18 @@ function source(steps: readonly Step[]): string {
     if (s.kind === 'add') return `run(add, { x: ${x}, y: ${vector(s.with, i)}, z: t${i} });`;
     if (s.kind === 'spread')
       return `run(spread, { x: ${x}, y: wide${i} }); run(fold, { x: wide${i}, y: t${i} }, { config: {} });`;
+    if (s.kind === 'column')
+      return `run(spread, { x: ${x}, y: wide${i} });
+        run(affine, { x: wide${i}.permute([1, 0]).slice(${s.more}, ${s.more + 1}).reshape([N]), a: 1, b: 0, y: t${i} });`;
+    if (s.kind === 'halves')
+      return ['0, idiv(N, 2)', 'idiv(N, 2), N']
+        .map((part) => `run(affine, { x: ${x}.slice(${part}), a: ${s.a}, b: 0, y: t${i}.slice(${part}) });`)
+        .join(' ');
     const arm = (a: number): string => `{ const a = ${a} * f; run(affine, { x: ${x}, a, b: 0, y: t${i} }); }`;
     return `if (${s.when.name} >= ${s.when.least}) ${arm(s.a[0])} else ${arm(s.a[1])}`;
   });
-  const names = ['x', 'f', 'y', ...steps.flatMap((s, i) => [`t${i}`, ...(s.kind === 'spread' ? [`wide${i}`] : [])])];
-  return `import { f32, input, output, plan, scalar, temp } from 'lac';
+  const names = ['x', 'f', 'y', ...steps.flatMap((s, i) => [`t${i}`, ...(isWide(s) ? [`wide${i}`] : [])])];
+  return `import { f32, idiv, input, output, plan, scalar, temp } from 'lac';
 import { add, affine, fold, spread } from './kernels.js';
 export const random = plan({
   args: { x: input(f32, ['N']), f: scalar(f32), y: output(f32, ['N']) },
@@ -92,7 +104,9 @@ function expected(steps: readonly Step[], x: readonly number[], f: number, G: nu
     else if (s.kind === 'add') {
       const other = all[s.with % all.length] ?? x;
       all.push(from.map((v, i) => v + (other[i] ?? 0)));
-    } else if (s.kind === 'spread') all.push(from.map((v) => (v * (G + s.more) * (G + s.more + 1)) / 2));
+    } else if (s.kind === 'column') all.push(from.map((v) => v * (s.more + 1)));
+    else if (s.kind === 'halves') all.push(from.map((v) => s.a * v));
+    else if (s.kind === 'spread') all.push(from.map((v) => (v * (G + s.more) * (G + s.more + 1)) / 2));
     else {
       const holds = (s.when.name === 'N' ? N : G) >= s.when.least;
       all.push(from.map((v) => s.a[holds ? 0 : 1] * f * v));
