@@ -56,3 +56,5 @@ export const lightningFwd: Reference = {
 };
 
 export const lightningPrecise: Reference = lightningFwd;
+export const lightningPrefill: Reference = lightningFwd;
+export const lightningGated: Reference = lightningFwd;

@@ -114,3 +114,9 @@ export const lightningFwd = kernel(
 
 /** With 16-bit inputs: a third less error, for several times the arithmetic. */
 export const lightningPrecise = lightningFwd.with({ precise: true });
+
+/** Part of a sequence, a prompt: from a state, and up to one. */
+export const lightningPrefill = lightningFwd.with({ initialState: true, finalState: true });
+
+/** The same with a decay a token and head, as simple GLA without its scale. */
+export const lightningGated = lightningPrefill.with({ tokenDecay: true });
