@@ -8,6 +8,7 @@ import {
   idiv,
   input,
   kernel,
+  maximum,
   minimum,
   output,
   plan,
@@ -57,32 +58,27 @@ export const segmentBwdDq = kernel(
     { H, HK, N, G, E, C, BD, stateGradient, tokenDecay, noDecay, tokenGradient },
     { b, h, part, d },
   ) => {
-    const per = tokensOf(N, G);
-    const from = part * per;
-    const length = minimum(N - from, per); // negative behind the last token: then there is no chunk
+    const from = part * tokensOf(N, G);
+    const end = minimum(from + tokensOf(N, G), N);
     const kvHead = idiv(h * HK, H);
-    const K = k.at(b, kvHead).slice(from, from + per);
-    const V = v.at(b, kvHead).slice(from, from + per);
-    const DO = dout.at(b, h).slice(from, from + per);
-    const DQ = dq.at(b, h).slice(from, from + per);
-    const Gates = g.at(b, h).slice(from, from + per);
+    const K = k.at(b, kvHead);
+    const V = v.at(b, kvHead);
+    const DO = dout.at(b, h);
+    const DQ = dq.at(b, h);
     const s = noDecay || tokenDecay ? 0 : slope.get(h);
     const of = { tokenDecay, noDecay, reverse: false, isPartial: stateGradient };
 
     let state = trans(initial.at(b, h, part).load([d * BD, 0], [BD, E]));
-    for (const n of range(0, length, C)) {
+    for (const n of range(from, end, C)) {
       const ki = K.load([n, d * BD], [C, BD]);
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
-      const decay = decaysAt(n, C, length, s, Gates, of);
+      const decay = decaysAt(n, C, N, s, g.at(b, h), of);
       const dqi = attend(doi, vi, ki, state, decay, T);
       DQ.store([n, d * BD], dqi);
       if (tokenGradient) {
-        const qi = q.at(b, h).load([from + n, d * BD], [C, BD]);
-        qdq
-          .at(b, h, d)
-          .slice(from, from + per)
-          .store([n], sum(qi * dqi, 1));
+        const qi = q.at(b, h).load([n, d * BD], [C, BD]);
+        qdq.at(b, h, d).store([n], sum(qi * dqi, 1));
       }
       state = advanced(state, vi, ki, decay, T);
     }
@@ -122,36 +118,33 @@ export const segmentBwdDkDv = kernel(
     { H, HK, N, G, D, E, C, initialState, stateGradient, tokenDecay, noDecay, tokenGradient },
     { b, h, part },
   ) => {
-    const per = tokensOf(N, G);
-    const from = part * per;
-    const length = minimum(N - from, per);
+    const from = part * tokensOf(N, G);
+    const tokens = maximum(minimum(tokensOf(N, G), N - from), 0);
+    const last = from + (cdiv(tokens, C) - 1) * C; // where the last chunk begins
     const kvHead = idiv(h * HK, H);
-    const Q = q.at(b, h).slice(from, from + per);
-    const K = k.at(b, kvHead).slice(from, from + per);
-    const V = v.at(b, kvHead).slice(from, from + per);
-    const DO = dout.at(b, h).slice(from, from + per);
-    const DK = dk.at(b, h).slice(from, from + per);
-    const DV = dv.at(b, h).slice(from, from + per);
-    const Gates = g.at(b, h).slice(from, from + per);
+    const Q = q.at(b, h);
+    const K = k.at(b, kvHead);
+    const V = v.at(b, kvHead);
+    const DO = dout.at(b, h);
+    const DK = dk.at(b, h);
+    const DV = dv.at(b, h);
     const s = noDecay || tokenDecay ? 0 : slope.get(h);
     const of = { tokenDecay, noDecay, reverse: false, isPartial: stateGradient };
 
     let state = later.at(b, h, part).load([0, 0], [D, E]);
-    for (const n of range(0, length, C, { reverse: true })) {
+    // Written so, and not as a range in reverse, it takes fewer registers, of which there are none to spare.
+    for (const back of range(0, tokens, C)) {
+      const n = last - back;
       const qi = Q.load([n, 0], [C, D]);
       const ki = K.load([n, 0], [C, D]);
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
-      const decay = laterDecaysAt(n, C, length, s, Gates, of);
+      const decay = laterDecaysAt(n, C, N, s, g.at(b, h), of);
       const copy = cast(state, T);
       DV.store([n, 0], attend(ki, qi, doi, copy, decay, T));
       const dki = attend(vi, doi, qi, trans(copy), decay, T);
       DK.store([n, 0], dki);
-      if (tokenGradient)
-        kdk
-          .at(b, h, 0)
-          .slice(from, from + per)
-          .store([n], sum(ki * dki, 1));
+      if (tokenGradient) kdk.at(b, h, 0).store([n], sum(ki * dki, 1));
       state = advanced(state, qi, doi, decay, T);
     }
     if (initialState) if (part === 0) dh0.at(b, h).store([0, 0], state);

@@ -208,31 +208,24 @@ export const segmentFwd = kernel(
     { H, HK, N, G, D, C, BE, tokenDecay, noDecay, finalState },
     { b, h, part, e },
   ) => {
-    const per = tokensOf(N, G);
-    const from = part * per;
-    const length = minimum(N - from, per); // of the last segments less, or negative: then there is no chunk
+    const from = part * tokensOf(N, G);
+    const end = minimum(from + tokensOf(N, G), N);
     const kvHead = idiv(h * HK, H);
-    const Q = q.at(b, h).slice(from, from + per);
-    const K = k.at(b, kvHead).slice(from, from + per);
-    const V = v.at(b, kvHead).slice(from, from + per);
-    const O = o.at(b, h).slice(from, from + per);
+    const Q = q.at(b, h);
+    const K = k.at(b, kvHead);
+    const V = v.at(b, kvHead);
+    const O = o.at(b, h);
     const decaysAt = (n: number): ChunkDecay =>
       noDecay
         ? noDecays(C, false)
         : tokenDecay
-          ? tokenDecays(
-              g
-                .at(b, h)
-                .slice(from, from + per)
-                .load([n], [C]),
-              false,
-            )
+          ? tokenDecays(g.at(b, h).load([n], [C]), false)
           : finalState
-            ? partialHeadDecays(slope.get(h), C, minimum(length - n, C), false)
+            ? partialHeadDecays(slope.get(h), C, minimum(N - n, C), false)
             : headDecays(slope.get(h), C, false);
 
     let state = initial.at(b, h, part).load([0, e * BE], [D, BE]);
-    for (const n of range(0, length, C)) {
+    for (const n of range(from, end, C)) {
       const qi = Q.load([n, 0], [C, D]);
       const ki = K.load([n, 0], [C, D]);
       const vi = V.load([n, e * BE], [C, BE]);
