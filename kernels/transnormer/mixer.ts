@@ -1,5 +1,6 @@
 import { bf16, dtypes, f16, f32, i32, input, output, plan, scalar, temp } from '../../dsl/index.js';
 import { gemm } from '../gemm/gemm.js';
+import { gemmNT, gemmTN } from '../gemm/transposed.js';
 import { lightningBwd } from '../lightning/backward.js';
 import { lightningFwd } from '../lightning/forward.js';
 import { columnSums } from '../norm/layer-norm.js';
@@ -200,8 +201,8 @@ export const tokenMixerBwd = plan(
 
     const S = rotation ? 2 * D : D;
     const rowsDy = dy.reshape([B * N, K]);
-    run(gemm, { a: rowsDy, b: wOut.reshape([H * D, K]).permute([1, 0]), y: dgated.reshape([B * N, H * D]) });
-    run(gemm, { a: gated.reshape([B * N, H * D]).permute([1, 0]), b: rowsDy, y: dwOut.reshape([H * D, K]) });
+    run(gemmNT, { a: rowsDy, b: wOut.reshape([H * D, K]), y: dgated.reshape([B * N, H * D]) });
+    run(gemmTN, { a: gated.reshape([B * N, H * D]), b: rowsDy, y: dwOut.reshape([H * D, K]) });
 
     const parts = projected.reshape([B, N, 4, H, D]).permute([2, 0, 1, 3, 4]);
     const dparts = dprojected.permute([2, 0, 1, 3, 4]);
@@ -238,8 +239,8 @@ export const tokenMixerBwd = plan(
 
     const rows = dprojected.reshape([B * N, P * H * D]);
     const weights = w.reshape([K, P * H * D]);
-    run(gemm, { a: rows, b: weights.permute([1, 0]), y: dx.reshape([B * N, K]) });
-    run(gemm, { a: x.reshape([B * N, K]).permute([1, 0]), b: rows, y: dw.reshape([K, P * H * D]) });
+    run(gemmNT, { a: rows, b: weights, y: dx.reshape([B * N, K]) });
+    run(gemmTN, { a: x.reshape([B * N, K]), b: rows, y: dw.reshape([K, P * H * D]) });
   },
 );
 export const tokenMixerLrpeBwd = tokenMixerBwd.with({ rotation: true });

@@ -1,5 +1,6 @@
 import { bf16, dtypes, f16, f32, input, output, plan, temp } from '../../dsl/index.js';
 import { gemm } from '../gemm/gemm.js';
+import { gemmNT, gemmTN } from '../gemm/transposed.js';
 import { gluFactorsBwd, gluProduct } from './glu.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -53,10 +54,10 @@ export const sgluBwd = plan(
   ({ x, w, wOut, dy, dx, dw, dwOut, vu, dvu, p, dp }, { M, K, R, F }, run) => {
     const weights = w.reshape([K, R * F]);
     run(gemm, { a: x, b: weights, y: vu.reshape([M, R * F]) });
-    run(gemm, { a: dy, b: wOut.permute([1, 0]), y: dp });
+    run(gemmNT, { a: dy, b: wOut, y: dp });
     run(gluFactorsBwd, { vu, dp, dvu, p });
-    run(gemm, { a: dvu.reshape([M, R * F]), b: weights.permute([1, 0]), y: dx });
-    run(gemm, { a: x.permute([1, 0]), b: dvu.reshape([M, R * F]), y: dw.reshape([K, R * F]) });
-    run(gemm, { a: p.permute([1, 0]), b: dy, y: dwOut });
+    run(gemmNT, { a: dvu.reshape([M, R * F]), b: weights, y: dx });
+    run(gemmTN, { a: x, b: dvu.reshape([M, R * F]), y: dw.reshape([K, R * F]) });
+    run(gemmTN, { a: p, b: dy, y: dwOut });
   },
 );

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { gemmNT, gemmTN } from '../../../kernels/gemm/transposed.ref.js';
 import { normGate, normGateBwd } from '../../../kernels/transnormer/gate.ref.js';
 import { gluFactorsBwd, gluProduct } from '../../../kernels/transnormer/glu.ref.js';
 import { lrpe, lrpeBwdParts, swish, swishBwd } from '../../../kernels/transnormer/lrpe.ref.js';
@@ -51,4 +52,12 @@ describeKernels('parts of TransNormerLLM', [
     dims: fc.record({ M: upTo(20), F: upTo(150), R: fc.constant(2) }),
     configs: [{ BM: 4, BN: 64, warps: 2 }, {}],
   },
+  ...[gemmNT, gemmTN].map((reference) => ({
+    file: 'kernels/gemm/transposed.ts',
+    dtypes: floats,
+    name: reference === gemmNT ? 'gemmNT' : 'gemmTN',
+    reference,
+    dims: fc.record({ M: upTo(40), K: upTo(40), N: upTo(70) }),
+    configs: [{ BM: 16, BN: 32, BK: 16, warps: 2, stages: 1 }],
+  })),
 ]);
