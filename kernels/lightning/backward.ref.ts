@@ -127,7 +127,7 @@ function ofGroups(x: Float64Array | undefined, { B = 0, H = 0, HK = H }: Referen
 
 /** `names` of the gradients, of each query head. */
 const each = (...names: readonly string[]): Reference => ({
-  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, HG: ({ H = 0 }) => H, N: 300, D: 32, E: 40, P: 1 },
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, HG: ({ H = 0 }) => H, N: 300, D: 32, E: 40, P: 1, A: 5 },
   dtypes: { T: 'f32', P: 'f32' },
   tokens: ({ B = 0, N = 0 }) => B * N,
   inputs: lightningFwd.inputs ?? {},

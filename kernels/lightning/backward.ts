@@ -17,7 +17,7 @@ import {
   zeros,
 } from '../../dsl/index.js';
 import { advanced, attend } from './chunk.js';
-import { lightningBwdG, lightningBwdSlopeParts, lightningBwdSlopeSum } from './decay-gradient.js';
+import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
 import { decaysAt, laterDecaysAt } from './later-decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -28,8 +28,9 @@ const P = dtypes('P', f32, f16, bf16);
  * First part of the backward pass of `lightningFwd`: dq_t = sum over j <= t of decay (dout_t . v_j) k_j, the forward pass
  * of (dout, v, k), with the transpose of its state. One program computes BD columns of dq for one head.
  *
- * For the gradients of g (lightningBwdG), of the columns of program p: with `tokenGradient` qdq[p, t] = q_t . dq_t, with
- * `stateGradient` hdh[p] = <hT, dhT>. P is at least cdiv(D, BD); what lies past that is left as it was.
+ * For the gradients of g (lightningBwdSpans), of the columns of program p: with `tokenGradient` qdq[p, t] = q_t . dq_t and
+ * flux[a, p] = <S, dL/dS> in front of token a SPAN, where dstates[a] is dL/dS; with `stateGradient` hdh[p] = <hT, dhT>. P is
+ * at least cdiv(D, BD); what lies past that is left as it was.
  * Shapes, options and source as of `lightningBwd`.
  */
 export const lightningBwdDq = kernel(
@@ -46,6 +47,8 @@ export const lightningBwdDq = kernel(
       dq: output(T, ['B', 'H', 'N', 'D']),
       qdq: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
       hdh: output(f32, ['B', 'H', 'P'], { optional: true }),
+      dstates: input(T, ['B', 'H', 'A', 'D', 'E'], { optional: true }),
+      flux: output(f32, ['B', 'H', 'A', 'P'], { optional: true }),
     },
     comptime: ['D', 'E'],
     options: {
@@ -63,7 +66,7 @@ export const lightningBwdDq = kernel(
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
   },
   (
-    { q, k, v, dout, slope, g, h0, dhT, dq, qdq, hdh },
+    { q, k, v, dout, slope, g, h0, dhT, dq, qdq, hdh, dstates, flux },
     { H, HK, N, E, C, BD, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
     { b, h, d },
   ) => {
@@ -77,6 +80,13 @@ export const lightningBwdDq = kernel(
     let state = zeros([E, BD], f32); // sum over earlier j of decay v_j^T k_j
     if (initialState) state = trans(h0.at(b, h).load([d * BD, 0], [BD, E]));
     for (const n of range(0, N, C, { reverse })) {
+      if (tokenGradient) {
+        const at = reverse ? n + C : n;
+        if (isBoundary(at, N)) {
+          const gradient = dstates.at(b, h, idiv(at, SPAN)).load([d * BD, 0], [BD, E]);
+          flux.scatter([b, h, idiv(at, SPAN), d], sum(sum(gradient * trans(state), 1), 0));
+        }
+      }
       const ki = K.load([n, d * BD], [C, BD]);
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
@@ -97,7 +107,7 @@ export const lightningBwdDq = kernel(
  * dk_j = v_j G_j^T. One program computes a head: the whole of G, D x E, has to fit.
  *
  * dk and dv have the query's heads, HG = H, in f32 where several of them share a head of k and v. With `tokenGradient`,
- * kdk[0, j] = k_j . dk_j. Shapes, options and source as of `lightningBwd`.
+ * kdk[0, j] = k_j . dk_j, and dstates[a] = dL/dS in front of token a SPAN. Shapes, options and source as of `lightningBwd`.
  */
 export const lightningBwdDkDv = kernel(
   {
@@ -113,6 +123,7 @@ export const lightningBwdDkDv = kernel(
       dv: output(P, ['B', 'HG', 'N', 'E']),
       dh0: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
       kdk: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+      dstates: output(T, ['B', 'H', 'A', 'D', 'E'], { optional: true }),
     },
     comptime: ['D', 'E'],
     options: {
@@ -129,7 +140,7 @@ export const lightningBwdDkDv = kernel(
     grid: ({ B, H }) => ({ h: H, b: B }),
   },
   (
-    { q, k, v, dout, slope, g, dhT, dk, dv, dh0, kdk },
+    { q, k, v, dout, slope, g, dhT, dk, dv, dh0, kdk, dstates },
     { H, HK, N, D, E, C, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
     { b, h },
   ) => {
@@ -143,6 +154,10 @@ export const lightningBwdDkDv = kernel(
     let state = zeros([D, E], f32);
     if (stateGradient) state = dhT.at(b, h).load([0, 0], [D, E]);
     for (const n of range(0, N, C, { reverse: !reverse })) {
+      if (tokenGradient) {
+        const at = reverse ? n : n + C;
+        if (isBoundary(at, N)) dstates.at(b, h, idiv(at, SPAN)).store([0, 0], state);
+      }
       const qi = Q.load([n, 0], [C, D]);
       const ki = K.load([n, 0], [C, D]);
       const vi = V.load([n, 0], [C, E]);
@@ -177,6 +192,7 @@ export const lightningBwdDk = kernel(
       dhT: input(f32, ['B', 'H', 'D', 'E'], { optional: true }),
       dk: output(P, ['B', 'HG', 'N', 'D']),
       kdk: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+      dstates: output(T, ['B', 'H', 'A', 'D', 'E'], { optional: true }),
     },
     comptime: ['D', 'E'],
     options: {
@@ -193,7 +209,7 @@ export const lightningBwdDk = kernel(
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
   },
   (
-    { q, k, v, dout, slope, g, dhT, dk, kdk },
+    { q, k, v, dout, slope, g, dhT, dk, kdk, dstates },
     { H, HK, N, E, C, BD, precise, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
     { b, h, d },
   ) => {
@@ -207,6 +223,10 @@ export const lightningBwdDk = kernel(
     let state = zeros([E, BD], f32);
     if (stateGradient) state = trans(dhT.at(b, h).load([d * BD, 0], [BD, E]));
     for (const n of range(0, N, C, { reverse: !reverse })) {
+      if (tokenGradient) {
+        const at = reverse ? n : n + C;
+        if (isBoundary(at, N)) dstates.at(b, h, idiv(at, SPAN)).store([d * BD, 0], trans(state));
+      }
       const qi = Q.load([n, d * BD], [C, BD]);
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
@@ -290,6 +310,7 @@ export const lightningBwdKeys = plan(
       dv: output(P, ['B', 'HG', 'N', 'E']),
       dh0: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
       kdk: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+      dstates: output(T, ['B', 'H', 'A', 'D', 'E'], { optional: true }),
     },
     options: {
       precise: false,
@@ -305,7 +326,7 @@ export const lightningBwdKeys = plan(
     tuneKey: ({ B, H, N }) => [B * H, N],
   },
   (
-    { q, k, v, dout, slope, g, dhT, dk, dv, dh0, kdk },
+    { q, k, v, dout, slope, g, dhT, dk, dv, dh0, kdk, dstates },
     { launches, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient },
     run,
   ) => {
@@ -323,9 +344,10 @@ export const lightningBwdKeys = plan(
         dv,
         dh0,
         kdk,
+        dstates,
       });
     else {
-      run(lightningBwdDk.with({ ...own, tokenGradient }), { q, k, v, dout, slope, g, dhT, dk, kdk });
+      run(lightningBwdDk.with({ ...own, tokenGradient }), { q, k, v, dout, slope, g, dhT, dk, kdk, dstates });
       run(lightningBwdDv.with({ ...own, initialState }), { q, k, dout, slope, g, dhT, dv, dh0 });
     }
   },
@@ -395,12 +417,37 @@ export const lightningBwd = plan(
       // At most so many programs compute parts of a row.
       qdq: temp(f32, [B, H, cdiv(D, 8), N], { fill: 0 }),
       kdk: temp(f32, [B, H, cdiv(D, 8), N], { fill: 0 }),
+      dstates: temp(T, [B, H, idiv(N, SPAN) + 1, D, E]),
+      flux: temp(f32, [B, H, idiv(N, SPAN) + 1, cdiv(D, 8)], { fill: 0 }),
       hdh: temp(f32, [B, H, cdiv(D, 8)], { fill: 0 }),
       slopes: temp(f32, [B, H, cdiv(E, 8)], { fill: 0 }),
     }),
   },
   (
-    { q, k, v, dout, slope, g, h0, dhT, dq, dk, dv, dh0, dslope, dg, dkEach, dvEach, qdq, kdk, hdh, slopes },
+    {
+      q,
+      k,
+      v,
+      dout,
+      slope,
+      g,
+      h0,
+      dhT,
+      dq,
+      dk,
+      dv,
+      dh0,
+      dslope,
+      dg,
+      dkEach,
+      dvEach,
+      qdq,
+      kdk,
+      dstates,
+      flux,
+      hdh,
+      slopes,
+    },
     { H, HK, precise, initialState, stateGradient, tokenDecay, noDecay, reverse, tokenGradient, slopeGradient },
     run,
   ) => {
@@ -408,22 +455,17 @@ export const lightningBwd = plan(
     const queries = lightningBwdDq.with({ ...own, tokenGradient, stateGradient: tokenGradient && stateGradient });
     const keys = lightningBwdKeys.with({ ...own, tokenGradient, stateGradient });
     const given = { q, k, v, dout, slope, g, dhT };
-    const products = tokenGradient ? kdk : null;
+    const ofKeys = tokenGradient ? { kdk, dstates } : { kdk: null, dstates: null };
+    const ofQueries = tokenGradient ? { qdq, dstates, flux } : { qdq: null, dstates: null, flux: null };
 
-    run(queries, {
-      ...given,
-      h0,
-      dq,
-      qdq: tokenGradient ? qdq : null,
-      hdh: tokenGradient && stateGradient ? hdh : null,
-    });
-    if (H === HK) run(keys, { ...given, dk, dv, dh0, kdk: products });
+    if (H === HK) run(keys, { ...given, dk, dv, dh0, ...ofKeys });
     else {
-      run(keys, { ...given, dk: dkEach, dv: dvEach, dh0, kdk: products });
+      run(keys, { ...given, dk: dkEach, dv: dvEach, dh0, ...ofKeys });
       run(lightningBwdGroups, { parts: dkEach, total: dk });
       run(lightningBwdGroups, { parts: dvEach, total: dv });
     }
-    if (tokenGradient) run(lightningBwdG.with({ reverse }), { qdq, kdk, hdh, dg });
+    run(queries, { ...given, h0, dq, ...ofQueries, hdh: tokenGradient && stateGradient ? hdh : null });
+    if (tokenGradient) run(lightningBwdSpans.with({ initialState, reverse }), { qdq, kdk, hdh, flux, dg });
     if (slopeGradient) {
       const ofSlope = lightningBwdSlopeParts.with({ precise, initialState, stateGradient, reverse });
       run(ofSlope, { q, k, v, dout, slope, h0, dhT, parts: slopes });

@@ -23,6 +23,38 @@ export const lightningBwdG: Reference = {
   },
 };
 
+/** In spans of 64 tokens, from the flux through the boundary after each; what misses that before it is taken off linearly. */
+export const lightningBwdSpans: Reference = {
+  shape: { B: 1, H: 4, P: 3, R: 2, N: 1000, A: ({ N = 0 }) => Math.floor(N / 64) + 1 },
+  run({ inputs: { qdq, kdk, hdh, flux }, dims: { B = 0, H = 0, P = 0, R = 0, N = 0, A = 0 }, options }) {
+    const dg = new Float64Array(B * H * N);
+    const sum = (x: Float64Array | undefined, first: number, step: number, parts: number): number => {
+      let total = 0;
+      for (let p = 0; p < parts; p++) total += at(x, first + p * step);
+      return total;
+    };
+    for (let bh = 0; bh < B * H; bh++)
+      for (let n = 0; n < N; n += 64) {
+        const rows = Math.min(64, N - n);
+        const token = (step: number): number => (options.reverse ? n + rows - 1 - step : n + step);
+        const through = (a: number): number | null => (a > 0 && a * 64 < N ? sum(flux, (bh * A + a) * P, 1, P) : null);
+        const [start, end] = [through(n / 64 + (options.reverse ? 1 : 0)), through(n / 64 + (options.reverse ? 0 : 1))];
+        let after = end ?? sum(hdh, bh * P, 1, P);
+        for (let step = rows - 1; step >= 0; step--) {
+          const t = token(step);
+          after += sum(qdq, bh * P * N + t, N, P) - sum(kdk, bh * R * N + t, N, R);
+          dg[bh * N + t] = after;
+        }
+        const missed = start === null && options.initialState ? 0 : after - (start ?? 0);
+        for (let step = 0; step < rows; step++) {
+          const t = bh * N + token(step);
+          dg[t] = at(dg, t) - (missed * (rows - step)) / rows;
+        }
+      }
+    return { dg };
+  },
+};
+
 /** All of it in one part: for as many columns as a program computes. */
 export const lightningBwdSlopeParts: Reference = {
   shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 300, D: 32, E: 32, P: 1 },

@@ -1,5 +1,6 @@
 import {
   bf16,
+  cast,
   cdiv,
   cumsum,
   dtypes,
@@ -7,6 +8,7 @@ import {
   f32,
   idiv,
   input,
+  iota,
   kernel,
   minimum,
   output,
@@ -18,6 +20,11 @@ import { agedBy, outputLoss } from './chunk.js';
 import { headDecays, partialHeadDecays } from './decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
+
+/** Tokens between boundaries where the flux of gradients is formed from states: a multiple of every chunk. */
+export const SPAN = 64;
+/** Whether a sequence of N tokens has a boundary in front of token n. */
+export const isBoundary = (n: number, N: number): boolean => n % SPAN === 0 && n > 0 && n < N;
 
 /**
  * Gradient of the log-decays, from what `lightningBwdDq` and `lightningBwdDk` leave. With b_t the sum of g up to token t,
@@ -48,6 +55,48 @@ export const lightningBwdG = kernel(
       dg.at(b, h).store([n], after + cumsum(db, 0, { reverse: !reverse }));
       after += sum(db, 0);
     }
+  },
+);
+
+/**
+ * The same in spans of tokens, so that errors of 16-bit products do not add up over the sequence: dg at the last token of
+ * a span is the flux through the boundary behind it, <S, dL/dS> of the state there, which `lightningBwdDq` forms. dg at
+ * its first token is the flux through the boundary before it: by how much it is missed is taken off on the way there. With
+ * `initialState` that in front of the whole sequence is not known, else it is 0.
+ *
+ * flux [B, H, A, P], boundary a in front of token a SPAN, in parts that are added up; the rest as of `lightningBwdG`.
+ */
+export const lightningBwdSpans = kernel(
+  {
+    args: {
+      qdq: input(f32, ['B', 'H', 'P', 'N']),
+      kdk: input(f32, ['B', 'H', 'R', 'N']),
+      hdh: input(f32, ['B', 'H', 'P']),
+      flux: input(f32, ['B', 'H', 'A', 'P']),
+      dg: output(f32, ['B', 'H', 'N']),
+    },
+    options: { initialState: false, reverse: false },
+    tune: { warps: [2, 1] },
+    grid: ({ B, H, N }) => ({ n: cdiv(N, SPAN), h: H, b: B }),
+  },
+  ({ qdq, kdk, hdh, flux, dg }, { N, P, R, initialState, reverse }, { b, h, n: span }) => {
+    const n = span * SPAN;
+    const [start, end] = reverse ? [n + SPAN, n] : [n, n + SPAN];
+    let after = zeros([1], f32);
+    let before = zeros([1], f32);
+    for (const p of range(P)) {
+      after += isBoundary(end, N) ? flux.get(b, h, idiv(end, SPAN), p) : hdh.get(b, h, p);
+      if (isBoundary(start, N)) before += flux.get(b, h, idiv(start, SPAN), p);
+    }
+    let db = zeros([SPAN], f32);
+    for (const p of range(P)) db += qdq.at(b, h, p).load([n], [SPAN]);
+    for (const r of range(R)) db -= kdk.at(b, h, r).load([n], [SPAN]);
+    let missed = after + sum(db, 0) - before;
+    if (initialState && !isBoundary(start, N)) missed = zeros([1], f32);
+    const rows = minimum(N - n, SPAN);
+    const i = iota(SPAN);
+    const onTheWay = cast(reverse ? i + 1 : rows - i, f32) / rows;
+    dg.at(b, h).store([n], after + cumsum(db, 0, { reverse: !reverse }) - missed * onTheWay);
   },
 );
 

@@ -4,6 +4,7 @@ import { randomStream } from '../../driver/random.js';
 import type { Dims } from '../../driver/reference.js';
 import { isPlan } from '../../driver/source.js';
 import * as gradientRefs from '../../kernels/lightning/backward.ref.js';
+import * as decayRefs from '../../kernels/lightning/decay-gradient.ref.js';
 import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
 import { lengths, seeds } from './session.js';
 import { declaration, describeKernels } from './whole/property.js';
@@ -14,7 +15,7 @@ const heads = fc.constantFrom({ H: 1, HK: 1 }, { H: 2, HK: 2 }, { H: 4, HK: 2 },
 const sizes = fc
   .record({ B: fc.integer({ min: 1, max: 2 }), heads, N: lengths(8, 40), D: width, E: width })
   .map(({ heads: { H, HK }, ...rest }) => ({ ...rest, H, HK }));
-const eachHead = sizes.map((dims) => ({ ...dims, HG: dims.H, P: 1 }));
+const eachHead = sizes.map((dims) => ({ ...dims, HG: dims.H, P: 1, A: 1 }));
 
 const switches = (...names: readonly string[]) =>
   fc.record(Object.fromEntries(names.map((name) => [name, fc.boolean()] as const)));
@@ -47,7 +48,33 @@ describeKernels('lightning backward', [
     dims: eachHead,
     dtypes: ['f32', 'bf16'],
     configs: [{ launches: 1 }],
-    options: merged(states, fc.constantFrom({}, { tokenDecay: true, tokenGradient: true }, { noDecay: true })),
+    options: merged(states, fc.constantFrom({}, { tokenDecay: true }, { noDecay: true })),
+  },
+]);
+
+const DECAY_FILE = 'kernels/lightning/decay-gradient.ts';
+describeKernels('gradients of decays', [
+  {
+    file: FILE,
+    name: 'lightningBwd',
+    reference: gradientRefs.lightningBwd,
+    dims: fc.record({ N: lengths(64, 200) }).map(({ N }) => ({ B: 1, H: 2, HK: 1, N, D: 9, E: 6 })),
+    dtypes: ['f32', 'bf16'],
+    options: states.map((options) => ({ ...options, tokenDecay: true, tokenGradient: true })),
+  },
+  {
+    file: DECAY_FILE,
+    name: 'lightningBwdSpans',
+    reference: decayRefs.lightningBwdSpans,
+    dims: lengths(64, 200).map((N) => ({ B: 1, H: 2, P: 3, R: 2, N, A: Math.floor(N / 64) + 1 })),
+    options: switches('initialState', 'reverse'),
+  },
+  {
+    file: DECAY_FILE,
+    name: 'lightningBwdG',
+    reference: decayRefs.lightningBwdG,
+    dims: lengths(64, 300).map((N) => ({ B: 1, H: 2, P: 3, R: 2, N })),
+    options: switches('reverse'),
   },
 ]);
 
@@ -84,7 +111,7 @@ describe('the gradients of the reference', () => {
     const { o = new Float64Array(), hT = new Float64Array() } = lightningFwd.run({
       inputs,
       dims,
-      options,
+      options: { ...options, finalState: true },
       scalars: {},
     });
     const dot = (x: Float64Array, y: Float64Array): number =>
