@@ -109,7 +109,8 @@ export const flashBwdKeys = kernel(
       const level = row(levels(lse.at(b, h).load([m], [BM])));
       const deltaI = row(delta.at(b, h).load([m], [BM]));
       const i = row(m + iota(BM));
-      const seen = i < M && (!causal || i >= j);
+      // A query after the last has q, dout, lse and delta 0: it adds nothing, unless its score overflows.
+      const seen = (plain || i < M) && (!causal || i >= j);
 
       const x = dot(kj, trans(qi));
       const s = x * scale;

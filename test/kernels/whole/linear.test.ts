@@ -78,6 +78,7 @@ describeKernels('linear attention of the papers', [
     file: 'kernels/linear/cosformer.ts',
     name: 'cosformerFwd',
     reference: cosformerFwd,
+    dtypes: ['f32'],
     scalars: fc.constantFrom({ longest: 40 }, { longest: 1000 }),
   },
   {
@@ -100,6 +101,7 @@ describe('linear attention of the papers, composed', () => {
     ['kernels/lightning/lightning1.ts', 'lightning1Bwd', lightning1Bwd],
     ['kernels/linear/left-product.ts', 'leftProduct', leftProduct],
     ['kernels/linear/feature-maps.ts', 'reluAttention', reluAttention],
+    ['kernels/linear/cosformer.ts', 'cosformerFwd', cosformerFwd],
   ];
 
   it.each(whole)('%s: %s', async (file, name, reference) => {
