@@ -1,11 +1,13 @@
 import { lightningBwd } from '../kernels/lightning/backward.js';
 import { lightningPackedBwd } from '../kernels/lightning/packed-backward.js';
+import { lightningSegmentsBwd } from '../kernels/lightning/segments-backward.js';
 import type { Device, LaunchArgs, Tensor } from '../runtime/index.js';
 import { AXES, exclusive, INPUTS, refuse } from './arguments.js';
 import { Call, decayOptions } from './call.js';
+import { chooseDivision } from './choose.js';
 import type { AttentionInputs, FloatDType, Placement } from './forward.js';
 import { Operator } from './operator.js';
-import { variantOf } from './variants.js';
+import { type Launchable, type Options, variantOf } from './variants.js';
 
 /** Gradients that cost more than those of q, k, v and h0. */
 export type Wanted = 'dslope' | 'dg';
@@ -83,16 +85,27 @@ export async function backward<T extends FloatDType, const W extends Wanted = ne
     dh0: call.has('h0') ? call.output('dh0') : null,
     ...{ dslope: wanted('dslope'), dg: wanted('dg') },
   };
-  const [tokenGradient, slopeGradient] = [result.dg !== null, result.dslope !== null];
   const options = {
     ...decayOptions(call),
     ...{ initialState: call.has('h0'), stateGradient: call.has('dhT'), reverse, precise },
+    ...{ tokenGradient: result.dg !== null, slopeGradient: result.dslope !== null },
   };
-  const launch =
-    order === 'packed'
-      ? variantOf(lightningPackedBwd, { ...options, decayGradient: tokenGradient || slopeGradient })
-      : variantOf(lightningBwd, { ...options, tokenGradient, slopeGradient });
+  const launch = routeOf(call, options);
   const names = order === 'packed' ? OPERATOR.names : UNPACKED;
   await call.run(() => launch(device, call.passing(names, result)));
   return result as unknown as BackwardResult<T, W>;
+}
+
+/** The segments' gradients of k and v share one state, which has to fit a program. */
+const MOST_COLUMNS = 128;
+
+function routeOf(call: Call, options: Options & { readonly reverse: boolean; readonly precise: boolean }): Launchable {
+  if (call.order === 'packed') return variantOf(lightningPackedBwd, options);
+  const { B = 0, H = 0, N = 0, D = 0, E = 0 } = call.dims;
+  const { reverse, precise, ...common } = options;
+  // The plan of segments knows neither.
+  const divisible = !reverse && !precise && Math.max(D, E) <= MOST_COLUMNS;
+  return divisible && chooseDivision({ B, H, N }, call.device) === 'segments'
+    ? variantOf(lightningSegmentsBwd, common)
+    : variantOf(lightningBwd, options);
 }

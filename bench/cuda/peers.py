@@ -31,7 +31,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifacts", default="artifacts/bench")
     parser.add_argument("--rows", default="", help="names, separated by commas; default: all")
-    parser.add_argument("--peers", default="", help="rows with peers, separated by commas, or no; default: all but sweeps")
+    parser.add_argument("--peers", default="", help="rows with peers, separated by commas, or no; default: all but sweeps and lengths")
     parser.add_argument("--samples", type=int, default=30)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--patience", type=float, default=150, help="seconds for one step of a peer")
@@ -94,7 +94,7 @@ class Results:
 
 
 def has_peers(row, wish):
-    return row in wish.split(",") if wish else not row.startswith("sweep-")
+    return row in wish.split(",") if wish else not row.startswith(("sweep-", "lengths-"))
 
 
 def run_worker(arguments, results, rows, avoid):

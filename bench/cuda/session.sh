@@ -3,7 +3,7 @@
 #   here:      bash bench/cuda/pack.sh        (.gpu-host and .peers travel along)
 #   GPU host:  bash bench/cuda/session.sh     (logs in $OUT, else in a folder that it names; the table comes last)
 #
-#   SECTIONS="smoke math check library peers first plan decode random bound"  parts, in this order; also: sanitize, ncu
+#   SECTIONS="smoke math check library peers first plan decode random bound"  parts, in this order; also: reports, sanitize, ncu
 #   ROWS=lightning-128,gemm  PEERS=no  CONFIGS=FILE   for peers; CONFIGS also for the check of tuned configurations;
 #                            PEERS=backward-128,decode-1: rows with peers (their kernels are searched and compiled there)
 #   CHECK=all                the set of cases for check (all, published, kernels, odd, tuned, stages, sanitize, quick)
@@ -63,6 +63,15 @@ bound() {
   TAIL=20 section bound 60 bash -c 'SH=2 .peers/la mma 20; SH=2 .peers/la "wg 2wg" 20; SH=3 .peers/la seg8 20'
 }
 
+# What the pages of docs/reports are made from: JSON in the folder of the logs.
+reports() {
+  compiled || return
+  local commit; commit=$(git rev-parse --short HEAD 2> /dev/null || true)
+  TAIL=4 section reports 100 node dist/bench/reports/measure.js --device cuda:0 --dtype bf16 --commit "$commit" --seconds 70 --out "$log/reports-cuda.json"
+  TAIL=4 section reports-webgpu 60 node dist/bench/reports/measure.js --device webgpu --dtype f32 --commit "$commit" --seconds 40 --out "$log/reports-webgpu.json"
+  PYTHONPATH=python:.peers TAIL=8 section lengths 110 python3 bench/cuda/lengths.py --artifacts "$artifacts" --commit "$commit" --seconds 80 --out "$log/reports-lengths.json"
+}
+
 sanitize() {
   local tool
   for tool in memcheck racecheck synccheck; do
@@ -92,6 +101,7 @@ for part in $sections; do
     plan) TAIL=20 section plan 60 node dist/bench/cuda/plan.js ;;
     decode) TAIL=8 section decode 60 node dist/bench/cuda/decode.js ;;
     bound) bound ;;
+    reports) reports ;;
     sanitize) sanitize ;;
     ncu) compiled && { export -f ncu_row; export NCU artifacts log; TAIL=60 section ncu 120 bash -c ncu_row; } ;;
     *) verdicts+=("$part: there is no such section") ;;
