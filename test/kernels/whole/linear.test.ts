@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../../driver/random.js';
 import type { Dims, Reference } from '../../../driver/reference.js';
+import { flashFwd } from '../../../kernels/flash/forward.ref.js';
 import { lightning1Bwd, lightning1BwdKeys, lightning1Fwd } from '../../../kernels/lightning/lightning1.ref.js';
 import { cosformerFwd } from '../../../kernels/linear/cosformer.ref.js';
 import { linearCumsum } from '../../../kernels/linear/cumsum.ref.js';
@@ -126,6 +128,16 @@ describe('linear attention of the papers, composed', () => {
         const moved = (step: number): number => at({ ...inputs, [name]: inputs[name].with(i, x + step) });
         expect(gradients[`d${name}`]?.[i]).toBeCloseTo((moved(1e-4) - moved(-1e-4)) / 2e-4, 7);
       }
+  });
+
+  it('many random features come close to softmax attention', () => {
+    const dims = { B: 1, H: 1, HK: 1, N: 5, M: 5, D: 2, E: 2, R: 20_000 };
+    const values = (name: string, n: number): Float64Array =>
+      Float64Array.from({ length: n }, randomStream(3, name).normal);
+    const inputs = { q: values('q', 10), k: values('k', 10), v: values('v', 10), w: values('w', 2 * dims.R) };
+    const { o } = favorFwd.run({ inputs, dims, scalars: { scale: 0.8 }, options: {} });
+    const softmax = flashFwd.run({ inputs, dims, scalars: { scale: 0.64 }, options: { causal: true } });
+    for (const [i, x] of (softmax.o ?? []).entries()) expect(Math.abs((o?.[i] ?? Number.NaN) - x)).toBeLessThan(0.03);
   });
 
   it('the gradient of SRMSNorm is its slope', () => {
