@@ -26,7 +26,7 @@ export interface AxisBounds {
   readonly hi: readonly Linear[];
 }
 
-/** null: nothing is known, or an index of `at` may lie outside and leave the view empty. */
+/** null: nothing is known. Of a view that an index of `at` left empty, what it would be bounded by. */
 export type ViewBounds = readonly AxisBounds[] | null;
 
 export interface LaunchFacts {

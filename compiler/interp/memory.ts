@@ -105,7 +105,7 @@ class Box {
   #outside(lane: readonly number[]): void {
     const { guard, in_bounds: promised } = this.#op.attrs;
     if (promised !== true && guard?.includes(false) !== true) return;
-    const { empty, lo, hi, memory } = this.#view;
+    const { lo, hi, memory } = this.#view;
     const index = lane.slice(3 - this.#rank).map((i, axis) => i + (this.#origins[axis]?.[0] as number));
     const bad = index.findIndex((i, axis) => i < (lo[axis] as number) || i >= (hi[axis] as number));
     const text = `index [${index.join(', ')}] of ${memory?.name ?? 'a null argument'}, of extents [${hi.join(', ')}]`;
@@ -113,8 +113,7 @@ class Box {
       this.#m.trap('LAC0801', this.#op, `inBounds promises what does not hold: ${text}`, [
         'drop inBounds: lanes outside then read `pad`, and stores drop them',
       ]);
-    if (empty || guard?.[bad] === false)
-      throw new Bug(`${empty ? 'the view' : `axis ${bad}`} was proven inside, but is not: ${text}`);
+    if (guard?.[bad] === false) throw new Bug(`axis ${bad} was proven inside, but is not: ${text}`);
   }
 }
 
@@ -161,14 +160,14 @@ export function get(op: Op<'get'>, m: Machine): Step {
   const out = m.tile(op.results[0]);
   return () => {
     let address = view.base;
-    let inside = !view.empty;
+    let inside = true;
     for (let axis = 0; axis < indices.length; axis++) {
       const i = indices[axis]?.[0] as number;
       inside &&= i >= (view.lo[axis] as number) && i < (view.hi[axis] as number);
       address += i * (view.strides[axis] as number);
     }
     if (!inside && op.attrs.inside === true) throw new Bug('get: the element was proven inside, but is not');
-    out[0] = inside ? read(view.memory, address, op, m) : 0;
+    out[0] = inside && !view.empty ? read(view.memory, address, op, m) : 0;
   };
 }
 

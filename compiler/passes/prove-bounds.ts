@@ -2,7 +2,8 @@
  * Enters: any kernel. Leaves: `guard[i]` false on the axes of loads and stores where every valid lane is inside the
  * view, `inside` on `view_at` and `get` where every index is. Proofs are linear arithmetic over loop indices, program
  * ids below the extents of the grid, comptime sizes and promised divisors. Sound: a form stands for a scalar only if
- * its i32 arithmetic cannot wrap, and a view that an index of `at` may have emptied gets no proofs at all.
+ * its i32 arithmetic cannot wrap. What is proven of a view that an index of `at` may have emptied holds if it exists:
+ * accesses check that by themselves.
  */
 import type { Linear } from '../analysis/linear.js';
 import { minus, number, plus, proveNonNegative } from '../analysis/linear.js';
@@ -86,9 +87,7 @@ function visitAt(op: Op<'view_at'>, ranges: Ranges): void {
   const bounds = view && ranges.view(view);
   if (!bounds || result === undefined) return;
   const fixed = bounds.filter((_, axis) => !op.attrs.keep[axis]);
-  const inside = fixed.every((b, i) => isInside(b, ranges.form(indices[i] as Value), 1));
-  if (!inside) return;
-  op.attrs.inside = true;
+  if (fixed.every((b, i) => isInside(b, ranges.form(indices[i] as Value), 1))) op.attrs.inside = true;
   ranges.setView(
     result,
     bounds.filter((_, axis) => op.attrs.keep[axis]),
