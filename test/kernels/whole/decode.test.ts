@@ -7,7 +7,7 @@ import {
   lightningStep,
   lightningVerify,
 } from '../../../kernels/lightning/decode.ref.js';
-import { devices, kernelOf } from '../session.js';
+import { devices, expectRight, kernelOf } from '../session.js';
 import { describeKernels, type Subject } from './property.js';
 import { expectClose, part } from './sequences.js';
 
@@ -156,8 +156,8 @@ describe('decoding, kernel after kernel', () => {
               const mine = (x: Float64Array | undefined): Float64Array => part(x, STATE.shape, 0, [b, b + 1]);
               expectClose(mine(moved.state), mine(after[Math.min(accepted[b] ?? 0, proposed)]));
               for (let t = 0; t < proposed; t++) {
-                const [one] = [[b * proposed + t, b * proposed + t + 1] as const];
-                const kept = part(verified.states, [dims.B * proposed, size / dims.B], 0, one);
+                const one = b * proposed + t;
+                const kept = part(verified.states, [dims.B * proposed, size / dims.B], 0, [one, one + 1]);
                 expectClose(kept, mine(after[t + 1]));
               }
             }
@@ -167,6 +167,14 @@ describe('decoding, kernel after kernel', () => {
       );
     },
   );
+
+  it.each(DEVICES)('proposals of many chunks see those of all earlier ones, on $key', async ({ key }) => {
+    for (const options of [{}, { tokenDecay: true }]) {
+      const decl = kernelOf(FILE, 'lightningVerify');
+      const request = { decl, reference: lightningVerify, device: on[key], dims: { ...dims, N: 27 }, options };
+      await expectRight({ ...request, dtypes: { T: 'f32' }, config: { C: 8, BE: 8 } });
+    }
+  });
 
   it.each(DEVICES)(
     'a sequence that accepts nothing keeps its state bit by bit, NaN or not, on $key',
