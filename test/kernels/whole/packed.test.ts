@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runKernel } from '../../../driver/run.js';
+import { empty, f32, i32, openDevice } from '../../../index.js';
 import { lightningPacked } from '../../../kernels/lightning/packed.ref.js';
+import { lightningPackedBwd as packedBwd } from '../../../kernels/lightning/packed-backward.js';
 import {
   lightningPackedBwd,
   lightningPackedBwdG,
@@ -14,6 +16,7 @@ import { expectClose, part } from './sequences.js';
 
 const FORWARD = 'kernels/lightning/packed.ts';
 const BACKWARD = 'kernels/lightning/packed-backward.ts';
+const lightningPackedGradients = packedBwd.with({ noDecay: true });
 const floats = ['f32', 'f16', 'bf16'];
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
 
@@ -197,4 +200,28 @@ describe('packed sequences, one by one', () => {
     expect([0, 1, 3].map((s) => nan(values.hT, s, s + 1, 128))).toEqual([false, false, false]);
     expect([...(values.hT ?? [])].slice(128, 256).every((v) => v === 0)).toBe(true);
   });
+});
+
+it('what a variant never touches may be left out', async () => {
+  const device = await openDevice('interpret');
+  const [N, H, D, E] = [5, 2, 4, 3];
+  const tensor = (width: number, seed: number) => {
+    const values = Float64Array.from({ length: N * H * width }, (_, i) => Math.fround(Math.sin(i * seed + seed)));
+    return { values, tensor: empty(device, f32, [N, H, width]).write(values) };
+  };
+  const [q, k, v, dout] = [tensor(D, 2), tensor(D, 3), tensor(E, 5), tensor(E, 7)];
+  const offset = empty(device, i32, [3]).write([0, 0, 5]);
+  const [dq, dk, dv] = [empty(device, f32, [N, H, D]), empty(device, f32, [N, H, D]), empty(device, f32, [N, H, E])];
+  const given = { q: q.tensor, k: k.tensor, v: v.tensor, dout: dout.tensor, offset };
+  await lightningPackedGradients(device, { ...given, dq, dk, dv });
+  const want = lightningPackedBwd.run({
+    inputs: { q: q.values, k: k.values, v: v.values, dout: dout.values, offset: Float64Array.of(0, 0, 5) },
+    dims: { N, H, HK: H, D, E, S: 2, S1: 3 },
+    options: { noDecay: true },
+    scalars: {},
+  });
+  expectClose(Float64Array.from(await dq.read()), want.dq);
+  expectClose(Float64Array.from(await dk.read()), want.dk);
+  expectClose(Float64Array.from(await dv.read()), want.dv);
+  device.destroy();
 });
