@@ -35,13 +35,15 @@ export interface Tuned {
 const NEAR = 3;
 
 /**
- * Configurations from the file beside the kernel's source that are for this target, these dtypes, options and comptime
- * sizes, those measured at such sizes first, then by how many doublings the sizes are away from those of the row. Rows of
- * newer generations of GPUs come before older ones, then the order of the file counts. A size that is not known fits.
+ * Configurations from the file beside the kernel's source, and beside that of its `.with`, that are for this target, these
+ * dtypes, options and comptime sizes, those measured at such sizes first, then by how many doublings the sizes are away
+ * from those of the row. Rows of newer generations of GPUs come before older ones, then the order of the file counts. A
+ * size that is not known fits.
  * Throws LacError LAC0916 for a file that cannot be read.
  */
 export function tunedFor(decl: Declaration, query: TunedQuery): Tuned {
-  const rows = readTunedRows(decl.span.file).filter((row) => row.kernel === decl.name);
+  const files = new Set([decl.span.file, decl.declaredIn]);
+  const rows = [...files].flatMap(readTunedRows).filter((row) => row.kernel === decl.name);
   const stale = rows.flatMap((row) => {
     const why = staleness(row, decl);
     return why === null ? [] : [{ row, why }];

@@ -174,6 +174,7 @@ function readSpec(reader: SpecReader, call: Call, fn: FnVal): KernelDecl | null 
     name: '',
     file: span.file,
     span,
+    declaredIn: span.file,
     ...names,
     comptime,
     options: optionData(options),

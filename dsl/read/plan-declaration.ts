@@ -211,7 +211,16 @@ function readSpec(source: Source, changes: ReadonlyMap<string, Val>): PlanDecl |
   if (call.ev.findings.list.slice(before).some((d) => d.severity === 'error')) return null;
   const span = spanOf(call.node);
   const comptime = names.dims.filter((dim) => runs.some((run) => fixes(run, dim)));
-  const kinds = { name: '', file: span.file, span, ...names, comptime, options: optionData(options), tune };
+  const kinds = {
+    name: '',
+    file: span.file,
+    span,
+    declaredIn: span.file,
+    ...names,
+    comptime,
+    options: optionData(options),
+    tune,
+  };
   return {
     ...kinds,
     prune,

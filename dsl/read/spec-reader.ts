@@ -26,6 +26,8 @@ export interface Declaration {
   readonly file: string;
   /** The call of `kernel`, `plan` or `.with`. */
   readonly span: Span;
+  /** The file of `kernel` or `plan`, where `.with` lies in another one. */
+  readonly declaredIn: string;
   readonly args: readonly ArgSpec[];
   /** Choices of each dtype parameter that an argument uses. */
   readonly dtypes: Readonly<Record<string, readonly DType[]>>;

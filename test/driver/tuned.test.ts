@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import { compileKernel, firstChoice } from '../../driver/compile.js';
-import { type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
+import { isPlan, type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
 import { ANY_WEBGPU, type Target, targetNamed } from '../../driver/target.js';
 import { tunedFor } from '../../driver/tuned.js';
 import { readTunedRows, tuneFileOf } from '../../driver/tuned-file.js';
@@ -120,6 +120,26 @@ describe('which row is taken', () => {
     rows({ ...C(16), when: { key: [{ most: 100 }] } }, { ...C(32), when: { key: [{ least: 101 }] } });
     expect(found({ N: 50 })).toEqual([16, 32]);
     expect(found({ N: 51 })).toEqual([32, 16]);
+  });
+
+  test('a plan in another file that runs the kernel with options finds the rows beside the kernel', () => {
+    const other = join(folder, 'other.ts');
+    writeFileSync(
+      other,
+      `import { dtypes, f32, input, output, plan } from 'lac';
+import { k } from './k.js';
+export const again = plan(
+  { args: { x: input(f32, ['N', 'D']), y: output(f32, ['N', 'D']) } },
+  ({ x, y }, _sizes, run) => { run(k.with({ twice: true }), { x, y }); },
+);
+`,
+    );
+    rows({ when: { options: { twice: true } }, ...C(64) });
+    const [step] = new SourceProject().read(other).plans[0]?.runs ?? [];
+    if (step === undefined || isPlan(step.kernel)) throw new Error('no kernel');
+    expect([step.kernel.span.file, step.kernel.declaredIn]).toEqual([other, source]);
+    const choices = tunedFor(step.kernel, { target: CUDA, dtypes: { T: 'f32' }, dims: { D: 8 }, config: {} }).choices;
+    expect(choices.map((c) => c.config)).toEqual([{ C: 64, warps: 1 }]);
   });
 
   test('knobs that are given are kept', () => {
