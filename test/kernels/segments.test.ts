@@ -4,12 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { candidates } from '../../driver/configurations.js';
 import { runKernel } from '../../driver/run.js';
 import { lightningSegments, segmentScan, segmentStates } from '../../kernels/lightning/segments.ref.js';
-import { decays, devices, kernelOf, lengths } from './session.js';
+import { lightningSegmentsBwd, segmentBwdDkDv, segmentBwdDq } from '../../kernels/lightning/segments-backward.ref.js';
+import { decays, devices, expectRight, kernelOf, lengths } from './session.js';
 import { declaration, describeKernels, type Subject } from './whole/property.js';
 
 const file = 'kernels/lightning/segments.ts';
 const decay = fc.constantFrom({}, { tokenDecay: true }, { noDecay: true });
-const widths = { D: fc.constantFrom(8, 24), E: fc.constantFrom(8, 17) };
+const widths = { D: fc.constantFrom(8, 12), E: fc.constantFrom(8, 11) };
 const groups = fc.constantFrom({ H: 1, HK: 1 }, { H: 3, HK: 3 }, { H: 4, HK: 2 });
 const heads = (of: Readonly<Record<string, fc.Arbitrary<number>>>) =>
   fc
@@ -59,6 +60,51 @@ describeKernels('segments', [
     ],
   },
 ] satisfies Subject[]);
+
+const back = 'kernels/lightning/segments-backward.ts';
+
+describe('the backward pass in segments', () => {
+  const on = devices('exact', 'webgpu', 'sm80', 'sm90');
+  const decl = declaration(back, 'lightningSegmentsBwd');
+  const gates = { tokenDecay: true, tokenGradient: true };
+  const ends = { initialState: true, stateGradient: true };
+  const [whole, cut] = [
+    { G: 1, pieces: 1 },
+    { G: 3, pieces: 2 },
+  ];
+
+  it.each([
+    { key: 'exact', T: 'f32', N: 150, config: cut, options: {} },
+    { key: 'exact', T: 'f32', N: 64, config: cut, options: { ...gates, ...ends } },
+    { key: 'exact', T: 'f32', N: 191, config: cut, options: { slopeGradient: true, ...ends } },
+    { key: 'exact', T: 'f32', N: 77, config: whole, options: { noDecay: true, initialState: true } },
+    { key: 'exact', T: 'f32', N: 0, config: cut, options: ends },
+    { key: 'webgpu', T: 'f32', N: 150, config: cut, options: { ...gates, ...ends } },
+    { key: 'sm80', T: 'f16', N: 129, config: cut, options: { ...gates, stateGradient: true } },
+    { key: 'sm90', T: 'bf16', N: 150, config: cut, options: { slopeGradient: true, ...ends } },
+  ] as const)('on $key, $T, N $N, $config, $options', async ({ key, T, N, config, options }) => {
+    const dims = { B: 1, H: 4, HK: key === 'webgpu' ? 4 : 2, N, D: 8, E: 7 };
+    const how = { dims, dtypes: { T }, config, options, seed: N };
+    await expectRight({ decl, reference: lightningSegmentsBwd, device: on[key], ...how });
+  });
+});
+
+describe('the parts of the backward pass', () => {
+  const on = devices('exact');
+  const decl = (name: string) => kernelOf(back, name);
+  const dims = { B: 2, H: 4, HK: 2, N: 150, G: 4, P: 1, D: 8, E: 5 };
+
+  it.each([{}, { tokenDecay: true, tokenGradient: true, stateGradient: true }, { noDecay: true }])(
+    'are their formulas with %o',
+    async (options) => {
+      const request = { device: on.exact, options, seed: 3 };
+      const dq = { decl: decl('segmentBwdDq'), reference: segmentBwdDq, dims, config: { C: 16, BD: 8 } };
+      await expectRight({ ...request, ...dq });
+      const keys = { decl: decl('segmentBwdDkDv'), reference: segmentBwdDkDv, config: { C: 32 } };
+      await expectRight({ ...request, ...keys, dims: { ...dims, HG: 4 } });
+    },
+  );
+});
 
 describe('tokens that a head has forgotten', () => {
   const on = devices('rounding', 'sm90', 'webgpu');
