@@ -25,8 +25,10 @@ export interface Comparison {
  */
 export function toleranceFor(dtype: DType, inputs: readonly DType[], own: Partial<Tolerance> = {}): Tolerance {
   if (dtype === 'i32' || dtype === 'u32') return { rmse: 0, element: 0, ...own };
-  const rmse = is16Bit(dtype) || inputs.some(is16Bit) ? 0.005 : 1e-5;
-  return { rmse, element: 10 * (own.rmse ?? rmse), ...own };
+  const { rmse16, ...all } = own;
+  const rounded = is16Bit(dtype) || inputs.some(is16Bit);
+  const rmse = (rounded ? rmse16 : undefined) ?? all.rmse ?? (rounded ? 0.005 : 1e-5);
+  return { element: 10 * rmse, ...all, rmse };
 }
 
 /** An infinity may come back as the largest finite value of its sign (`extreme`), on devices that have none. */

@@ -28,6 +28,8 @@ export type DefaultSize = number | ((dims: Dims) => number);
 /** Largest error that still passes. `rmse` is relative to the root mean square of the reference. */
 export interface Tolerance {
   readonly rmse: number;
+  /** Instead of `rmse`, where anything is kept in 16 bits: what is rounded many times on the way errs more. */
+  readonly rmse16?: number;
   /** Bound for every element: |got - want| <= element * (|want| + RMS of the reference). */
   readonly element: number;
 }

@@ -131,7 +131,7 @@ export const tokenMixerLrpe = tokenMixer.with({ rotation: true });
 
 /**
  * Gradients of `tokenMixer`: dx, dw, dwOut, and with `rotation` dtheta. The forward pass is computed again; decays are no
- * parameters of the model.
+ * parameters of the model. Positions count from 0: nothing but their differences matters.
  *
  * x, dy, dx [B, N, K]; w, dw [K, P, H, D], P = 4; wOut, dwOut [H, D, K]; slope [H]; theta, dtheta [H, D]. All but slope and
  * theta are dense as those of `tokenMixer`.
@@ -144,7 +144,6 @@ export const tokenMixerBwd = plan(
       slope: input(f32, ['H']),
       theta: input(f32, ['H', 'D'], { optional: true }),
       wOut: input(T, ['H', 'D', 'K']),
-      first: scalar(i32),
       eps: scalar(f32),
       dy: input(T, ['B', 'N', 'K']),
       dx: output(T, ['B', 'N', 'K']),
@@ -176,7 +175,6 @@ export const tokenMixerBwd = plan(
       slope,
       theta,
       wOut,
-      first,
       eps,
       dy,
       dx,
@@ -197,7 +195,7 @@ export const tokenMixerBwd = plan(
     { B, N, K, P, H, D, G, rotation },
     run,
   ) => {
-    run(mixed.with({ rotation }), { x, w, slope, theta, first, eps, projected, features, o, gated });
+    run(mixed.with({ rotation }), { x, w, slope, theta, first: 0, eps, projected, features, o, gated });
 
     const S = rotation ? 2 * D : D;
     const rowsDy = dy.reshape([B * N, K]);
@@ -229,8 +227,8 @@ export const tokenMixerBwd = plan(
     const dqs = dq.reshape([1, B, H, N, S]).permute([1, 3, 0, 2, 4]);
     const dks = dk.reshape([1, B, H, N, S]).permute([1, 3, 0, 2, 4]);
     if (rotation) {
-      run(lrpeBwdParts, { ...q, theta, first, dy: dqs, dthetas: dthetas.slice(0, 1).reshape([G, H, D]) });
-      run(lrpeBwdParts, { ...k, theta, first, dy: dks, dthetas: dthetas.slice(1, 2).reshape([G, H, D]) });
+      run(lrpeBwdParts, { ...q, theta, first: 0, dy: dqs, dthetas: dthetas.slice(0, 1).reshape([G, H, D]) });
+      run(lrpeBwdParts, { ...k, theta, first: 0, dy: dks, dthetas: dthetas.slice(1, 2).reshape([G, H, D]) });
       run(columnSums, { parts: dthetas.reshape([2 * G, H * D]), y: dtheta.reshape([H * D]) });
     } else {
       run(swishBwd, { ...q, dy: dqs });

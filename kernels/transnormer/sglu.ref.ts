@@ -21,6 +21,7 @@ export const sglu: Reference = {
   shape,
   dtypes: { T: 'f32' },
   inputs,
+  tolerance: { rmse16: 0.01 },
   tokens: ({ M = 0 }) => M,
   run({ inputs: { x, w, wOut }, dims: { M = 0, K = 0, F = 0 } }) {
     const y = new Float64Array(M * K);
@@ -42,6 +43,7 @@ export const sgluBwd: Reference = {
   shape,
   dtypes: { T: 'f32' },
   inputs,
+  tolerance: { rmse16: 0.01 },
   tokens: ({ M = 0 }) => M,
   run({ inputs: { x, w, wOut, dy }, dims: { M = 0, K = 0, F = 0 } }) {
     const [dx, dw, dwOut] = [new Float64Array(M * K), new Float64Array(2 * K * F), new Float64Array(F * K)];

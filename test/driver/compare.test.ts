@@ -58,6 +58,8 @@ describe('comparison with the reference', () => {
     expect(toleranceFor('f32', ['f32', 'i32'])).toEqual({ rmse: 1e-5, element: 1e-4 });
     expect(toleranceFor('i32', ['f16'])).toEqual({ rmse: 0, element: 0 });
     expect(toleranceFor('f32', ['f32'], { rmse: 1e-3 })).toEqual({ rmse: 1e-3, element: 1e-2 });
+    expect(toleranceFor('f32', ['f32'], { rmse16: 1e-2 })).toEqual({ rmse: 1e-5, element: 1e-4 });
+    expect(toleranceFor('f32', ['bf16'], { rmse16: 1e-2 })).toEqual({ rmse: 1e-2, element: 1e-1 });
   });
 });
 
