@@ -17,7 +17,7 @@ const T = dtypes('T', f32, f16, bf16);
  * multiplied again, as in the paper's own kernels. `precise` keeps it in f32: only inputs and outputs are rounded.
  *
  * q [B, H, N, D], k [B, HK, N, D], v [B, HK, N, E], o [B, H, N, E], D and E from 1 up: head h of q reads head
- * floor(h HK / H) of k and v, HK divides H. slope [H] >= 0, in 1/token; g [B, H, N] <= 0, a natural log; h0 and hT
+ * floor(h HK / H) of k and v, where HK divides H. slope [H] >= 0, in 1/token; g [B, H, N] <= 0, a natural log; h0 and hT
  * [B, H, D, E], the states before the first and after the last token.
  * Options: `initialState` reads h0, else zeros; `finalState` writes hT; `stateOnly` writes hT and no o; `reverse` takes the
  * tokens from the last to the first: S_t = a_t S_{t+1} + k_t^T v_t, with h0 after the last token and hT = S_0.
@@ -68,7 +68,7 @@ export const lightningFwd = kernel(
     { b, h, g: part, e },
   ) => {
     const X = precise ? f32 : T; // of what is computed here and multiplied again
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const [Q, K, V, O] = [q.at(b, h), k.at(b, kvHead), v.at(b, kvHead), o.at(b, h)];
 
     // Tokens of this program: whole chunks, but for the last of all. The state alone is one program's.

@@ -119,6 +119,16 @@ describe('lightning forward, interpreted', () => {
   });
 });
 
+describe('lightning forward of many heads', () => {
+  const on = devices('exact');
+
+  it('finds the head of keys where H x HK is more than 2^31', async () => {
+    const dims = { B: 1, H: 46_342, HK: 46_342, N: 1, D: 1, E: 1 };
+    const config = { C: 8, BE: 8, warps: 4, stages: 1, G: 1 };
+    await expectRight({ decl, reference, device: on.exact, dims, config, options: { stateOnly: true, noDecay: true } });
+  });
+});
+
 const states = { initialState: true, finalState: true };
 /** Specialisations that get a pipeline: head dims, the block sizes that suit them, dtype and options. */
 const VARIANTS = [
