@@ -7,7 +7,7 @@ import { atomicWarnings } from './lower/warn-atomics.js';
 import { infinityWarnings } from './lower/warn-infinity.js';
 import { planWithoutEffect } from './plan-without-effect.js';
 import { type KernelDecl, withValues } from './read/declaration.js';
-import { Findings } from './read/diagnostics.js';
+import { Findings, spanOf } from './read/diagnostics.js';
 import { isPlan, type PlanDecl } from './read/plan-declaration.js';
 import type { SourceProject } from './read/project.js';
 import { type Representatives, representatives } from './representatives.js';
@@ -32,10 +32,23 @@ export function* checkingFile(
   const findings = new Findings();
   findings.addAll(diagnostics);
   const own = [...plans, ...unexportedPlans].map((plan) => planVariants(plan, findings));
-  for (const k of new Set([...kernels, ...unexported, ...own.flat().flatMap(kernelsOf)]))
+  const inPlans = own.flatMap(([plan]) => kernelsOf(plan));
+  const seen = new Set<string>();
+  const unseen = (k: KernelDecl): boolean => seen.size < seen.add(identityOf(k)).size;
+  for (const k of [...kernels, ...unexported, ...inPlans].filter(unseen))
     findings.addAll(yield* checkingKernel(k, observer));
+  for (const k of own.flatMap(([, ...others]) => others.flatMap(kernelsOf)).filter(unseen)) {
+    yield;
+    findings.addAll(representativeLowering(k, null).first.diagnostics);
+  }
   if (!findings.hasErrors) for (const variants of own) findings.addAll(planWithoutEffect(variants));
   return { kernels, plans, diagnostics: findings.list };
+}
+
+/** The same for kernels with one source and the same options. */
+function identityOf({ body: { fn }, options }: KernelDecl): string {
+  const { file, start } = spanOf(fn.node);
+  return JSON.stringify([file, start, options]);
 }
 
 /** A plan with the options that it declares, then with each boolean one the other way. */
