@@ -79,7 +79,8 @@ export const segmentStates = kernel(
     { b, h: turn, q, e },
   ) => {
     const h = H - 1 - turn; // slopes usually fall from head to head: those that read most come first
-    const { begin, end, before, after } = pieceAt(N, idiv(Q, pieces) + 1, pieces, reverse ? q + pieces : q);
+    const each = maximum(pieces, 1); // pieces of a segment
+    const { begin, end, before, after } = pieceAt(N, idiv(Q, each) + 1, each, reverse ? q + each : q);
     const away = reverse ? before : after; // tokens between the piece and the segment that is next in time
     const forgets = skip && !(tokenDecay || noDecay);
     const counted = forgets ? minimum(reachOf(slope.get(h)) - away, end - begin) : end - begin;

@@ -12,6 +12,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const FILES = [
   'lightning/forward',
   'lightning/segments',
+  'lightning/segments-backward',
   'gla/simple',
   'flash/forward',
   'gemm/gemm',
