@@ -1,0 +1,91 @@
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+
+/** Colours that are told apart on light and dark pages, and by most of those who see few colours (Okabe and Ito 2008). */
+const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
+
+/** A plot as the text of an SVG file. The same options give the same text. */
+export function svgOf(options: Plot.PlotOptions): string {
+  const { document } = parseHTML('<html><body></body></html>');
+  const figure = Plot.plot({
+    ...options,
+    document: document as unknown as Document,
+    color: { range: COLOURS, ...options.color },
+    style: { background: 'white', color: '#222', fontSize: '12px' },
+    // With a legend of its own a plot is a figure of HTML; series are named at their ends instead.
+    figure: false,
+  });
+  const text = (figure as unknown as { readonly outerHTML: string }).outerHTML;
+  return `${renumbered(text).replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')}\n`;
+}
+
+/** Plot counts the markers of a process: here those of a file. */
+function renumbered(text: string): string {
+  const known = new Map<string, number>();
+  return text.replaceAll(/plot-marker-(\d+)/g, (_, id: string) => {
+    known.set(id, known.get(id) ?? known.size + 1);
+    return `plot-marker-${known.get(id)}`;
+  });
+}
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+interface Axes {
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+}
+
+/** Tokens as they are spoken of: 1k, 256k, 1M. */
+export const tokensText = (n: number): string => {
+  if (n >= 2 ** 20) return `${n / 2 ** 20}M`;
+  return n >= 1024 ? `${n / 1024}k` : String(n);
+};
+
+/** Lines over powers of two, each named at its end. */
+export function lineChart(series: readonly Series[], { title, x, y }: Axes): string {
+  const points = series.flatMap(({ name, points }) => points.map((p) => ({ ...p, name })));
+  const ends = series.flatMap(({ name, points }) => points.slice(-1).map((p) => ({ ...p, name })));
+  return svgOf({
+    title,
+    width: 760,
+    height: 420,
+    marginRight: 150,
+    marginLeft: 60,
+    x: { type: 'log', base: 2, label: x, tickFormat: tokensText },
+    y: { type: 'log', label: y, grid: true },
+    marks: [
+      Plot.line(points, { x: 'x', y: 'y', stroke: 'name', marker: 'dot' }),
+      Plot.text(ends, { x: 'x', y: 'y', text: 'name', fill: 'name', textAnchor: 'start', dx: 8 }),
+    ],
+  });
+}
+
+export interface Bar {
+  readonly group: string;
+  readonly name: string;
+  readonly y: number;
+}
+
+/** Bars in groups, in the order in which they are given. */
+export function barChart(bars: readonly Bar[], { title, x, y }: Axes): string {
+  const names = [...new Set(bars.map((b) => b.name))];
+  return svgOf({
+    title,
+    width: 760,
+    height: 380,
+    marginBottom: 60,
+    fx: { label: x, domain: [...new Set(bars.map((b) => b.group))] },
+    x: { axis: null, domain: names },
+    y: { label: y, grid: true },
+    color: { domain: names },
+    marks: [
+      Plot.barY(bars, { fx: 'group', x: 'name', y: 'y', fill: 'name' }),
+      Plot.text(bars, { fx: 'group', x: 'name', y: 'y', text: 'name', dy: -6, fontSize: 9 }),
+      Plot.ruleY([0]),
+    ],
+  });
+}

@@ -1,0 +1,28 @@
+import type { Measurements } from './measurements.js';
+
+/** A page with the files that it shows. */
+export interface Page {
+  readonly name: string;
+  readonly markdown: string;
+  readonly svgs: Readonly<Record<string, string>>;
+}
+
+/** Where figures come from. */
+export const sourceText = ({ device, date, commit, dtype }: Measurements): string =>
+  `${device}, ${dtype}, ${date}${commit === '' ? '' : `, commit ${commit}`}`;
+
+/** Part of a file name. */
+export const slug = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
+
+/** What pages have to say of themselves. */
+export const NOTE = '<!-- Written by `node dist/bench/reports/main.js` from bench/reports/data. -->';
+
+export const groupBy = <T>(list: readonly T[], key: (x: T) => string): Map<string, T[]> => {
+  const groups = new Map<string, T[]>();
+  for (const x of list) groups.set(key(x), [...(groups.get(key(x)) ?? []), x]);
+  return groups;
+};
