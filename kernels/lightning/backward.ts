@@ -29,7 +29,7 @@ const P = dtypes('P', f32, f16, bf16);
  * of (dout, v, k), with the transpose of its state. One program computes BD columns of dq for one head.
  *
  * For the gradients of g (lightningBwdSpans), of the columns of program p: with `tokenGradient` qdq[p, t] = q_t . dq_t and
- * flux[a, p] = <S, dL/dS> in front of token a SPAN, where dstates[a] is dL/dS; with `stateGradient` hdh[p] = <hT, dhT>. P is
+ * flux[a, p] = <S, dL/dS> in front of token a SPAN, where dstates[a] is dL/dS (a = 0: of h0); with `stateGradient` hdh[p] = <hT, dhT>. P is
  * at least cdiv(D, BD); what lies past that is left as it was.
  * Shapes, options and source as of `lightningBwd`.
  */
@@ -79,6 +79,10 @@ export const lightningBwdDq = kernel(
 
     let state = zeros([E, BD], f32); // sum over earlier j of decay v_j^T k_j
     if (initialState) state = trans(h0.at(b, h).load([d * BD, 0], [BD, E]));
+    if (tokenGradient && initialState) {
+      const gradient = dstates.at(b, h, 0).load([d * BD, 0], [BD, E]);
+      flux.scatter([b, h, 0, d], sum(sum(gradient * trans(state), 1), 0));
+    }
     for (const n of range(0, N, C, { reverse })) {
       if (tokenGradient) {
         const at = reverse ? n + C : n;
@@ -171,6 +175,7 @@ export const lightningBwdDkDv = kernel(
       state = advanced(state, qi, doi, decay, X);
     }
     if (initialState) dh0.at(b, h).store([0, 0], state);
+    if (tokenGradient) dstates.at(b, h, 0).store([0, 0], state);
   },
 );
 
@@ -236,6 +241,7 @@ export const lightningBwdDk = kernel(
       if (tokenGradient) kdk.at(b, h, d).store([n], sum(k.at(b, kvHead).load([n, d * BD], [C, BD]) * dki, 1));
       state = advanced(state, doi, qi, decay, X);
     }
+    if (tokenGradient) dstates.at(b, h, 0).store([d * BD, 0], trans(state));
   },
 );
 
@@ -465,7 +471,7 @@ export const lightningBwd = plan(
       run(lightningBwdGroups, { parts: dvEach, total: dv });
     }
     run(queries, { ...given, h0, dq, ...ofQueries, hdh: tokenGradient && stateGradient ? hdh : null });
-    if (tokenGradient) run(lightningBwdSpans.with({ initialState, reverse }), { qdq, kdk, hdh, flux, dg });
+    if (tokenGradient) run(lightningBwdSpans.with({ reverse }), { qdq, kdk, hdh, flux, dg });
     if (slopeGradient) {
       const ofSlope = lightningBwdSlopeParts.with({ precise, initialState, stateGradient, reverse });
       run(ofSlope, { q, k, v, dout, slope, h0, dhT, parts: slopes });

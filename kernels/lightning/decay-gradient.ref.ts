@@ -37,15 +37,16 @@ export const lightningBwdSpans: Reference = {
       for (let n = 0; n < N; n += 64) {
         const rows = Math.min(64, N - n);
         const token = (step: number): number => (options.reverse ? n + rows - 1 - step : n + step);
-        const through = (a: number): number | null => (a > 0 && a * 64 < N ? sum(flux, (bh * A + a) * P, 1, P) : null);
-        const [start, end] = [through(n / 64 + (options.reverse ? 1 : 0)), through(n / 64 + (options.reverse ? 0 : 1))];
-        let after = end ?? sum(hdh, bh * P, 1, P);
+        const through = (a: number): number => sum(flux, (bh * A + a) * P, 1, P);
+        const isInside = (a: number): boolean => a > 0 && a * 64 < N;
+        const [start, end] = options.reverse ? [n / 64 + 1, n / 64] : [n / 64, n / 64 + 1];
+        let after = isInside(end) ? through(end) : sum(hdh, bh * P, 1, P);
         for (let step = rows - 1; step >= 0; step--) {
           const t = token(step);
           after += sum(qdq, bh * P * N + t, N, P) - sum(kdk, bh * R * N + t, N, R);
           dg[bh * N + t] = after;
         }
-        const missed = start === null && options.initialState ? 0 : after - (start ?? 0);
+        const missed = after - through(isInside(start) ? start : 0);
         for (let step = 0; step < rows; step++) {
           const t = bh * N + token(step);
           dg[t] = at(dg, t) - (missed * (rows - step)) / rows;

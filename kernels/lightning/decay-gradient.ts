@@ -61,10 +61,9 @@ export const lightningBwdG = kernel(
 /**
  * The same in spans of tokens, so that errors of 16-bit products do not add up over the sequence: dg at the last token of
  * a span is the flux through the boundary behind it, <S, dL/dS> of the state there, which `lightningBwdDq` forms. dg at
- * its first token is the flux through the boundary before it: by how much it is missed is taken off on the way there. With
- * `initialState` that in front of the whole sequence is not known, else it is 0.
+ * its first token is the flux through the boundary before it: by how much it is missed is taken off on the way there.
  *
- * flux [B, H, A, P], boundary a in front of token a SPAN, in parts that are added up; the rest as of `lightningBwdG`.
+ * flux [B, H, A, P], boundary a in front of token a SPAN, 0 where time begins, in parts that are added up; the rest as of `lightningBwdG`.
  */
 export const lightningBwdSpans = kernel(
   {
@@ -75,24 +74,23 @@ export const lightningBwdSpans = kernel(
       flux: input(f32, ['B', 'H', 'A', 'P']),
       dg: output(f32, ['B', 'H', 'N']),
     },
-    options: { initialState: false, reverse: false },
+    options: { reverse: false },
     tune: { warps: [2, 1] },
     grid: ({ B, H, N }) => ({ n: cdiv(N, SPAN), h: H, b: B }),
   },
-  ({ qdq, kdk, hdh, flux, dg }, { N, P, R, initialState, reverse }, { b, h, n: span }) => {
+  ({ qdq, kdk, hdh, flux, dg }, { N, P, R, reverse }, { b, h, n: span }) => {
     const n = span * SPAN;
     const [start, end] = reverse ? [n + SPAN, n] : [n, n + SPAN];
     let after = zeros([1], f32);
     let before = zeros([1], f32);
     for (const p of range(P)) {
       after += isBoundary(end, N) ? flux.get(b, h, idiv(end, SPAN), p) : hdh.get(b, h, p);
-      if (isBoundary(start, N)) before += flux.get(b, h, idiv(start, SPAN), p);
+      before += flux.get(b, h, isBoundary(start, N) ? idiv(start, SPAN) : 0, p);
     }
     let db = zeros([SPAN], f32);
     for (const p of range(P)) db += qdq.at(b, h, p).load([n], [SPAN]);
     for (const r of range(R)) db -= kdk.at(b, h, r).load([n], [SPAN]);
-    let missed = after + sum(db, 0) - before;
-    if (initialState && !isBoundary(start, N)) missed = zeros([1], f32);
+    const missed = after + sum(db, 0) - before;
     const rows = minimum(N - n, SPAN);
     const i = iota(SPAN);
     const onTheWay = cast(reverse ? i + 1 : rows - i, f32) / rows;

@@ -6,7 +6,7 @@ import { isPlan } from '../../driver/source.js';
 import * as gradientRefs from '../../kernels/lightning/backward.ref.js';
 import * as decayRefs from '../../kernels/lightning/decay-gradient.ref.js';
 import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
-import { lengths, seeds } from './session.js';
+import { devices, expectAgreement, kernelOf, lengths, seeds } from './session.js';
 import { declaration, describeKernels } from './whole/property.js';
 
 const FILE = 'kernels/lightning/backward.ts';
@@ -67,7 +67,7 @@ describeKernels('gradients of decays', [
     name: 'lightningBwdSpans',
     reference: decayRefs.lightningBwdSpans,
     dims: lengths(64, 200).map((N) => ({ B: 1, H: 2, P: 3, R: 2, N, A: Math.floor(N / 64) + 1 })),
-    options: switches('initialState', 'reverse'),
+    options: switches('reverse'),
   },
   {
     file: DECAY_FILE,
@@ -139,6 +139,21 @@ describe('the gradients of the reference', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('lightning backward in PTX', () => {
+  const on = devices('sm80', 'sm90');
+
+  it.each(['f32', 'bf16'])('has the same bits whatever the warps and stages, %s', async (T) => {
+    const dims = { B: 1, H: 1, HK: 1, HG: 1, N: 90, D: 32, E: 48, P: 1, A: 1 };
+    const decl = kernelOf(FILE, 'lightningBwdDkDv');
+    const request = { decl, reference: gradientRefs.lightningBwdDkDv, dims, dtypes: { '*': T } };
+    await expectAgreement(request, [
+      { device: on.sm80, config: { C: 32, warps: 4, stages: 1 } },
+      { device: on.sm90, config: { C: 32, warps: 8, stages: 2 } },
+      { device: on.sm90, config: { C: 32, warps: 2, stages: 2 } },
+    ]);
   });
 });
 
