@@ -5,7 +5,7 @@ import { parseHTML } from 'linkedom';
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 
 /** A plot as the text of an SVG file. The same options give the same text. */
-export function svgOf(options: Plot.PlotOptions): string {
+function svgOf(title: string, options: Plot.PlotOptions): string {
   const { document } = parseHTML('<html><body></body></html>');
   const figure = Plot.plot({
     ...options,
@@ -16,8 +16,12 @@ export function svgOf(options: Plot.PlotOptions): string {
     figure: false,
   });
   const text = (figure as unknown as { readonly outerHTML: string }).outerHTML;
-  return `${renumbered(text).replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')}\n`;
+  const [open = ''] = /^<svg [^>]*>/.exec(text) ?? [];
+  const head = `${open.replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')}<title>${escaped(title)}</title>`;
+  return `${head}${renumbered(text.slice(open.length))}\n`;
 }
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /** Plot counts the markers of a process: here those of a file. */
 function renumbered(text: string): string {
@@ -45,22 +49,24 @@ export const tokensText = (n: number): string => {
   return n >= 1024 ? `${n / 1024}k` : String(n);
 };
 
-/** Lines over powers of two, each named at its end. */
-export function lineChart(series: readonly Series[], { title, x, y }: Axes): string {
+const plain = (y: number): string => String(Number(y.toPrecision(2)));
+
+/** Lines over powers of two; `log`: their heights too. */
+export function lineChart(series: readonly Series[], { title, x, y }: Axes, log: boolean): string {
   const points = series.flatMap(({ name, points }) => points.map((p) => ({ ...p, name })));
-  const ends = series.flatMap(({ name, points }) => points.slice(-1).map((p) => ({ ...p, name })));
-  return svgOf({
-    title,
+  const names = series.map(({ name }, i) =>
+    Plot.text([name], { ...{ frameAnchor: 'top-right', textAnchor: 'start', dx: 12, dy: 18 * i }, fill: () => name }),
+  );
+  return svgOf(title, {
     width: 760,
     height: 420,
-    marginRight: 150,
+    marginRight: 170,
+    marginTop: 30,
     marginLeft: 60,
     x: { type: 'log', base: 2, label: x, tickFormat: tokensText },
-    y: { type: 'log', label: y, grid: true },
-    marks: [
-      Plot.line(points, { x: 'x', y: 'y', stroke: 'name', marker: 'dot' }),
-      Plot.text(ends, { x: 'x', y: 'y', text: 'name', fill: 'name', textAnchor: 'start', dx: 8 }),
-    ],
+    y: { ...(log ? { type: 'log' as const } : { zero: true }), label: y, grid: true, tickFormat: plain },
+    color: { domain: series.map(({ name }) => name) },
+    marks: [Plot.line(points, { x: 'x', y: 'y', stroke: 'name', marker: 'dot' }), ...names],
   });
 }
 
@@ -73,10 +79,10 @@ export interface Bar {
 /** Bars in groups, in the order in which they are given. */
 export function barChart(bars: readonly Bar[], { title, x, y }: Axes): string {
   const names = [...new Set(bars.map((b) => b.name))];
-  return svgOf({
-    title,
+  return svgOf(title, {
     width: 760,
     height: 380,
+    marginTop: 30,
     marginBottom: 60,
     fx: { label: x, domain: [...new Set(bars.map((b) => b.group))] },
     x: { axis: null, domain: names },

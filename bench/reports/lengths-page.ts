@@ -17,7 +17,7 @@ export function lengthsPage(all: readonly Measurements[]): Page {
     '# Speed and memory against the length of a sequence',
     'One sequence that grows until it no longer fits. Linear attention does as much for a token of a long sequence as for one ' +
       'of a short one, so that its lines are straight, and softmax attention bends away. Memory is the most that was allocated, ' +
-      'the tensors themselves included; what lies above "inputs and outputs" is what an implementation keeps for itself. ' +
+      'drawn in units of the inputs and outputs: what lies above 1 is what an implementation keeps for itself. ' +
       '`ours` is the plan over segments, at every length.',
     ...parts,
   ];
@@ -32,17 +32,11 @@ function section(
 ): string {
   const byWhat = groupBy(points, (p) => p.what);
   const times = seriesOf(byWhat, (p) => p.ms);
-  const memory = seriesOf(byWhat, (p) => (p.peakBytes === null ? null : p.peakBytes / GIGA));
-  const least = [...groupBy(points, (p) => String(p.N)).values()].flatMap(([p]) =>
-    p === undefined ? [] : [{ x: p.N, y: p.tensorBytes / GIGA }],
-  );
-  const [timeFile, memoryFile] = [`lengths-${slug(name)}-ms.svg`, `lengths-${slug(name)}-gib.svg`];
-  svgs[timeFile] = lineChart(times, { title: `${name}: time`, x: 'tokens', y: 'ms' });
-  svgs[memoryFile] = lineChart([...memory, { name: 'inputs and outputs', points: least }], {
-    title: `${name}: memory`,
-    x: 'tokens',
-    y: 'GiB',
-  });
+  const memory = seriesOf(byWhat, (p) => (p.peakBytes === null ? null : p.peakBytes / p.tensorBytes));
+  const [timeFile, memoryFile] = [`lengths-${slug(name)}-time.svg`, `lengths-${slug(name)}-memory.svg`];
+  svgs[timeFile] = lineChart(times, { title: `${name}: time`, x: 'tokens', y: 'ms' }, true);
+  const memoryAxes = { title: `${name}: memory`, x: 'tokens', y: 'memory / inputs and outputs' };
+  svgs[memoryFile] = lineChart(memory, memoryAxes, false);
   return [
     `## ${name[0]?.toUpperCase()}${name.slice(1)}`,
     sourceText(measured),
