@@ -71,7 +71,7 @@ export const lightningBwdDq = kernel(
     { b, h, d },
   ) => {
     const X = precise ? f32 : T; // of what is computed here and multiplied again
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const [K, V, DO, DQ] = [k.at(b, kvHead), v.at(b, kvHead), dout.at(b, h), dq.at(b, h)];
     const isPartial = reverse ? initialState : stateGradient; // a chunk that is not whole: the first, or the last
     const s = noDecay || tokenDecay ? 0 : slope.get(h);
@@ -149,7 +149,7 @@ export const lightningBwdDkDv = kernel(
     { b, h },
   ) => {
     const X = precise ? f32 : T;
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const [Q, K, V, DO] = [q.at(b, h), k.at(b, kvHead), v.at(b, kvHead), dout.at(b, h)];
     const isPartial = reverse ? initialState : stateGradient; // a chunk that is not whole: the last, or the first
     const s = noDecay || tokenDecay ? 0 : slope.get(h);
@@ -219,7 +219,7 @@ export const lightningBwdDk = kernel(
     { b, h, d },
   ) => {
     const X = precise ? f32 : T;
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const [Q, V, DO, DK] = [q.at(b, h), v.at(b, kvHead), dout.at(b, h), dk.at(b, h)];
     const isPartial = !reverse && stateGradient;
     const s = noDecay || tokenDecay ? 0 : slope.get(h);
@@ -281,7 +281,7 @@ export const lightningBwdDv = kernel(
     { b, h, e },
   ) => {
     const X = precise ? f32 : T;
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const [Q, K, DO, DV] = [q.at(b, h), k.at(b, kvHead), dout.at(b, h), dv.at(b, h)];
     const isPartial = reverse ? initialState : stateGradient;
     const s = noDecay || tokenDecay ? 0 : slope.get(h);

@@ -131,7 +131,7 @@ export const lightningBwdSlopeParts = kernel(
     { b, h, e },
   ) => {
     const X = precise ? f32 : T;
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const [Q, K, V, DO] = [q.at(b, h), k.at(b, kvHead), v.at(b, kvHead), dout.at(b, h)];
     const s = slope.get(h);
     const isPartial = reverse ? initialState : stateGradient;

@@ -86,7 +86,7 @@ export const segmentStates = kernel(
     const counted = forgets ? minimum(reachOf(slope.get(h)) - away, end - begin) : end - begin;
     if (forgets && reachOf(slope.get(h)) <= away) return;
 
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const K = k.at(b, kvHead).slice(begin, end);
     const V = v.at(b, kvHead).slice(begin, end);
     // Whole chunks from the side of the next segment. What the last of them lacks reads 0.
@@ -211,7 +211,7 @@ export const segmentFwd = kernel(
   ) => {
     const from = part * tokensOf(N, G);
     const end = minimum(from + tokensOf(N, G), N);
-    const kvHead = idiv(h * HK, H);
+    const kvHead = idiv(h, idiv(H, HK));
     const Q = q.at(b, h);
     const K = k.at(b, kvHead);
     const V = v.at(b, kvHead);

@@ -54,7 +54,7 @@ export const cosformerFwd = kernel(
   },
   ({ q, k, v, longest, eps, o }, { H, HK, N, D, C, BE }, { b, h, e }) => {
     const [Q, O] = [q.at(b, h), o.at(b, h)];
-    const [K, V] = [k.at(b, idiv(h * HK, H)), v.at(b, idiv(h * HK, H))];
+    const [K, V] = [k.at(b, idiv(h, idiv(H, HK))), v.at(b, idiv(h, idiv(H, HK)))];
     const i = iota(C);
     const step = Math.PI / 2 / longest;
     const near = where(col(i) >= row(i), cos((col(i) - row(i)) * step), 0);

@@ -44,7 +44,7 @@ export const linearCumsum = kernel(
   },
   ({ q, k, v, slope, o }, { H, HK, N, D, BE }, { e, h, b }) => {
     const [Q, O] = [q.at(b, h), o.at(b, h)];
-    const [K, V] = [k.at(b, idiv(h * HK, H)), v.at(b, idiv(h * HK, H))];
+    const [K, V] = [k.at(b, idiv(h, idiv(H, HK))), v.at(b, idiv(h, idiv(H, HK)))];
     const decay = exp(-slope.get(h));
     let state = zeros([D, BE], f32);
     for (const t of range(N)) {

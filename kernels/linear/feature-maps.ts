@@ -62,7 +62,7 @@ export const featureAttention = kernel(
   },
   ({ q, k, v, slope, eps, o }, { H, HK, N, D, C, BE, phi, decay }, { b, h, e }) => {
     const [Q, O] = [q.at(b, h), o.at(b, h)];
-    const [K, V] = [k.at(b, idiv(h * HK, H)), v.at(b, idiv(h * HK, H))];
+    const [K, V] = [k.at(b, idiv(h, idiv(H, HK))), v.at(b, idiv(h, idiv(H, HK)))];
     const a = decay ? headDecays(slope.get(h), C, false) : noDecays(C, false);
 
     let state = zeros([D, BE], f32);

@@ -49,7 +49,7 @@ export const linearScores = kernel(
     const P = p.at(b, h);
     if (n0 < minimum(N, m0 + BM)) {
       const qi = q.at(b, h).load([m0, 0], [BM, D]);
-      const kj = k.at(b, idiv(h * HK, H)).load([n0, 0], [BN, D]);
+      const kj = k.at(b, idiv(h, idiv(H, HK))).load([n0, 0], [BN, D]);
       const apart = col(m0 + iota(BM)) - row(n0 + iota(BN));
       const decay = exp(where(apart >= 0, -slope.get(h) * apart, -Infinity));
       P.store([m0, n0], dot(qi, trans(kj)) * decay);
@@ -73,7 +73,7 @@ export const lowerProduct = kernel(
   ({ p, v, o }, { H, HK, N, BM, BE, BN }, { b, m, e }) => {
     const h = m % H;
     const m0 = (cdiv(N, BM) - 1 - idiv(m, H)) * BM; // those with the longest rows first
-    const V = v.at(b, idiv(h * HK, H));
+    const V = v.at(b, idiv(h, idiv(H, HK)));
     let acc = zeros([BM, BE], f32);
     for (const n of range(0, minimum(N, m0 + BM), BN))
       acc = dot(p.at(b, h).load([m0, n], [BM, BN]), V.load([n, e * BE], [BN, BE]), acc);

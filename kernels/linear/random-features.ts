@@ -63,7 +63,7 @@ export const favorFwd = kernel(
   },
   ({ q, k, v, w, scale, o }, { H, HK, N, D, R, C, BE }, { b, h, e }) => {
     const [Q, O] = [q.at(b, h), o.at(b, h)];
-    const [K, V] = [k.at(b, idiv(h * HK, H)), v.at(b, idiv(h * HK, H))];
+    const [K, V] = [k.at(b, idiv(h, idiv(H, HK))), v.at(b, idiv(h, idiv(H, HK)))];
     const W = trans(w.load([0, 0], [R, D]));
     const i = iota(C);
 
