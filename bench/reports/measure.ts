@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
 import { type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
 import { openDevice } from '../../runtime/index.js';
@@ -38,6 +39,17 @@ const ablated = kernelOf('bench/reports/ablation.ts', 'ablated');
 const device = await openDevice(options.device);
 const timing = { warmup: 2, warmupMs: 20, repeat: options.small ? 3 : 15 };
 
+/** Null where the device has no memory for it, which is said. */
+function workload(shape: Shape): Workload | null {
+  try {
+    return new Workload(device, dtype, shape);
+  } catch (error) {
+    if (!(error instanceof LacError)) throw error;
+    console.log(`left out ${JSON.stringify(shape)}: ${error.message.split('\n')[0]}`);
+    return null;
+  }
+}
+
 /** Milliseconds; null where it does not fit the device, or is wrong, which is said. */
 async function measure(load: Workload, decl: KernelDecl, config: Config, checked: boolean): Promise<number | null> {
   const name = `${decl.name} ${JSON.stringify(load.shape)} ${JSON.stringify(config)}`;
@@ -74,7 +86,8 @@ async function* shares(): AsyncGenerator<SharePoint> {
         { heads: 256, N: 8192, D: 64 },
       ];
   for (const shape of shapes) {
-    const load = new Workload(device, dtype, shape);
+    const load = workload(shape);
+    if (load === null) continue;
     for (const C of options.small ? [16, 32, 64] : [64, 32, 128, 16])
       for (const part of Object.keys(PARTS) as Part[]) {
         if (performance.now() > deadline) break;
@@ -103,7 +116,8 @@ async function* blocks(): AsyncGenerator<BlockPoint> {
       ];
   for (const [heads, N] of lengths)
     for (const D of options.small ? [32, 64] : [128, 64, 32, 256]) {
-      const load = new Workload(device, dtype, { heads, N, D });
+      const load = workload({ heads, N, D });
+      if (load === null) continue;
       for (const C of options.small ? [16, 32, 64] : [64, 32, 128, 16])
         for (const BE of powers(Math.max(16, D / 4), Math.min(D, 128)))
           for (const warps of [8, 4]) {

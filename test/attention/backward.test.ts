@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type BackwardArgs, LacError, lightningAttention } from '../../index.js';
 import { type Device, roundValue, type Tensor } from '../../runtime/index.js';
 import { devices } from '../kernels/session.js';
@@ -83,5 +83,19 @@ describe('the backward pass is the chain rule', () => {
       await expect(refused).rejects.toThrow(LacError);
       await expect(refused).rejects.toThrow(/^LAC0602: lightningAttention.backward: d(g|slope) is wanted, but/);
     }
+  });
+});
+
+describe('few heads of a long sequence', () => {
+  const on = devices('exact');
+  const sizes = { B: 1, H: 2, HK: 1, N: 2049, D: 3, E: 4 };
+  const long: Case = { sizes, T: 'f32', layout: 'bnhd', decay: 'slope', initial: true, seed: 4 };
+
+  it('are divided into segments on a device that is larger, and the chain rule all the same', async () => {
+    const device = Object.assign(on.exact, { info: { ...on.exact.info, multiprocessors: 132 } });
+    const plans = vi.spyOn(device, 'launchAll');
+    await isRight(device, long, { reverse: false, final: true, decays: true });
+    const names = plans.mock.calls.flatMap(([{ launches }]) => launches.map((l) => l.kernel));
+    expect(names).toContain('segmentBwdDkDv');
   });
 });
