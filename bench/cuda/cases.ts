@@ -1,5 +1,6 @@
 import type { Config } from '../../driver/configurations.js';
 import type { Placement } from '../../driver/tensors.js';
+import { familyCases } from './family-cases.js';
 import { publishedCases } from './published-cases.js';
 import { configText, readRows, splitConfig } from './rows.js';
 
@@ -170,8 +171,9 @@ function quick(): CheckCase[] {
 /** Cases by the name of a set. The largest first, so that none is begun last. */
 export function casesOf(set: string, configs: string): readonly CheckCase[] {
   const sets: Readonly<Record<string, () => CheckCase[]>> = {
-    all: () => [...published(), ...wholeFiles(), ...oddShapes(), ...tuned(configs), ...agreement()],
+    all: () => [...published(), ...familyCases(), ...wholeFiles(), ...oddShapes(), ...tuned(configs), ...agreement()],
     published,
+    family: familyCases,
     kernels: wholeFiles,
     odd: oddShapes,
     tuned: () => tuned(configs),

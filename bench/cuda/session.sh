@@ -6,7 +6,7 @@
 #   SECTIONS="smoke math check library peers first plan decode random bound"  parts, in this order; also: reports, sanitize, ncu
 #   ROWS=lightning-128,gemm  PEERS=no  CONFIGS=FILE   for peers; CONFIGS also for the check of tuned configurations;
 #                            PEERS=backward-128,decode-1: rows with peers (their kernels are searched and compiled there)
-#   CHECK=all                the set of cases for check (all, published, kernels, odd, tuned, stages, sanitize, quick)
+#   CHECK=all                the set of cases for check (all, published, family, kernels, odd, tuned, stages, sanitize, quick)
 #   SANITIZE=1               adds sanitize; NCU=lightning-128:0 adds ncu, of that row's configuration
 #   SECONDS_LEFT=560         time for the whole; what no longer fits is left out
 set -u
