@@ -40,7 +40,7 @@ test('conversions without memory, of every dtype', () => {
     fc.property(pairs, fc.constantFrom<DType>('f32', 'bf16', 'f16', 'i32'), fc.boolean(), ([a, b], dtype, masks) => {
       const plan = isSurjective(b) ? planDirect(a, b) : null;
       fc.pre(plan !== null);
-      const kind = `${plan?.kind} ${masks ? 'i1' : dtype}`;
+      const kind = `${plan?.kind} ${masks ? 'i1' : dtype === 'f16' || dtype === 'bf16' ? '16 bits' : '32 bits'}`;
       seen.set(kind, (seen.get(kind) ?? 0) + 1);
       const [from, to] = [tileText(dtype, a), tileText(dtype, b)];
       const how = `{how = "${plan?.kind}"}`;
@@ -69,8 +69,8 @@ ${moved}
   );
   expect(refusedByPtxas(programs)).toEqual([]);
   for (const kind of ['rename', 'select', 'shuffle'])
-    for (const dtype of ['f32', 'bf16', 'i1'])
-      expect(seen.get(`${kind} ${dtype}`) ?? 0, `${kind} ${dtype}`).toBeGreaterThan(0);
+    for (const what of ['32 bits', '16 bits', 'i1'])
+      expect(seen.get(`${kind} ${what}`) ?? 0, `${kind} ${what}`).toBeGreaterThan(0);
 });
 
 test('an accumulator is an operand for the price of packing it', () => {
