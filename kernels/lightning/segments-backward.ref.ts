@@ -43,7 +43,7 @@ function segments({ inputs, dims, options }: ReferenceContext): Segment[] {
 
 /** dq_t = dout_t S_t^T with S_t = a_t S_{t-1} + k_t^T v_t from the segment's initial state. */
 export const segmentBwdDq: Reference = {
-  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 300, G: 3, D: 32, E: 40, P: 1 },
+  shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 300, G: 3, D: 32, E: 40, P: 1, A: 5 },
   dtypes: { T: 'f32' },
   tokens: ({ B = 0, N = 0 }) => B * N,
   inputs: segmentFwd.inputs ?? {},

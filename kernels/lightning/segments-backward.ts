@@ -19,7 +19,7 @@ import {
 } from '../../dsl/index.js';
 import { lightningBwdGroups } from './backward.js';
 import { advanced, attend } from './chunk.js';
-import { lightningBwdG, lightningBwdSlopeParts, lightningBwdSlopeSum } from './decay-gradient.js';
+import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
 import { decaysAt, laterDecaysAt } from './later-decay.js';
 import { lastOf, SEGMENTS, tokensOf } from './pieces.js';
 import { segmentScan, segmentStates } from './segments.js';
@@ -46,16 +46,18 @@ export const segmentBwdDq = kernel(
       dq: output(T, ['B', 'H', 'N', 'D']),
       qdq: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
       hdh: output(f32, ['B', 'H', 'P'], { optional: true }),
+      dstates: input(T, ['B', 'H', 'A', 'D', 'E'], { optional: true }),
+      flux: output(f32, ['B', 'H', 'A', 'P'], { optional: true }),
     },
     comptime: ['D', 'E'],
-    options: { stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
+    options: { initialState: false, stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 96 * 1024,
     grid: ({ B, H, G, D, BD }) => ({ d: cdiv(D, BD), part: G, h: H, b: B }),
   },
   (
-    { q, k, v, dout, slope, g, initial, dhT, dq, qdq, hdh },
-    { H, HK, N, G, E, C, BD, stateGradient, tokenDecay, noDecay, tokenGradient },
+    { q, k, v, dout, slope, g, initial, dhT, dq, qdq, hdh, dstates, flux },
+    { H, HK, N, G, E, C, BD, initialState, stateGradient, tokenDecay, noDecay, tokenGradient },
     { b, h, part, d },
   ) => {
     const from = part * tokensOf(N, G);
@@ -70,6 +72,13 @@ export const segmentBwdDq = kernel(
 
     let state = trans(initial.at(b, h, part).load([d * BD, 0], [BD, E]));
     for (const n of range(from, end, C)) {
+      if (tokenGradient) {
+        const isCounted = initialState ? n === 0 || isBoundary(n, N) : isBoundary(n, N);
+        if (isCounted) {
+          const gradient = dstates.at(b, h, idiv(n, SPAN)).load([d * BD, 0], [BD, E]);
+          flux.scatter([b, h, idiv(n, SPAN), d], sum(sum(gradient * trans(state), 1), 0));
+        }
+      }
       const ki = K.load([n, d * BD], [C, BD]);
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
@@ -107,6 +116,7 @@ export const segmentBwdDkDv = kernel(
       dv: output(P, ['B', 'HG', 'N', 'E']),
       dh0: output(f32, ['B', 'H', 'D', 'E'], { optional: true }),
       kdk: output(f32, ['B', 'H', 'P', 'N'], { optional: true }),
+      dstates: output(T, ['B', 'H', 'A', 'D', 'E'], { optional: true }),
     },
     comptime: ['D', 'E'],
     options: { initialState: false, stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
@@ -114,7 +124,7 @@ export const segmentBwdDkDv = kernel(
     grid: ({ B, H, G }) => ({ part: G, h: H, b: B }),
   },
   (
-    { q, k, v, dout, slope, g, later, dk, dv, dh0, kdk },
+    { q, k, v, dout, slope, g, later, dk, dv, dh0, kdk, dstates },
     { H, HK, N, G, D, E, C, initialState, stateGradient, tokenDecay, noDecay, tokenGradient },
     { b, h, part },
   ) => {
@@ -135,6 +145,7 @@ export const segmentBwdDkDv = kernel(
     // Written so, and not as a range in reverse, it takes fewer registers, of which there are none to spare.
     for (const back of range(0, tokens, C)) {
       const n = last - back;
+      if (tokenGradient) if (isBoundary(n + C, N)) dstates.at(b, h, idiv(n + C, SPAN)).store([0, 0], state);
       const qi = Q.load([n, 0], [C, D]);
       const ki = K.load([n, 0], [C, D]);
       const vi = V.load([n, 0], [C, E]);
@@ -147,7 +158,11 @@ export const segmentBwdDkDv = kernel(
       if (tokenGradient) kdk.at(b, h, 0).store([n], sum(ki * dki, 1));
       state = advanced(state, qi, doi, decay, T);
     }
-    if (initialState) if (part === 0) dh0.at(b, h).store([0, 0], state);
+    if (initialState)
+      if (part === 0) {
+        dh0.at(b, h).store([0, 0], state);
+        if (tokenGradient) dstates.at(b, h, 0).store([0, 0], state);
+      }
   },
 );
 
@@ -199,6 +214,8 @@ export const lightningSegmentsBwd = plan(
       // At most so many programs compute parts of a row.
       qdq: temp(f32, [B, H, cdiv(D, 8), N], { fill: 0 }),
       kdk: temp(f32, [B, H, 1, N]),
+      dstates: temp(T, [B, H, idiv(N, SPAN) + 1, D, E]),
+      flux: temp(f32, [B, H, idiv(N, SPAN) + 1, cdiv(D, 8)], { fill: 0 }),
       hdh: temp(f32, [B, H, cdiv(D, 8)], { fill: 0 }),
       slopes: temp(f32, [B, H, cdiv(E, 8)], { fill: 0 }),
     }),
@@ -227,6 +244,8 @@ export const lightningSegmentsBwd = plan(
       dvEach,
       qdq,
       kdk,
+      dstates,
+      flux,
       hdh,
       slopes,
     },
@@ -239,18 +258,10 @@ export const lightningSegmentsBwd = plan(
     const hasEnd = tokenGradient && stateGradient;
     run(segmentStates.with(decay), { k, v, states, pieces, ...each });
     run(segmentScan.with({ ...decay, initialState }), { states, slope, decays: each.decays, h0, initial, tokens: N });
-    run(segmentBwdDq.with({ ...decay, tokenGradient, stateGradient: hasEnd }), {
-      ...given,
-      initial,
-      dhT,
-      dq,
-      qdq: tokenGradient ? qdq : null,
-      hdh: hasEnd ? hdh : null,
-    });
 
     const back = { ...decay, reverse: true };
     const keys = segmentBwdDkDv.with({ ...decay, initialState, stateGradient, tokenGradient });
-    const kept = { later, dh0, kdk: tokenGradient ? kdk : null };
+    const kept = { later, dh0, ...(tokenGradient ? { kdk, dstates } : { kdk: null, dstates: null }) };
     run(segmentStates.with(back), { k: q, v: dout, states, pieces, ...each });
     run(segmentScan.with({ ...back, initialState: stateGradient }), {
       ...{ states, slope, decays: each.decays, initial: later, tokens: N },
@@ -262,7 +273,15 @@ export const lightningSegmentsBwd = plan(
       run(lightningBwdGroups, { parts: dkEach, total: dk });
       run(lightningBwdGroups, { parts: dvEach, total: dv });
     }
-    if (tokenGradient) run(lightningBwdG, { qdq, kdk, hdh, dg });
+    run(segmentBwdDq.with({ ...decay, initialState, tokenGradient, stateGradient: hasEnd }), {
+      ...given,
+      ...(tokenGradient ? { qdq, dstates, flux } : { qdq: null, dstates: null, flux: null }),
+      initial,
+      dhT,
+      dq,
+      hdh: hasEnd ? hdh : null,
+    });
+    if (tokenGradient) run(lightningBwdSpans, { qdq, kdk, hdh, flux, dg });
     if (slopeGradient) {
       const ofSlope = lightningBwdSlopeParts.with({ initialState, stateGradient });
       run(ofSlope, { q, k, v, dout, slope, h0, dhT, parts: slopes });

@@ -94,7 +94,7 @@ describe('the parts of the backward pass', () => {
   const decl = (name: string) => kernelOf(back, name);
   const dims = { B: 2, H: 4, HK: 2, N: 150, G: 4, P: 1, D: 8, E: 5 };
 
-  it.each([{}, { tokenDecay: true, tokenGradient: true, stateGradient: true }, { noDecay: true }])(
+  it.each([{}, { tokenDecay: true, stateGradient: true }, { noDecay: true }])(
     'are their formulas with %o',
     async (options) => {
       const request = { device: on.exact, options, seed: 3 };

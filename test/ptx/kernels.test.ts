@@ -15,8 +15,8 @@ import { repositoryFiles } from '../house/sources.js';
 import { assemble, PTXAS, WITH_PTXAS } from './isa/ptxas.js';
 
 /**
- * What ptxas says of every kernel of the suite. A sample by default: every kernel in every dtype for one generation;
- * LAC_PTXAS=all takes every generation, with and without facts about the arguments.
+ * What ptxas says of every kernel of the suite. A sample by default: every kernel in one dtype for one generation;
+ * LAC_PTXAS=all takes every dtype and generation, with and without facts about the arguments.
  */
 const ALL = process.env.LAC_PTXAS === 'all';
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -72,19 +72,19 @@ const inDType = (decl: KernelDecl, T: DType): Record<string, DType> =>
     Object.entries(decl.dtypes).map(([name, choices]) => [name, choices.includes(T) ? T : (choices[0] ?? T)]),
   );
 
-/** Every kernel in every dtype; of generations and facts one pair each, in turn, or all of them. */
+/** Every kernel in one dtype, of one generation and kind of facts, in turn; or in all of them. */
 function everyKernel(): Program[] {
   let turn = 0;
   return [...OURS, ...SMALL, ...UNSEEN].flatMap(kernelsOf).flatMap((decl) => {
     const usual = representatives(decl);
     const { comptime: dims } = (usual.pruned ? representatives(decl, { small: true }) : usual).base;
     const dtypes = choicesOf(decl).length === 0 ? [{}] : choicesOf(decl).map((T) => inDType(decl, T));
-    return dtypes.flatMap((chosen) => {
-      const all = [true, false].flatMap((aligned) =>
-        ARCHES.map((arch) => ({ decl, dtypes: chosen, arch, dims, aligned })),
-      );
-      return ALL ? all : all.slice(turn++ % all.length).slice(0, 1);
-    });
+    const all = [true, false].flatMap((aligned) =>
+      ARCHES.flatMap((arch) => dtypes.map((chosen) => ({ decl, dtypes: chosen, arch, dims, aligned }))),
+    );
+    // Coprime to every number of dtypes, generations and facts: neighbours differ in all of them.
+    turn += 7;
+    return ALL ? all : all.slice(turn % all.length).slice(0, 1);
   });
 }
 
