@@ -5,7 +5,7 @@ import type { Tolerance } from './reference.js';
 export interface Comparison {
   readonly output: string;
   readonly ok: boolean;
-  /** Root mean square of the difference over that of the reference. */
+  /** Root mean square of the difference over that of the reference (or of its terms, where they cancel more than usual). */
   readonly rmse: number;
   /** Largest |got - want|. */
   readonly maxAbs: number;
@@ -64,7 +64,8 @@ export function indexOf(position: number, shape: readonly number[]): number[] {
 /**
  * Compares row-major `got` with `want`. NaN passes only where the reference is NaN too, an infinity only where it is the
  * same infinity. The reference is not rounded to the dtype: the tolerance covers that. `extreme`: see `same`; WGSL may
- * assume infinities away, so that -Infinity is written there as the lowest finite value (semantics.md).
+ * assume infinities away, so that -Infinity is written there as the lowest finite value (semantics.md). `size`: see
+ * `cancels` of a reference.
  */
 export function compare(
   output: string,
@@ -72,9 +73,9 @@ export function compare(
   want: Float64Array,
   shape: readonly number[],
   tolerance: Tolerance,
-  extreme = Infinity,
+  { extreme = Infinity, size = 0 }: { readonly extreme?: number; readonly size?: number } = {},
 ): Comparison {
-  const scale = rms(want);
+  const scale = Math.max(rms(want), size);
   let squares = 0;
   let maxAbs = 0;
   let maxElement = -1;

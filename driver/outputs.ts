@@ -16,10 +16,16 @@ const LARGEST: Readonly<Partial<Record<DType, number>>> = {
 
 type Outputs = Readonly<Record<string, Float64Array>>;
 
+/** What a reference computed; `sizes` of outputs whose terms may cancel. */
+export interface Expected {
+  readonly outputs: Outputs;
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
 /** Compares every output that the kernel wrote with what is expected. Throws LAC0905 where the two do not speak of the same. */
 export function compareOutputs(
   decl: Declaration,
-  { tolerance, expected }: Pick<Reference, 'tolerance'> & { readonly expected: Outputs },
+  { tolerance, expected }: Pick<Reference, 'tolerance'> & { readonly expected: Expected },
   dims: Dims,
   dtypes: Readonly<Record<string, DType>>,
   inputs: readonly DType[],
@@ -31,24 +37,29 @@ export function compareOutputs(
     if (got === undefined) return [];
     const dtype = dtypeOf(arg, dtypes);
     const shape = shapeOf(arg, dims);
-    const want = expected[arg.name];
+    const want = expected.outputs[arg.name];
     if (want === undefined) throw disagree(decl, `returns no values for the output ${arg.name}`);
     if (want.length !== sizeOf(shape))
       throw disagree(decl, `returns ${want.length} values for ${arg.name}, which has ${extentText(shape)}`);
     const extreme = backend === 'webgpu' ? (LARGEST[dtype] ?? Infinity) : Infinity;
-    return [compare(arg.name, got, want, shape, toleranceFor(dtype, inputs, tolerance), extreme)];
+    const size = expected.sizes[arg.name] ?? 0;
+    return [compare(arg.name, got, want, shape, toleranceFor(dtype, inputs, tolerance), { extreme, size })];
   });
 }
 
 /** What the reference says. Its inputs are its own: it may write to them. Throws LAC0903, LAC0905. */
-export function runReference(decl: Declaration, reference: Reference, context: ReferenceContext): Outputs {
+export function runReference(decl: Declaration, reference: Reference, context: ReferenceContext): Expected {
   let returned: unknown;
+  const sizes: Record<string, number> = {};
+  const cancels = (output: string, size: number): void => {
+    sizes[output] = size;
+  };
   try {
-    returned = reference.run(context);
+    returned = reference.run({ ...context, cancels });
   } catch (error) {
     throw new LacError(diagnostic('LAC0903', `the reference of ${decl.name} throws: ${messageOf(error)}`));
   }
-  return checkedOutputs(decl, returned);
+  return { outputs: checkedOutputs(decl, returned), sizes };
 }
 
 /** A reference is the user's own program: what it returns is outputs only by what it declares. */

@@ -20,12 +20,17 @@ export interface ReferenceContext {
   readonly scalars: Readonly<Record<string, number>>;
   /** Options in force; an inlined function stands as its name. */
   readonly options: Readonly<Record<string, OptionValue>>;
+  /**
+   * Says of what root mean square the elements of an output would be if the terms that they add up did not happen to
+   * cancel. Where that is more than they are, errors are measured against it: no kernel can do better.
+   */
+  readonly cancels?: (output: string, size: number) => void;
 }
 
 /** A function is given the sizes in force of those dimensions that are numbers here, and of those declared before it. */
 export type DefaultSize = number | ((dims: Dims) => number);
 
-/** Largest error that still passes. `rmse` is relative to the root mean square of the reference. */
+/** Largest error that still passes. `rmse` is relative to the root mean square of the reference, or what `cancels` said. */
 export interface Tolerance {
   readonly rmse: number;
   /** Instead of `rmse`, where anything is kept in 16 bits: what is rounded many times on the way errs more. */

@@ -58,6 +58,7 @@ function backwardOf(head: Head, h: number, inputs: Arrays, out: Outputs): void {
   const [S, G] = [statesOf(head, inputs), gradientsOf(head, inputs)];
   for (let t = 0; t < N; t++) {
     const [n, m, a] = [queries + token(t), keys + token(t), decay(t)];
+    let dlogs = 0;
     for (let i = 0; i < D * E; i++) {
       const [d, e] = [Math.floor(i / E), i % E];
       const [dq, dk] = [at(dout, n * E + e) * at(S[t + 1], i), at(v, m * E + e) * at(G[t], i)];
@@ -67,9 +68,12 @@ function backwardOf(head: Head, h: number, inputs: Arrays, out: Outputs): void {
       add(out.dv, n * E + e, at(k, m * D + d) * at(G[t], i));
       add(out.dg, n, dlog);
       add(out.dslope, h, -dlog);
+      dlogs += dlog;
       add(out.qdq, n, at(q, n * D + d) * dq);
       add(out.kdk, n, at(k, m * D + d) * dk);
     }
+    // Neighbours have one sign over about 1 / slope tokens.
+    add(out.slopeSquares, h, dlogs * dlogs * Math.min(N, 1 / Math.tanh(head.slope / 2)));
   }
   for (let i = 0; i < D * E; i++) {
     add(out.dh0, states + i, N === 0 ? at(dhT, states + i) : decay(0) * at(G[0], i));
@@ -94,6 +98,7 @@ export function gradients({ inputs, dims, options }: ReferenceContext): Outputs 
     qdq: new Float64Array(tokens),
     kdk: new Float64Array(tokens),
     dslope: new Float64Array(H),
+    slopeSquares: new Float64Array(H),
     hdh: new Float64Array(B * H),
     dh0: new Float64Array(B * H * D * E),
   };
@@ -153,7 +158,9 @@ export const lightningBwd: Reference = {
   dtypes: { T: 'f32' },
   run: (context) => {
     const { dq = new Float64Array(), dk, dv, ...more } = gradients(context);
-    const { dh0 = dq, dg = dq, dslope = dq } = more;
+    const { dh0 = dq, dg = dq, dslope = dq, slopeSquares = dq } = more;
+    const mean = slopeSquares.reduce((sum, x) => sum + x, 0) / Math.max(1, slopeSquares.length);
+    context.cancels?.('dslope', Math.sqrt(mean));
     return { dq, dk: ofGroups(dk, context.dims), dv: ofGroups(dv, context.dims), dh0, dg, dslope };
   },
 };

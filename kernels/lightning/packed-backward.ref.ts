@@ -42,10 +42,11 @@ function elements(
 export const lightningPackedBwd: Reference = {
   ...common,
   shape: { ...shape, D: 24, E: 32 },
-  run({ inputs, dims, options, scalars }) {
+  run({ inputs, dims, options, scalars, cancels }) {
     const { N = 0, H = 0, D = 0, E = 0, S = 0 } = dims;
     const out: Record<string, Float64Array> = { dh0: new Float64Array(S * H * D * E), dslope: new Float64Array(H) };
     for (const [name, of] of Object.entries(GRADIENTS)) out[name] = new Float64Array(N * of(dims)[0] * of(dims)[1]);
+    let squares = 0;
     for (let s = 0; s < S; s++) {
       const [begin, end] = [at(inputs.offset, s), at(inputs.offset, s + 1)];
       const own: Record<string, Float64Array> = { slope: inputs.slope ?? new Float64Array(H) };
@@ -64,6 +65,9 @@ export const lightningPackedBwd: Reference = {
         dims: { ...dims, B: 1, N: end - begin },
         options,
         scalars,
+        cancels: (_, size) => {
+          squares += size * size;
+        },
       });
       for (const [name, of] of Object.entries(GRADIENTS))
         elements(of(dims), [begin, end - begin], (to, from) => add(out[name] as Float64Array, to, at(got[name], from)));
@@ -72,6 +76,7 @@ export const lightningPackedBwd: Reference = {
         add(out.dslope as Float64Array, h, x);
       });
     }
+    cancels?.('dslope', Math.sqrt(squares));
     return out;
   },
 };

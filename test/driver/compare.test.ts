@@ -36,9 +36,17 @@ describe('comparison with the reference', () => {
     expect(check(of(0, Number.NaN), of(0, 0)).ok).toBe(false);
   });
 
+  test('what terms cancel to is measured by the size of the terms, where that is larger', () => {
+    const off = (size: number) => compare('y', of(1e-3, 1.5e-3), of(1e-3, 1e-3), [2], f32, { size });
+    expect(off(0)).toMatchObject({ ok: false });
+    expect(off(1e-4).rmse).toBe(off(0).rmse);
+    expect(off(100)).toMatchObject({ ok: true });
+    expect(compare('y', of(1, 1e-2), of(1, 0), [2], f32, { size: 1 })).toMatchObject({ ok: false });
+  });
+
   test('the lowest finite value stands for -Infinity where the device has none', () => {
     const lowest = -(2 ** 128 - 2 ** 104);
-    const withExtreme = (got: number) => compare('y', of(1, got), of(1, -Infinity), [2], f32, -lowest);
+    const withExtreme = (got: number) => compare('y', of(1, got), of(1, -Infinity), [2], f32, { extreme: -lowest });
     expect(withExtreme(lowest).ok).toBe(true);
     expect(withExtreme(-1e38).ok).toBe(false);
     expect(withExtreme(-lowest).ok).toBe(false);
