@@ -35,8 +35,15 @@ export function* checkingFile(
   const inPlans = own.flatMap(([plan]) => kernelsOf(plan));
   const seen = new Set<string>();
   const unseen = (k: KernelDecl): boolean => seen.size < seen.add(identityOf(k)).size;
-  for (const k of [...kernels, ...unexported, ...inPlans].filter(unseen))
-    findings.addAll(yield* checkingKernel(k, observer));
+  const sources = new Set<string>();
+  for (const k of [...kernels, ...unexported, ...inPlans].filter(unseen)) {
+    // What `.with` gives is checked whole as the first kernel of its source, and here for its own options.
+    if (sources.size < sources.add(sourceOf(k)).size) findings.addAll(yield* checkingKernel(k, observer));
+    else {
+      yield;
+      findings.addAll(representativeLowering(k, observer).first.diagnostics);
+    }
+  }
   for (const k of own.flatMap(([, ...others]) => others.flatMap(kernelsOf)).filter(unseen)) {
     yield;
     findings.addAll(representativeLowering(k, null).first.diagnostics);
@@ -45,11 +52,14 @@ export function* checkingFile(
   return { kernels, plans, diagnostics: findings.list };
 }
 
-/** The same for kernels with one source and the same options. */
-function identityOf({ body: { fn }, options }: KernelDecl): string {
+/** The same for kernels of one body. */
+function sourceOf({ body: { fn } }: KernelDecl): string {
   const { file, start } = spanOf(fn.node);
-  return JSON.stringify([file, start, options]);
+  return `${file} ${start}`;
 }
+
+/** The same for kernels of one body with the same options. */
+const identityOf = (k: KernelDecl): string => `${sourceOf(k)} ${JSON.stringify(k.options)}`;
 
 /** A plan with the options that it declares, then with each boolean one the other way. */
 function planVariants(plan: PlanDecl, findings: Findings): readonly [PlanDecl, ...PlanDecl[]] {
