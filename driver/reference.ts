@@ -22,7 +22,7 @@ export interface ReferenceContext {
   readonly options: Readonly<Record<string, OptionValue>>;
   /**
    * Says of what root mean square the elements of an output would be if the terms that they add up did not happen to
-   * cancel. Where that is more than they are, errors are measured against it: no kernel can do better.
+   * cancel. Where that is more than they are, errors are measured against it, since terms are rounded before they cancel.
    */
   readonly cancels?: (output: string, size: number) => void;
 }

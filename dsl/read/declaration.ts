@@ -223,17 +223,8 @@ function optionValue(v: Val): OptionValue {
 
 /** `k.with({ causal: true })`: another kernel, with these options in force. */
 export function deriveKernel(call: Call, base: KernelVal, method: string): Val {
-  const given = arg(call, 0);
-  if (method !== 'with' || call.ev.block !== null)
-    return call.ev.error('LAC0103', call.node, `${method} belongs in host programs`, { help: [] });
-  if (given.val.kind === 'poison') return POISON;
-  if (given.val.kind !== 'obj') return wrong(call, given, 'options, { name: value }') ?? POISON;
-  const changes = new Map<string, Val>();
-  for (const name of given.val.props.keys()) {
-    const val = propertyOf(given.val, name) ?? NONE;
-    if (!mayReplace(call, { ...base.decl, ...base.decl.body }, name, val, given.node)) return POISON;
-    changes.set(name, val);
-  }
+  const changes = optionChanges(call, { ...base.decl, ...base.decl.body }, method);
+  if (changes === null) return POISON;
   return {
     kind: 'kernel',
     decl: { ...withValues(base.decl, changes), file: spanOf(call.node).file, span: spanOf(call.node) },
@@ -251,7 +242,28 @@ interface Replaceable {
   readonly tune: Readonly<Record<string, readonly number[]>>;
 }
 
-export function mayReplace(call: Call, { options, tune }: Replaceable, name: string, val: Val, node: TS.Node): boolean {
+/** The options that a call of `.with` gives; null where something is wrong with them, which was reported. */
+export function optionChanges(call: Call, base: Replaceable, method: string): ReadonlyMap<string, Val> | null {
+  const given = arg(call, 0);
+  if (method !== 'with' || call.ev.block !== null) {
+    call.ev.error('LAC0103', call.node, `${method} belongs in host programs`, { help: [] });
+    return null;
+  }
+  if (given.val.kind === 'poison') return null;
+  if (given.val.kind !== 'obj') {
+    wrong(call, given, 'options, { name: value }');
+    return null;
+  }
+  const changes = new Map<string, Val>();
+  for (const name of given.val.props.keys()) {
+    const val = propertyOf(given.val, name) ?? NONE;
+    if (!mayReplace(call, base, name, val, given.node)) return null;
+    changes.set(name, val);
+  }
+  return changes;
+}
+
+function mayReplace(call: Call, { options, tune }: Replaceable, name: string, val: Val, node: TS.Node): boolean {
   const old = options.get(name);
   if (val.kind === 'poison') return false;
   const isFunction = (v: Val | undefined): boolean => v?.kind === 'fn' || v?.kind === 'builtin';

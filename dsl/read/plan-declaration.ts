@@ -10,7 +10,6 @@ import { propertyOf } from '../lower/pattern.js';
 import {
   describe,
   type FnVal,
-  NONE,
   type ObjVal,
   type PlanVal,
   POISON,
@@ -18,7 +17,7 @@ import {
   type TensorVal,
   type Val,
 } from '../lower/value.js';
-import { type KernelDecl, mayReplace, optionData, startOf } from './declaration.js';
+import { type KernelDecl, optionChanges, optionData, startOf } from './declaration.js';
 import { Findings, spanOf } from './diagnostics.js';
 import { readPlanBody } from './plan-body.js';
 import { planExpr } from './plan-expr.js';
@@ -150,16 +149,8 @@ export function declarePlan(call: Call): Val {
 
 /** `p.with({ initialState: true })`: another plan, with these options in force. */
 export function derivePlan(call: Call, base: PlanVal, method: string): Val {
-  const given = arg(call, 0);
-  if (method !== 'with') return call.ev.error('LAC0103', call.node, `${method} belongs in host programs`, { help: [] });
-  if (given.val.kind === 'poison') return POISON;
-  if (given.val.kind !== 'obj') return wrong(call, given, 'options, { name: value }') ?? POISON;
-  const changes = new Map<string, Val>();
-  for (const name of given.val.props.keys()) {
-    const val = propertyOf(given.val, name) ?? NONE;
-    if (!mayReplace(call, { options: base.decl.values, tune: base.decl.tune }, name, val, given.node)) return POISON;
-    changes.set(name, val);
-  }
+  const changes = optionChanges(call, { options: base.decl.values, tune: base.decl.tune }, method);
+  if (changes === null) return POISON;
   const { decl, diagnostics } = base.decl.reread(changes);
   for (const d of diagnostics) call.ev.findings.add(d);
   if (decl === null) return POISON;

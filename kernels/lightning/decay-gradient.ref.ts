@@ -4,25 +4,6 @@ import { lightningFwd } from './forward.ref.js';
 
 const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
 
-/** dg_t = the sum of dL/db from t on, in the order of time. */
-export const lightningBwdG: Reference = {
-  shape: { B: 1, H: 4, P: 3, R: 2, N: 1000 },
-  run({ inputs: { qdq, kdk, hdh }, dims: { B = 0, H = 0, P = 0, R = 0, N = 0 }, options: { reverse } }) {
-    const dg = new Float64Array(B * H * N);
-    for (let bh = 0; bh < B * H; bh++) {
-      let after = 0;
-      for (let p = 0; p < P; p++) after += at(hdh, bh * P + p);
-      for (let step = 0; step < N; step++) {
-        const n = reverse ? step : N - 1 - step;
-        for (let p = 0; p < P; p++) after += at(qdq, (bh * P + p) * N + n);
-        for (let r = 0; r < R; r++) after -= at(kdk, (bh * R + r) * N + n);
-        dg[bh * N + n] = after;
-      }
-    }
-    return { dg };
-  },
-};
-
 /** In spans of 64 tokens, from the flux through the boundary after each; what misses that before it is taken off linearly. */
 export const lightningBwdSpans: Reference = {
   shape: { B: 1, H: 4, P: 3, R: 2, N: 1000, A: ({ N = 0 }) => Math.floor(N / 64) + 1 },

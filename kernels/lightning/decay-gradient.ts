@@ -28,42 +28,13 @@ export const isBoundary = (n: number, N: number): boolean => n % SPAN === 0 && n
 
 /**
  * Gradient of the log-decays, from what `lightningBwdDq` and `lightningBwdDk` leave. With b_t the sum of g up to token t,
- * dL/db_t = q_t . dq_t - k_t . dk_t, and <hT, dhT> more at the last token; dg_t is the sum of it from t on.
- *
- * qdq [B, H, P, N], kdk [B, H, R, N], hdh [B, H, P] in parts that are added up; dg [B, H, N]. `reverse` as in
- * `lightningFwd`.
- */
-export const lightningBwdG = kernel(
-  {
-    args: {
-      qdq: input(f32, ['B', 'H', 'P', 'N']),
-      kdk: input(f32, ['B', 'H', 'R', 'N']),
-      hdh: input(f32, ['B', 'H', 'P']),
-      dg: output(f32, ['B', 'H', 'N']),
-    },
-    options: { reverse: false },
-    tune: { C: [256, 128, 64], warps: [4, 2] },
-    grid: ({ B, H }) => ({ h: H, b: B }),
-  },
-  ({ qdq, kdk, hdh, dg }, { N, P, R, C, reverse }, { b, h }) => {
-    let after = zeros([1], f32);
-    for (const p of range(P)) after += hdh.get(b, h, p);
-    for (const n of range(0, N, C, { reverse: !reverse })) {
-      let db = zeros([C], f32);
-      for (const p of range(P)) db += qdq.at(b, h, p).load([n], [C]);
-      for (const r of range(R)) db -= kdk.at(b, h, r).load([n], [C]);
-      dg.at(b, h).store([n], after + cumsum(db, 0, { reverse: !reverse }));
-      after += sum(db, 0);
-    }
-  },
-);
-
-/**
- * The same in spans of tokens, so that errors of 16-bit products do not add up over the sequence: dg at the last token of
+ * dL/db_t = q_t . dq_t - k_t . dk_t, and <hT, dhT> more at the last token; dg_t is the sum of it from t on. It is formed in
+ * spans of tokens, so that errors of 16-bit products do not add up over the sequence: dg at the last token of
  * a span is the flux through the boundary behind it, <S, dL/dS> of the state there, which `lightningBwdDq` forms. dg at
  * its first token is the flux through the boundary before it: by how much it is missed is taken off on the way there.
  *
- * flux [B, H, A, P], boundary a in front of token a SPAN, 0 where time begins, in parts that are added up; the rest as of `lightningBwdG`.
+ * qdq [B, H, P, N], kdk [B, H, R, N], hdh [B, H, P], flux [B, H, A, P] in parts that are added up, boundary a in front of
+ * token a SPAN, 0 where time begins; dg [B, H, N]. `reverse` as in `lightningFwd`.
  */
 export const lightningBwdSpans = kernel(
   {

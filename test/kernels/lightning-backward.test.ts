@@ -69,13 +69,6 @@ describeKernels('gradients of decays', [
     dims: lengths(64, 200).map((N) => ({ B: 1, H: 2, P: 3, R: 2, N, A: Math.floor(N / 64) + 1 })),
     options: switches('reverse'),
   },
-  {
-    file: DECAY_FILE,
-    name: 'lightningBwdG',
-    reference: decayRefs.lightningBwdG,
-    dims: lengths(64, 300).map((N) => ({ B: 1, H: 2, P: 3, R: 2, N })),
-    options: switches('reverse'),
-  },
 ]);
 
 describe('the gradients of the reference', () => {
