@@ -1,5 +1,5 @@
+import { barChart } from '../../reporting/chart.js';
 import { digits, table } from '../table.js';
-import { barChart } from './chart.js';
 import type { BlockPoint, Measurements } from './measurements.js';
 import { groupBy, NOTE, type Page, slug, sourceText } from './page.js';
 

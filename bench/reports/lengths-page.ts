@@ -1,5 +1,5 @@
+import { lineChart, type Series, tokensText } from '../../reporting/chart.js';
 import { digits, table } from '../table.js';
-import { lineChart, type Series, tokensText } from './chart.js';
 import type { LengthPoint, Measurements } from './measurements.js';
 import { groupBy, NOTE, type Page, slug, sourceText } from './page.js';
 

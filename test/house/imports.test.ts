@@ -24,11 +24,27 @@ const RULES: readonly { readonly from: string; readonly may: readonly string[]; 
     },
     { from: 'kernels/', may: ['kernels/', 'dsl/index'], types: ['driver/reference'] },
     { from: 'attention/', may: ['attention/', 'kernels/', 'runtime/', 'compiler/diag/'] },
-    { from: 'driver/', may: ['driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
+    {
+      from: 'store/',
+      may: ['store/', 'runtime/cache-folder', 'runtime/make-folder', 'runtime/json-value', 'compiler/diag/'],
+    },
+    { from: 'reporting/', may: ['reporting/'] },
+    {
+      from: 'tuner/',
+      may: ['tuner/', 'store/', 'reporting/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
+    },
+    {
+      from: 'benchmark/',
+      may: ['benchmark/', 'tuner/', 'store/', 'reporting/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
+    },
+    { from: 'driver/', may: ['driver/', 'store/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
     { from: 'docs/', may: ['docs/'] },
     { from: 'index.ts', may: ['attention/', 'driver/', 'runtime/', 'dsl/', 'compiler/'] },
     { from: 'lsp/', may: ['lsp/', 'dsl/', 'compiler/'] },
-    { from: 'cli/', may: ['cli/', 'lsp/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
+    {
+      from: 'cli/',
+      may: ['cli/', 'lsp/', 'benchmark/', 'tuner/', 'store/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
+    },
   ];
 
 interface Import {
