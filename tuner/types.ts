@@ -25,8 +25,11 @@ export interface Resources {
   readonly spillBytes?: number;
 }
 
-/** Why a configuration is not in the race. `pruned` by the author; `limit`: exceeds the device, known without a launch. */
-export type Verdict = 'pruned' | 'limit' | 'wrong' | 'crash' | 'hang' | 'memory' | 'lost' | 'error';
+/**
+ * Why a configuration is not in the race. `pruned` by the author; `limit`: exceeds the device, known without a launch;
+ * `same`: compiles to the program of an earlier one.
+ */
+export type Verdict = 'pruned' | 'limit' | 'same' | 'wrong' | 'crash' | 'hang' | 'memory' | 'lost' | 'error';
 
 /** How long launches of one configuration took. */
 export interface Samples {
