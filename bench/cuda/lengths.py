@@ -3,8 +3,10 @@
     node dist/bench/cuda/compile.js --rows lengths-forward,lengths-backward --out artifacts/bench
     PYTHONPATH=python:.peers python3 bench/cuda/lengths.py --artifacts artifacts/bench --out lengths.json [--seconds 60]
 
-B = 1; heads and head dimension are those of the rows. Each contender has a turn at each length; one that ran out of memory,
-or took more than MOST_MS, is left out from then on. Results are checked by peers.py, not here.
+B = 1; heads and head dimension are those of the rows. Contenders take turns, each from short to long within its share of
+the time that is left, so that one that tunes itself for minutes takes no time from the others; what a contender does not
+use goes to those after it. It ends where it runs out of memory or takes more than MOST_MS. The file is written after each
+point, so that it is whole whenever the time is up. Results are checked by peers.py, not here.
 """
 
 import argparse
@@ -13,14 +15,19 @@ import gc
 import json
 import os
 import statistics
+import sys
+import threading
 import time
 
 import lac_torch
 import torch
 import torch.nn.functional as F
+from timing import CYCLES, warm_up
 
 MOST_MS = 1500
 SAMPLES = 5
+#: From here on a second call to warm up tells nothing.
+SLOW_MS = 100
 
 
 def random(*shape):
@@ -90,22 +97,38 @@ def softmax(H):
 
 PEERS = {"FLA": fla, "official": official, "softmax attention (flash)": softmax}
 
+#: Who takes turns, in this order, and its weight in the time that is left. FLA's backward pass tunes itself longest.
+TURNS = {
+    ("ours", "forward"): 2,
+    ("ours", "backward"): 2,
+    ("FLA", "forward"): 3,
+    ("official", "forward"): 2,
+    ("official", "backward"): 3,
+    ("softmax attention (flash)", "forward"): 2,
+    ("softmax attention (flash)", "backward"): 2,
+    ("FLA", "backward"): 1,
+}
+
+
+def timed(run):
+    """Milliseconds of a call, queued behind a pause that hides what the host takes."""
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda._sleep(int(2e-3 * CYCLES))
+    begin.record()
+    run()
+    end.record()
+    end.synchronize()
+    return begin.elapsed_time(end)
+
 
 def measured(run):
-    """Milliseconds and the most bytes that were allocated."""
+    """Milliseconds and the most bytes that were allocated, once it has tuned itself."""
+    run()
+    torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    run()
-    run()
-    samples = []
-    for _ in range(SAMPLES):
-        begin.record()
-        run()
-        end.record()
-        end.synchronize()
-        samples.append(begin.elapsed_time(end))
-        if samples[-1] > MOST_MS:
-            break
+    samples = [timed(run)]
+    if samples[0] < SLOW_MS:
+        samples = [timed(run) for _ in range(SAMPLES)]
     return statistics.median(samples), torch.cuda.max_memory_allocated()
 
 
@@ -122,17 +145,55 @@ def point(contender, H, N, D):
         return {"ms": None, "peakBytes": None, "why": f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"}
 
 
-def contenders(index, folder):
+def contenders(index, folder, first):
     def kernel(row):
         entry = next(e for e in index["entries"] if e["row"] == row and "error" not in e)
         return lac_torch.load(os.path.join(folder, entry["manifest"]))
 
     ours = {
-        ("ours", "forward"): Ours(kernel("lengths-forward"), "qkv", ["o"]),
-        ("ours", "backward"): Ours(kernel("lengths-backward"), ["q", "k", "v", "dout"], ["dq", "dk", "dv"]),
+        "forward": lambda: Ours(kernel("lengths-forward"), "qkv", ["o"]),
+        "backward": lambda: Ours(kernel("lengths-backward"), ["q", "k", "v", "dout"], ["dq", "dk", "dv"]),
     }
-    peers = {(name, p): Peer(make, p == "backward") for name, make in PEERS.items() for p in ("forward", "backward")}
-    return ours | peers
+    for what, direction in list(TURNS)[first:]:
+        own = what == "ours"
+        yield what, direction, ours[direction]() if own else Peer(PEERS[what], direction == "backward")
+
+
+def lengths(contender, H, D, end):
+    """Points from 1024 tokens up, twice as many each time, until `end` or until there is nothing more to see."""
+    N = 1024
+    while time.monotonic() < end:
+        one = point(contender, H, N, D)
+        yield N, one
+        if one["ms"] is None or one["ms"] > MOST_MS:
+            return
+        N *= 2
+
+
+def stop_at(deadline):
+    """Compilers and tuners of a peer cannot be interrupted; what was found by then is written."""
+
+    def stop():
+        print("the time is up", flush=True)
+        os._exit(0)
+
+    timer = threading.Timer(deadline - time.monotonic(), stop)
+    timer.daemon = True
+    timer.start()
+
+
+def go_on(turn, deadline):
+    """In a new process: after an access outside of its tensors a context runs nothing more."""
+    left = deadline - time.monotonic()
+    if turn < len(TURNS) and left > 0:
+        os.execv(sys.executable, [sys.executable, *sys.argv, "--turn", str(turn), "--seconds", str(left)])
+
+
+def write(path, found):
+    """At once, so that whoever stops this finds a whole file."""
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        json.dump(found, file)
+    os.replace(path + ".part", path)
 
 
 def main():
@@ -141,6 +202,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--seconds", type=float, default=90)
     parser.add_argument("--commit", default="")
+    parser.add_argument("--turn", type=int, default=0, help="the first of the turns; the file has those before it")
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
     with open(os.path.join(options.artifacts, "index.json"), encoding="utf-8") as file:
@@ -148,22 +210,26 @@ def main():
     torch.set_grad_enabled(False)
     shape = index["rows"]["lengths-forward"]["shape"]
     H, D = shape["H"], shape["D"]
-    left = contenders(index, options.artifacts)
     found = {"device": torch.cuda.get_device_name(), "date": datetime.date.today().isoformat(), "lengths": []}
     found |= {"commit": options.commit, "dtype": "bf16"}
-    N = 1024
-    while left and time.monotonic() < deadline:
-        for (what, direction), contender in list(left.items()):
+    if options.turn > 0:
+        with open(options.out, encoding="utf-8") as file:
+            found = json.load(file)
+    warm_up()
+    stop_at(deadline)
+    weights = list(TURNS.values())
+    for turn, (what, direction, contender) in enumerate(contenders(index, options.artifacts, options.turn), options.turn):
+        begin = time.monotonic()
+        end = begin + (deadline - begin) * weights[turn] / sum(weights[turn:])
+        for N, one in lengths(contender, H, D, end):
             tensors = (4 if direction == "forward" else 7) * H * N * D * 2
-            one = {"what": what, "pass": direction, "H": H, "D": D, "N": N, "tensorBytes": tensors}
-            one |= point(contender, H, N, D)
-            found["lengths"].append(one)
-            print(json.dumps(one), flush=True)
-            if one["ms"] is None or one["ms"] > MOST_MS:
-                del left[what, direction]
-            with open(options.out, "w", encoding="utf-8") as file:
-                json.dump(found, file)
-        N *= 2
+            shape = {"what": what, "pass": direction, "H": H, "D": D, "N": N, "tensorBytes": tensors}
+            found["lengths"].append(shape | one)
+            print(json.dumps(shape | one), flush=True)
+            write(options.out, found)
+            if "CUDA error" in one.get("why", ""):
+                go_on(turn + 1, deadline)
+    print(f"{len(found['lengths'])} points, {deadline - time.monotonic():.0f} s left")
 
 
 main()

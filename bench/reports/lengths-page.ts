@@ -58,7 +58,8 @@ const seriesOf = (byWhat: Map<string, LengthPoint[]>, value: (p: LengthPoint) =>
 
 /** Milliseconds and GiB of everyone at every length. */
 function figures(points: readonly LengthPoint[], names: readonly string[]): string {
-  const rows = [...groupBy(points, (p) => String(p.N))].map(([N, here]) => [
+  const shortestFirst = [...points].sort((a, b) => a.N - b.N);
+  const rows = [...groupBy(shortestFirst, (p) => String(p.N))].map(([N, here]) => [
     tokensText(Number(N)),
     ...names.map((name) => cell(here.find((p) => p.what === name))),
   ]);
