@@ -1,4 +1,4 @@
-"""Offsets past 2^31 elements, on tensors of more than 4 GiB."""
+"""Offsets past 2^31 elements, on tensors of more than 4 GiB, and sequences of 2^20 tokens."""
 
 import os
 
@@ -63,7 +63,35 @@ def norm_many_rows(index, folder):
     return f"WRONG: error {error:.1e}, rows before are {'zero' if zeros else 'not zero'}"
 
 
-CHECKS = {"lightning, batches 2^31 apart": lightning_far_batches, "norm, 2^31 elements": norm_many_rows}
+def one_head(index, folder):
+    """A million tokens of one head, forward and backward, in segments."""
+    length, dim = 2**20, 128
+    forward = kernel_of(index, folder, "lengths-forward")
+    backward = kernel_of(index, folder, "lengths-backward")
+    q, k, v, dout = (torch.randn(1, 1, length, dim, device="cuda").bfloat16() for _ in range(4))
+    slope = torch.full((1,), 2.0**-8, device="cuda")
+    out = {name: torch.full_like(q, torch.nan) for name in ("o", "dq", "dk", "dv")}
+    forward(q=q, k=k, v=v, slope=slope, o=out["o"])
+    backward(q=q, k=k, v=v, dout=dout, slope=slope, **{name: out[name] for name in ("dq", "dk", "dv")})
+    decay = (-slope.double()).reshape(1, 1, 1).expand(1, 1, length)
+    want = {"o": fp64.recurrence(q, k, v, decay)} | fp64.gradients(q, k, v, dout, decay)
+    # The end is measured by itself: what a long sequence gets wrong it gets wrong there.
+    parts = {"all": slice(None), "last 4096": slice(length - 4096, None)}
+    errors = {
+        part: [fp64.relative_error(out[name][:, :, rows], want[name][:, :, rows])[0] for name in out]
+        for part, rows in parts.items()
+    }
+    text = "; ".join(f"{part}: {' '.join(f'{e:.2e}' for e in found)}" for part, found in errors.items())
+    # Not `<`: NaN must not pass.
+    right = all(e < 3e-3 for found in errors.values() for e in found)
+    return f"{'right' if right else 'WRONG'}: errors of {', '.join(out)}, {text}"
+
+
+CHECKS = {
+    "lightning, batches 2^31 apart": lightning_far_batches,
+    "norm, 2^31 elements": norm_many_rows,
+    "lightning, one head of 2^20 tokens": one_head,
+}
 
 
 def result(check, index, folder):
