@@ -1,7 +1,7 @@
 import { barChart } from '../../reporting/chart.js';
 import { digits, table } from '../table.js';
 import type { BlockPoint, Measurements } from './measurements.js';
-import { groupBy, NOTE, type Page, slug, sourceText } from './page.js';
+import { groupBy, NOTE, type Page, placeText, slug, sourceText } from './page.js';
 
 const configText = ({ C, BE, warps }: BlockPoint['config']): string => `C=${C} BE=${BE} warps=${warps}`;
 
@@ -32,16 +32,16 @@ function deviceSection(
   const pictures: string[] = [];
   for (const [name, points] of shapes) {
     for (const [D, here] of groupBy(points, (p) => String(p.D))) rows.push([name, D, ...standing(here)]);
-    const file = `blocks-${slug(`${measured.device} ${name}`)}.svg`;
+    const file = `blocks-${slug(`${placeText(measured)} ${name}`)}.svg`;
     svgs[file] = barChart(bestBySize(points), {
-      title: `${name}, ${measured.device}: best of each C, relative to the best of all`,
+      title: `${name}, ${placeText(measured)}: best of each C, relative to the best of all`,
       x: 'head dimension',
       y: 'time / best time',
     });
     pictures.push(`![best of each chunk size, ${name}](${file})`);
   }
   const head = ['shape', 'D', 'best', 'ms', 'second best', 'worse', 'slowest', 'worse'];
-  return [`## ${measured.device}`, sourceText(measured), table(head, rows), ...pictures].join('\n\n');
+  return [`## ${placeText(measured)}`, sourceText(measured), table(head, rows), ...pictures].join('\n\n');
 }
 
 function standing(points: readonly BlockPoint[]): (string | number)[] {

@@ -138,6 +138,7 @@ async function all<T>(points: AsyncGenerator<T>): Promise<T[]> {
 
 const found: Measurements = {
   device: device.name,
+  api: device.backend === 'cuda' ? 'CUDA' : 'WebGPU',
   date: new Date().toISOString().slice(0, 10),
   commit: options.commit,
   dtype,

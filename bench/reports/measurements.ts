@@ -1,6 +1,7 @@
 /** What the pages are made from: files that a session on a GPU writes. Times are medians, in milliseconds. */
 export interface Measurements {
   readonly device: string;
+  readonly api: 'CUDA' | 'WebGPU';
   /** Year-month-day. */
   readonly date: string;
   readonly commit: string;

@@ -7,9 +7,12 @@ export interface Page {
   readonly svgs: Readonly<Record<string, string>>;
 }
 
+/** `H100, CUDA, bf16`: what tells the sections of a page apart. */
+export const placeText = ({ device, api, dtype }: Measurements): string => `${device}, ${api}, ${dtype}`;
+
 /** Where figures come from. */
-export const sourceText = ({ device, date, commit, dtype }: Measurements): string =>
-  `${device}, ${dtype}, ${date}${commit === '' ? '' : `, commit ${commit}`}`;
+export const sourceText = (measured: Measurements): string =>
+  `${placeText(measured)}, ${measured.date}${measured.commit === '' ? '' : `, commit ${measured.commit}`}`;
 
 /** Part of a file name. */
 export const slug = (text: string): string =>

@@ -8,7 +8,7 @@ const point = (what: string, N: number, ms: number | null, why?: string): Length
   ...(why === undefined ? {} : { why }),
 });
 const measured: Measurements = {
-  ...{ device: 'GPU <one>', date: '2026-01-02', commit: 'abc', dtype: 'bf16' },
+  ...{ device: 'GPU <one>', api: 'CUDA' as const, date: '2026-01-02', commit: 'abc', dtype: 'bf16' },
   lengths: [
     point('ours', 1024, 0.125),
     point('softmax', 1024, 0.5),
@@ -32,11 +32,11 @@ describe('the pages of the reports', () => {
     expect(page('lengths')).toContain('| 1k | 0.125 / 0.0191 | 0.500 / 0.0191 |');
     expect(page('lengths')).toContain('| 1M | 12.5 / 19.5 | |');
     expect(page('lengths')).toContain('- softmax: ends at 1M, out of memory');
-    expect(page('shares')).toContain('| 32 | 0.500 | 0.750 | 0.900 | 1.00 | 10 % | 25 % |');
+    expect(page('shares')).toContain('| 32 | 0.500 | 0.750 | 0.900 | 1.00 | 1 | 10 % | 25 % |');
     expect(page('blocks')).toContain(
       '| B*H=4 N=512 | 64 | C=16 BE=64 warps=8 | 2.00 | C=16 BE=64 warps=4 | 100 % | C=32 BE=64 warps=4 | 300 % |',
     );
-    for (const { markdown } of made) expect(markdown).toContain('GPU <one>, bf16, 2026-01-02, commit abc');
+    for (const { markdown } of made) expect(markdown).toContain('GPU <one>, CUDA, bf16, 2026-01-02, commit abc');
   });
 
   test('show pictures that there are, the same every time', () => {
