@@ -140,7 +140,7 @@ function agreement(): CheckCase[] {
   ]);
 }
 
-/** Small, for compute-sanitizer, which is many times slower: each kernel with a tail, and each tuned shape of block once. */
+/** Small, for compute-sanitizer, which is many times slower: each kernel with a tail, each tuned shape of block once, the family once. */
 function sanitized(configs: string): CheckCase[] {
   const group = 'sanitize';
   const one = tuned(configs).filter((c) => c.dims?.N === 200 || c.dims?.M === 200);
@@ -153,6 +153,9 @@ function sanitized(configs: string): CheckCase[] {
     { group, file: KERNELS.gemm, dtype: 'bf16', dims: { M: 129, N: 130, K: 131 } },
     { group, file: KERNELS.norm, dtype: 'bf16', dims: { M: 7, K: 1001 } },
     ...few.map((c) => ({ ...c, group })),
+    ...familyCases()
+      .filter((c) => c.group === 'family' && c.dtype === 'bf16')
+      .map((c) => ({ ...c, group })),
   ];
 }
 
