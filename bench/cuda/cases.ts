@@ -1,8 +1,9 @@
-import type { Config } from '../../driver/configurations.js';
+import { type Config, candidates } from '../../driver/configurations.js';
+import { SourceProject } from '../../driver/source.js';
 import type { Placement } from '../../driver/tensors.js';
 import { familyCases } from './family-cases.js';
 import { publishedCases } from './published-cases.js';
-import { configText, readRows, splitConfig } from './rows.js';
+import { configText, type Row, readRows, splitConfig } from './rows.js';
 
 /** One checked run, as data: a parent process hands it to a child. */
 export interface CheckCase extends Placement {
@@ -102,16 +103,29 @@ const shrunk = (shape: Readonly<Record<string, number>>, N: number): Record<stri
 
 /** The configurations that are timed, at lengths with and without a tail. */
 function tuned(configs: string): CheckCase[] {
+  const project = new SourceProject();
   return each(Object.values(readRows(configs)), (row) =>
     row.configs.flatMap((config) =>
       [512, 200].map((N) => ({
         ...{ group: 'tuned configurations', file: row.file, kernel: row.kernel, dtype: 'bf16' },
         config: splitConfig(config).own,
-        dims: shrunk(row.shape, N),
+        dims: accepted(project, row, splitConfig(config).own, N),
         ...(row.options === undefined ? {} : { options: row.options }),
       })),
     ),
   );
+}
+
+const MOST_DOUBLINGS = 6;
+
+/** Sizes with N tokens, or as many times twice that as `prune` wants for what is given of a configuration. */
+function accepted(project: SourceProject, row: Row, config: Config, N: number): Record<string, number> {
+  const { kernels, plans } = project.read(row.file);
+  const decl = [...kernels, ...plans].find(({ name }) => name === row.kernel);
+  const sizes = Array.from({ length: MOST_DOUBLINGS }, (_, i) => shrunk(row.shape, N * 2 ** i));
+  const fits = (dims: Record<string, number>): boolean =>
+    decl === undefined || candidates(decl, dims, config, Number.POSITIVE_INFINITY).next().done !== true;
+  return sizes.find(fits) ?? shrunk(row.shape, N);
 }
 
 /** How far loads run ahead changes no result. */
