@@ -52,3 +52,14 @@ export function seed(text: string): number {
     throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number >= 0.`);
   return value;
 }
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A length of time in milliseconds: `30s`, `2m`, `500ms`, `1.5h`. More than 0. */
+export function duration(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text) ?? [];
+  const value = Number(digits) * (MILLISECONDS[unit] ?? 0);
+  if (value > 0) return value;
+  const help = /^[\d.]+$/.test(text) ? `; it needs a unit: ${text}s or ${text}m` : '';
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is no length of time such as 500ms, 30s or 2m${help}.`);
+}

@@ -18,6 +18,7 @@ export interface OutputOptions {
 /** Minimal stream: what process.stdout and process.stderr are to us. */
 export interface Sink {
   readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
   write(text: string): unknown;
 }
 

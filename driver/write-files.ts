@@ -26,7 +26,7 @@ const REASONS: Readonly<Record<string, string>> = {
  * Writes files into a folder, all or none: each is written whole under a temporary name beside its own, and only when
  * all are written are they renamed, in order. Whoever reads the last one finds the others. Throws LAC0908.
  */
-export function writeFiles(folder: string, files: readonly OutputFile[]): void {
+export function writeFiles(folder: string, files: readonly OutputFile[], help = 'name another folder with -o'): void {
   const stray = files.find((f) => basename(f.name) !== f.name);
   if (stray !== undefined) throw new Bug(`${stray.name} is no name of a file in ${folder}`);
   const temporary = files.map((f) => join(folder, `.${f.name}.${process.pid}.tmp`));
@@ -36,7 +36,7 @@ export function writeFiles(folder: string, files: readonly OutputFile[]): void {
     for (const [i, f] of files.entries()) renameSync(temporary[i] as string, join(folder, f.name));
   } catch (error) {
     for (const path of temporary) remove(path);
-    throw unwritable(folder, error);
+    throw unwritable(folder, error, help);
   }
 }
 
@@ -58,11 +58,9 @@ function writeWhole(path: string, text: string): void {
   }
 }
 
-function unwritable(folder: string, error: unknown): unknown {
+function unwritable(folder: string, error: unknown, help: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined) return error;
   const reason = REASONS[code] ?? code;
-  return new LacError(
-    diagnostic('LAC0908', `cannot write to ${folder}: ${reason}`, null, { help: ['name another folder with -o'] }),
-  );
+  return new LacError(diagnostic('LAC0908', `cannot write to ${folder}: ${reason}`, null, { help: [help] }));
 }

@@ -993,6 +993,35 @@ export const CODES = {
       'A row of `x.tune.json` names a knob, a value, a dtype parameter, an option or a dimension that the kernel does not declare (any more), or leaves out a knob. The row is not used, the others are.',
   },
 
+  LAC0920: {
+    title: 'file of shapes cannot be read',
+    explain:
+      '`lac tune --shapes FILE` takes a JSON file that lists problems. Each may name a kernel (else it is for every kernel that is tuned), dims, dtypes and options; what it leaves out comes from the command line, then from the reference. The file is not JSON, or not of this form; the message names the place.',
+    right:
+      '{ "lac": 1, "shapes": [\n  { "kernel": "lightningFwd", "dims": { "B": 4, "H": 32, "N": 8192 }, "dtypes": { "T": "bf16" } } ] }',
+  },
+  LAC0921: {
+    title: 'no configuration of a kernel works',
+    explain:
+      '`lac tune` tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result. The table says which, and why. A kernel with a configuration that works elsewhere may need a smaller block size in its tune space for this device.',
+  },
+  LAC0930: {
+    title: 'sweep that cannot be measured',
+    explain:
+      '`lac bench --sweep` names dimensions and their sizes: `N=1k..64k` (both ends, and the powers of two between them), `N=1k,3k`, several dimensions for every combination, `D=E=64,128` for two that go together. A dimension is named once, and a run has 1000 points at most.',
+    right: 'lac bench kernels/lightning/forward.ts --sweep N=1k..64k,D=E=64,128',
+  },
+  LAC0931: {
+    title: 'stored run of lac bench cannot be read',
+    explain:
+      '`--compare` and `--baseline` take a JSON file that `lac bench --output FILE.json` wrote. The file is not there, is not JSON, is not of this form, or comes from a version of lac with another one; the message names the place.',
+  },
+  LAC0932: {
+    title: 'peers cannot be measured',
+    explain:
+      '`lac bench --peers` runs python/lac_bench_peers.py through python3. It ended early, was silent for too long, or said what is no message of its. What lac itself measures is not affected; the run goes on without peers.',
+  },
+
   LAC0520: {
     title: 'GPU too old',
     explain:

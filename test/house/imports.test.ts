@@ -43,7 +43,19 @@ const RULES: readonly { readonly from: string; readonly may: readonly string[]; 
     { from: 'lsp/', may: ['lsp/', 'dsl/', 'compiler/'] },
     {
       from: 'cli/',
-      may: ['cli/', 'lsp/', 'benchmark/', 'tuner/', 'store/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
+      may: [
+        'cli/',
+        'lsp/',
+        'benchmark/',
+        'tuner/',
+        'store/',
+        'reporting/',
+        'driver/',
+        'runtime/',
+        'backends/',
+        'dsl/',
+        'compiler/',
+      ],
     },
   ];
 
