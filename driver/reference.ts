@@ -58,6 +58,13 @@ export interface Reference {
   readonly tolerance?: Partial<Tolerance>;
   /** Tokens of one launch, for tokens/s. */
   readonly tokens?: (dims: Dims) => number;
+  /**
+   * Floating-point operations that the formula takes in its cheapest form, a multiply-add counting as two: for TFLOP/s, the
+   * same whatever the implementation does.
+   */
+  readonly flops?: (dims: Dims, options: Readonly<Record<string, OptionValue>>) => number;
+  /** Bytes that must be read and written, where that is not all of every argument: for GB/s. */
+  readonly bytes?: (dims: Dims, options: Readonly<Record<string, OptionValue>>) => number;
 }
 
 /** The sizes given, and the reference's for every other dimension. */

@@ -108,4 +108,13 @@ export class JsonValue {
     const range = most === Number.MAX_SAFE_INTEGER ? `, ${least} or more` : ` from ${least} to ${most}`;
     throw this.wrong(`is ${JSON.stringify(value)}, and no whole number${range}`);
   }
+
+  /** A finite number, `least` or more. */
+  number(least = Number.NEGATIVE_INFINITY): number {
+    const value = this.#value;
+    if (typeof value === 'number' && Number.isFinite(value) && value >= least) return value;
+    throw this.wrong(
+      `is ${JSON.stringify(value)}, and no number${least === Number.NEGATIVE_INFINITY ? '' : `, ${least} or more`}`,
+    );
+  }
 }
