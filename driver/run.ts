@@ -204,7 +204,8 @@ async function measure(
   return device.time([launches], { warmup: quick ? 3 : 1, warmupMs: quick ? 500 : 0, repeat });
 }
 
-async function readOutputs(
+/** Outputs that a launch touched, and what was written beside any of them. */
+export async function readOutputs(
   decl: Declaration,
   { tensors }: PlacedTensors,
   touched: Prepared['touched'],

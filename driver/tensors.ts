@@ -21,6 +21,8 @@ export interface Placement {
 
 export interface PlacedTensors {
   readonly tensors: Readonly<Record<string, Tensor>>;
+  /** Fills everything that a kernel writes as it was at first. */
+  restore(): void;
   free(): void;
 }
 
@@ -45,6 +47,7 @@ export function placeTensors(
   placement: Placement,
 ): PlacedTensors {
   const tensors: Record<string, Tensor> = {};
+  const written: (() => void)[] = [];
   const free = (): void => {
     for (const tensor of Object.values(tensors)) tensor.free();
   };
@@ -55,16 +58,23 @@ export function placeTensors(
       const shape = shapeOf(arg, dims);
       const strides = stridesOf(arg, shape, placement);
       const values = inputs[arg.name];
-      tensors[arg.name] =
-        arg.dir === 'in' && values
-          ? among(device, dtype, shape, strides, values)
-          : guarded(device, dtype, shape, strides, values);
+      if (arg.dir === 'in' && values) {
+        tensors[arg.name] = among(device, dtype, shape, strides, values);
+        continue;
+      }
+      const tensor: Tensor = device.empty(dtype, shape, { strides, guardBytes: GUARD_BYTES });
+      tensors[arg.name] = tensor;
+      fillGuarded(tensor, values);
+      written.push(() => fillGuarded(tensor, values));
     }
   } catch (error) {
     free();
     throw error;
   }
-  return { tensors, free };
+  const restore = (): void => {
+    for (const fill of written) fill();
+  };
+  return { tensors, restore, free };
 }
 
 function stridesOf(arg: TensorArg, shape: readonly number[], { layout, rowPadding = 0 }: Placement): number[] {
@@ -126,19 +136,13 @@ function scattered(
 }
 
 /** Gaps are written along, as they are: a row of 16-bit elements may begin inside a word. */
-function guarded(
-  device: Device,
-  dtype: Tensor['dtype'],
-  shape: readonly number[],
-  strides: number[],
-  values?: Float64Array,
-): Tensor {
-  const tensor: Tensor = device.empty(dtype, shape, { strides, guardBytes: GUARD_BYTES }).poison();
-  if (values === undefined || sizeOf(shape) === 0) return tensor;
+function fillGuarded(tensor: Tensor, values: Float64Array | undefined): void {
+  const { dtype, shape, strides } = tensor;
+  tensor.poison();
+  if (values === undefined || sizeOf(shape) === 0) return;
   const extent = extentOf(shape, strides);
   const raw = poisonPattern(dtype, extent);
   if (isDense(shape, strides)) copyRepeated(encode(dtype, values), 0, extent, raw);
   else scattered(dtype, shape, strides, values, raw);
   tensor.view([extent], [1]).write(raw);
-  return tensor;
 }
