@@ -1005,6 +1005,24 @@ export const CODES = {
     explain:
       '`lac tune` tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result. The table says which, and why. A kernel with a configuration that works elsewhere may need a smaller block size in its tune space for this device.',
   },
+  LAC0918: {
+    title: 'tuning cache cannot be used',
+    explain:
+      'What `lac tune` measures is kept in a file below the cache folder of the user (LAC_CACHE, or LAC_TUNING_CACHE for this file alone). It cannot be opened, read or written: a full disk, a folder without permission, a platform that the package libsql has no binary for; or it was damaged and a new one was begun. Tuning and running go on without it.',
+    right: 'LAC_TUNING_CACHE=/scratch/lac lac tune forward.ts\nLAC_TUNING_CACHE=off lac run forward.ts',
+  },
+  LAC0919: {
+    title: 'tuned configuration is wrong on this device',
+    explain:
+      'A configuration that was measured on another device is compared with the reference beside the kernel, at small sizes, before it is first used here. This one gave wrong numbers, or could not run, and is left out; the next best is used. `lac run FILE --config ...` shows what it does.',
+  },
+  LAC0920: {
+    title: 'tuning rows cannot be read',
+    explain:
+      '`lac cache import` takes what `lac cache export` gives: JSON Lines, the first of which says so, then a row a line. The file is something else, or has more or longer lines than any cache; the message names the line.',
+    right: 'lac cache export > tuned.jsonl\nlac cache import tuned.jsonl',
+  },
+
   LAC0930: {
     title: 'sweep that cannot be measured',
     explain:
