@@ -3,7 +3,7 @@ import type { Code } from '../compiler/diag/codes.js';
 import { JsonValue } from '../runtime/json-value.js';
 import { STATES, type StoredRow, type TuningKey } from './types.js';
 
-export const CODE: Code = 'LAC0920';
+export const CODE: Code = 'LAC0922';
 
 const MAX_NAMES = 64;
 const MAX_SAMPLES = 10_000;

@@ -160,7 +160,7 @@ export class TuningStore {
 
   /**
    * Takes in what `export` gave, and gives the number of rows; null: it could not be written. What was measured here stays.
-   * `name` is what messages call the file. Throws LacError LAC0920 for a text that says something else.
+   * `name` is what messages call the file. Throws LacError LAC0922 for a text that says something else.
    */
   import(text: string, name: string): number | null {
     const contents = readExported(text, name);

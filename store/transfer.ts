@@ -22,7 +22,7 @@ export function exportedText(contents: readonly Content[]): string {
   return [`{"lac":${VERSION},"tuning":true}`, ...lines, ''].join('\n');
 }
 
-/** What the text says, each marked as imported. Throws LacError LAC0920, with the line. */
+/** What the text says, each marked as imported. Throws LacError LAC0922, with the line. */
 export function readExported(text: string, name: string): Content[] {
   const lines = text.split('\n', MAX_LINES + 2);
   const value = (line: string, i: number): JsonValue => JsonValue.parse(line, `line ${i + 1} of ${name}`, CODE);

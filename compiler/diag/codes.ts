@@ -993,18 +993,6 @@ export const CODES = {
       'A row of `x.tune.json` names a knob, a value, a dtype parameter, an option or a dimension that the kernel does not declare (any more), or leaves out a knob. The row is not used, the others are.',
   },
 
-  LAC0920: {
-    title: 'file of shapes cannot be read',
-    explain:
-      '`lac tune --shapes FILE` takes a JSON file that lists problems. Each may name a kernel (else it is for every kernel that is tuned), dims, dtypes and options; what it leaves out comes from the command line, then from the reference. The file is not JSON, or not of this form; the message names the place.',
-    right:
-      '{ "lac": 1, "shapes": [\n  { "kernel": "lightningFwd", "dims": { "B": 4, "H": 32, "N": 8192 }, "dtypes": { "T": "bf16" } } ] }',
-  },
-  LAC0921: {
-    title: 'no configuration of a kernel works',
-    explain:
-      '`lac tune` tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result. The table says which, and why. A kernel with a configuration that works elsewhere may need a smaller block size in its tune space for this device.',
-  },
   LAC0918: {
     title: 'tuning cache cannot be used',
     explain:
@@ -1017,6 +1005,18 @@ export const CODES = {
       'A configuration that was measured on another device is compared with the reference beside the kernel, at small sizes, before it is first used here. This one gave wrong numbers, or could not run, and is left out; the next best is used. `lac run FILE --config ...` shows what it does.',
   },
   LAC0920: {
+    title: 'file of shapes cannot be read',
+    explain:
+      '`lac tune --shapes FILE` takes a JSON file that lists problems. Each may name a kernel (else it is for every kernel that is tuned), dims, dtypes and options; what it leaves out comes from the command line, then from the reference. The file is not JSON, or not of this form; the message names the place.',
+    right:
+      '{ "lac": 1, "shapes": [\n  { "kernel": "lightningFwd", "dims": { "B": 4, "H": 32, "N": 8192 }, "dtypes": { "T": "bf16" } } ] }',
+  },
+  LAC0921: {
+    title: 'no configuration of a kernel works',
+    explain:
+      '`lac tune` tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result. The table says which, and why. A kernel with a configuration that works elsewhere may need a smaller block size in its tune space for this device.',
+  },
+  LAC0922: {
     title: 'tuning rows cannot be read',
     explain:
       '`lac cache import` takes what `lac cache export` gives: JSON Lines, the first of which says so, then a row a line. The file is something else, or has more or longer lines than any cache; the message names the line.',
@@ -1038,6 +1038,12 @@ export const CODES = {
     title: 'peers cannot be measured',
     explain:
       '`lac bench --peers` runs python/lac_bench_peers.py through python3. It ended early, was silent for too long, or said what is no message of its. What lac itself measures is not affected; the run goes on without peers.',
+  },
+  LAC0933: {
+    title: 'baseline of another kernel',
+    explain:
+      '`lac bench --baseline FILE.ts` measures a kernel of that file beside the first, on the same inputs: it has the name of the first, or is the only one there, and takes the same arguments. A stored run (FILE.json) has to come from the same device.',
+    right: 'lac bench kernels/lightning/forward.ts --kernel lightningFwd --baseline before/forward.ts',
   },
 
   LAC0520: {
