@@ -9,6 +9,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
+/** Control characters and halves of characters become the sign for what cannot be shown. */
+export const printable = (text: string): string => text.replaceAll(CONTROL, '\ufffd');
+
 /** Text for HTML and SVG, inside elements and in quoted attributes. */
-export const escaped = (text: string): string =>
-  text.replaceAll(CONTROL, '\ufffd').replaceAll(/[&<>"']/g, (c) => ENTITIES[c] ?? c);
+export const escaped = (text: string): string => printable(text).replaceAll(/[&<>"']/g, (c) => ENTITIES[c] ?? c);

@@ -27,7 +27,7 @@ export function spreadChart(spreads: readonly Spread[], { title, x }: Axes): str
     {
       width: 900,
       height: 60 + 18 * spreads.length,
-      marginLeft: Math.min(420, 20 + 7 * widest),
+      marginLeft: Math.min(420, 25 + 7.5 * widest),
       marginRight: 30,
       x: { label: x, grid: true, axis: 'top', zero: true },
       y: { label: null, domain: spreads.map((s) => s.name), tickSize: 0 },

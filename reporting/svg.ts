@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { escaped } from './escape.js';
+import { escaped, printable } from './escape.js';
 
 /** Colours that are told apart on light and dark pages, and by most of those who see few colours (Okabe and Ito 2008). */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
@@ -24,7 +24,7 @@ export function svgOf(title: string, options: Plot.PlotOptions, place: Place = '
     // With a legend of its own a plot is a figure of HTML; series are named at their ends instead.
     figure: false,
   });
-  const text = (figure as unknown as { readonly outerHTML: string }).outerHTML;
+  const text = printable((figure as unknown as { readonly outerHTML: string }).outerHTML);
   const [open = ''] = /^<svg [^>]*>/.exec(text) ?? [];
   const role = place === 'page' ? ` role="img" aria-label="${escaped(title)}"` : '';
   const head = open.replace('<svg ', `<svg xmlns="http://www.w3.org/2000/svg"${role} `);

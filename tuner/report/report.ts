@@ -125,7 +125,7 @@ const known = <T>(value: T | undefined, text: (value: T) => string): string => (
 export const FIGURES: readonly { readonly name: string; readonly of: (standing: Standing) => string }[] = [
   { name: 'time', of: ({ interval }) => milliseconds(interval.median) },
   { name: '95 % interval', of: ({ interval: { low, high } }) => `${milliseconds(low)} to ${milliseconds(high)}` },
-  { name: 'of best', of: ({ ratio }) => `${ratio.toFixed(2)}x` },
+  { name: 'of best', of: ({ ratio }) => (Number.isNaN(ratio) ? '' : `${ratio.toFixed(2)}x`) },
   { name: 'error', of: ({ row }) => known(row.rmse, errorFigure) },
   { name: 'registers', of: ({ row }) => known(row.resources?.registers, String) },
   { name: 'shared bytes', of: ({ row }) => known(row.resources?.sharedBytes, String) },
