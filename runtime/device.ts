@@ -62,6 +62,22 @@ export type TimedPlans = LaunchPlan | readonly LaunchPlan[] | readonly (readonly
 export const sequencesOf = (plans: TimedPlans): readonly (readonly LaunchPlan[])[] =>
   'kernel' in plans ? [[plans]] : plans.map((p) => ('kernel' in p ? [p] : p));
 
+/** What the driver's compiler made of a program. */
+export interface KernelAttributes {
+  /** Of a thread. */
+  readonly registers: number;
+  /** Local memory of a thread, bytes: spilled registers among it. */
+  readonly localBytes: number;
+  /** Shared memory of a program, bytes: declared in the text and asked for at launch. */
+  readonly sharedBytes: number;
+  /** Threads that a program may have with so many registers. */
+  readonly maxThreads: number;
+  /** Programs that a multiprocessor runs at once. */
+  readonly programsPerSm: number;
+  /** The compiler's own words; empty where the driver had the program in its cache. */
+  readonly log: string;
+}
+
 export type AnyVariant = Variant | InterpretVariant;
 
 /** What runs kernels. `emulate` runs variants for `cuda` on the CPU. */
@@ -96,6 +112,8 @@ export interface Device {
   allocate(dtype: TensorDType, elements: number): Storage;
   /** Compile ahead of the first launch. A WGSL error is a Bug with the text attached. */
   prepare(variant: AnyVariant): Promise<void>;
+  /** What the driver made of a program, where it tells; compiles the variant where that is yet to do. */
+  attributes?(variant: AnyVariant): Promise<KernelAttributes>;
   /** Resolves when the work is submitted; later launches and reads come after it. */
   launch(plan: LaunchPlan): Promise<void>;
   /** As `launch`; programs that are yet to be compiled are compiled before the first launch. */

@@ -8,8 +8,17 @@ export {
 export { ArtifactKernel } from './artifact-kernel.js';
 export { ArtifactPlan, loadManifest } from './artifact-plan.js';
 export { decode, encode, type Raw, rawOf, roundValue, type TensorDType } from './codec.js';
-export type { CudaDevice, KernelAttributes } from './cuda/device.js';
-export type { AnyVariant, Backend, Device, DeviceInfo, DeviceLimits, TimeOptions, Timing } from './device.js';
+export type { CudaDevice } from './cuda/device.js';
+export type {
+  AnyVariant,
+  Backend,
+  Device,
+  DeviceInfo,
+  DeviceLimits,
+  KernelAttributes,
+  TimeOptions,
+  Timing,
+} from './device.js';
 export { factsHold, factsOf } from './facts.js';
 export type { GuardDamage } from './guards.js';
 export type { InterpretVariant } from './interpret/variant.js';

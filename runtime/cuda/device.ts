@@ -7,6 +7,7 @@ import {
   type Device,
   type DeviceInfo,
   type DeviceLimits,
+  type KernelAttributes,
   sequencesOf,
   type TimedPlans,
   type TimeOptions,
@@ -23,22 +24,6 @@ import type { NativeContext, NativeDevice, NativeDriver } from './native.js';
 import { type Block, MemoryPool } from './pool.js';
 import { CudaStorage } from './storage.js';
 import { timePlans } from './timing.js';
-
-/** What the driver's compiler made of a program. */
-export interface KernelAttributes {
-  /** Of a thread. */
-  readonly registers: number;
-  /** Local memory of a thread, bytes: spilled registers among it. */
-  readonly localBytes: number;
-  /** Shared memory of a program, bytes: declared in the text and asked for at launch. */
-  readonly sharedBytes: number;
-  /** Threads that a program may have with so many registers. */
-  readonly maxThreads: number;
-  /** Programs that a multiprocessor runs at once. */
-  readonly programsPerSm: number;
-  /** The compiler's own words; empty where the driver had the program in its cache. */
-  readonly log: string;
-}
 
 /** Share of device memory that the pool keeps for reuse at most. */
 const KEPT_SHARE = 1 / 4;
@@ -200,7 +185,6 @@ export class CudaDevice implements Device {
     return this.#wait(`load ${variant.entry}`, () => this.#kernels.get(variant));
   }
 
-  /** Compiles the variant where that is yet to do. */
   async attributes(variant: AnyVariant): Promise<KernelAttributes> {
     const own = cudaVariant(variant);
     const { kernel } = await this.#load(own);
