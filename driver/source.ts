@@ -24,6 +24,7 @@ export {
   checkFile,
   type Declaration,
   declaresKernels,
+  fingerprint,
   isPlan,
   type KernelDecl,
   type PlanDecl,

@@ -4,6 +4,7 @@ export { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.j
 export type { Observer } from './lower/observer.js';
 export type { KernelBody, KernelDecl } from './read/declaration.js';
 export { declaresKernels } from './read/declares-kernels.js';
+export { fingerprint } from './read/fingerprint.js';
 export { isPlan, type PlanDecl, type RunDecl } from './read/plan-declaration.js';
 export { type ReadResult, SourceProject } from './read/project.js';
 export type { Declaration, FunctionRef, OptionValue } from './read/spec-reader.js';
