@@ -1,7 +1,7 @@
+import { version } from '../driver/version.js';
 import { serve } from '../lsp/server.js';
 import type { Verb } from './context.js';
 import { bugText } from './exit.js';
-import { version } from './program.js';
 
 /** `lac lsp`: a language server on stdin and stdout. Ends with the editor. */
 export const lsp: Verb<undefined, object> = (_args, _options, { endAtOnce }) => {

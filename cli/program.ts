@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { version } from '../driver/version.js';
 import { assignments, dtypeChoices, seed, sizes } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import type { ExitCode } from './exit.js';
@@ -18,26 +18,6 @@ Examples:
   lac explain LAC0202
 
 Exit codes: 0 ok, 1 errors or a wrong result, 2 usage, 3 no suitable device, 4 a bug in lac, 130 interrupted.`;
-
-/** Version from package.json, which lies in a folder above this file: nearer for the source than for the compiled file. */
-export function version(): string {
-  let folder = new URL('.', import.meta.url);
-  for (;;) {
-    const found = packageAt(folder);
-    if (found?.name === 'lac') return found.version ?? 'unknown';
-    const up = new URL('..', folder);
-    if (up.href === folder.href) return 'unknown';
-    folder = up;
-  }
-}
-
-function packageAt(folder: URL): { name?: string; version?: string } | null {
-  try {
-    return JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as { name?: string; version?: string };
-  } catch {
-    return null;
-  }
-}
 
 /** The command line: names, options and help. Each verb's own file is loaded when it is called, so that --help is quick. */
 export function buildProgram(run: Runner): Command {

@@ -25,11 +25,10 @@ function offer(key: TuningKey, { key: of, config, imported }: Extract<Content, {
   return [{ config, how, doublings, device: of.device, imported }];
 }
 
-/** Buckets of different names cannot be compared. */
-function doublingsBetween(a: TuningKey['sizes'], b: TuningKey['sizes']): number {
-  const names = Object.keys(a);
-  if (names.length !== Object.keys(b).length || names.some((name) => !(name in b))) return Number.POSITIVE_INFINITY;
-  return names.reduce((sum, name) => sum + octaves(a[name] as number, b[name] as number), 0);
+/** A size that the key does not know fits; buckets of other names cannot be compared. */
+function doublingsBetween(asked: TuningKey['sizes'], measured: TuningKey['sizes']): number {
+  if (Object.keys(asked).some((name) => !(name in measured))) return Number.POSITIVE_INFINITY;
+  return Object.entries(asked).reduce((sum, [name, size]) => sum + octaves(size, measured[name] as number), 0);
 }
 
 const octaves = (a: number, b: number): number => Math.abs(Math.log2(Math.max(a, 1) / Math.max(b, 1)));
