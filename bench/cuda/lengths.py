@@ -211,7 +211,7 @@ def main():
     shape = index["rows"]["lengths-forward"]["shape"]
     H, D = shape["H"], shape["D"]
     found = {"device": torch.cuda.get_device_name(), "date": datetime.date.today().isoformat(), "lengths": []}
-    found |= {"commit": options.commit, "dtype": "bf16"}
+    found |= {"api": "CUDA", "commit": options.commit, "dtype": "bf16"}
     if options.turn > 0:
         with open(options.out, encoding="utf-8") as file:
             found = json.load(file)
