@@ -3,7 +3,7 @@
 #   here:      bash bench/cuda/pack.sh        (.gpu-host and .peers travel along)
 #   GPU host:  bash bench/cuda/session.sh     (logs in $OUT, else in a folder that it names; the table comes last)
 #
-#   SECTIONS="smoke math check library peers first plan decode random bound"  parts, in this order; also: reports, sanitize, ncu
+#   SECTIONS="smoke math check library peers first plan decode random bound"  parts, in this order; also: reports, blocks, sanitize, ncu
 #   ROWS=lightning-128,gemm  PEERS=no  CONFIGS=FILE   for peers; CONFIGS also for the check of tuned configurations;
 #                            PEERS=backward-128,decode-1: rows with peers (their kernels are searched and compiled there)
 #   CHECK=all                the set of cases for check (all, published, family, kernels, odd, tuned, stages, sanitize, quick)
@@ -72,6 +72,13 @@ reports() {
   PYTHONPATH=python:.peers TAIL=8 section lengths 110 python3 bench/cuda/lengths.py --artifacts "$artifacts" --commit "$commit" --seconds 80 --out "$log/reports-lengths.json"
 }
 
+# What docs/reports/block-sizes.md is made from.
+blocks() {
+  local commit; commit=$(git rev-parse --short HEAD 2> /dev/null || true)
+  TAIL=60 section blocks 185 node dist/bench/blocks/measure.js --device cuda:0 --commit "$commit" --seconds 165 --out "$log/blocks-cuda.json"
+  TAIL=30 section blocks-webgpu 80 node dist/bench/blocks/measure.js --device webgpu --commit "$commit" --seconds 65 --out "$log/blocks-webgpu.json"
+}
+
 sanitize() {
   local tool
   for tool in memcheck racecheck synccheck; do
@@ -102,6 +109,7 @@ for part in $sections; do
     decode) TAIL=8 section decode 60 node dist/bench/cuda/decode.js ;;
     bound) bound ;;
     reports) reports ;;
+    blocks) blocks ;;
     sanitize) sanitize ;;
     ncu) compiled && { export -f ncu_row; export NCU artifacts log; TAIL=60 section ncu 120 bash -c ncu_row; } ;;
     *) verdicts+=("$part: there is no such section") ;;
