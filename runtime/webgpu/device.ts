@@ -20,6 +20,7 @@ import { ErrorScopes } from './error-scopes.js';
 import { MAP_READ } from './flags.js';
 import { ParamRing } from './param-ring.js';
 import { type Pipeline, PipelineCache } from './pipelines.js';
+import { patiently } from './polling.js';
 import { WebGpuStorage } from './storage.js';
 import { timePlans } from './timing.js';
 
@@ -138,7 +139,7 @@ export class WebGpuDevice implements Device {
     const encoder = this.gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, begin, staging, 0, length);
     this.gpu.queue.submit([encoder.finish()]);
-    await this.guard(staging.mapAsync(MAP_READ, 0, length));
+    await this.guard(patiently(() => staging.mapAsync(MAP_READ, 0, length)));
     const bytes = new Uint8Array(staging.getMappedRange(0, length).slice(0));
     staging.unmap();
     this.#pool.release(staging, 'staging');
@@ -198,7 +199,7 @@ export class WebGpuDevice implements Device {
   async synchronize(): Promise<void> {
     this.#live();
     const errors = this.#errors.collect();
-    await this.guard(this.gpu.queue.onSubmittedWorkDone());
+    await this.guard(patiently(() => this.gpu.queue.onSubmittedWorkDone()));
     const error = await errors;
     if (error) throw error;
   }

@@ -1,5 +1,6 @@
 import type { LacError } from '../../compiler/diag/diagnostic.js';
 import { runtimeError } from '../errors.js';
+import { patiently } from './polling.js';
 
 const FILTERS = ['validation', 'out-of-memory', 'internal'] as const;
 
@@ -20,7 +21,7 @@ export class ErrorScopes {
 
   /** What went wrong since the last call, as an error to throw; null when nothing did. */
   async collect(): Promise<LacError | null> {
-    const popped = FILTERS.map(() => this.#gpu.popErrorScope());
+    const popped = patiently(() => FILTERS.map(() => this.#gpu.popErrorScope()));
     this.#open();
     const errors = (await Promise.all(popped)).reverse();
     const at = errors.findIndex((e) => e !== null);

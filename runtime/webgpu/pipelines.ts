@@ -2,6 +2,7 @@ import type { WgslVariant } from '../../compiler/artifact.js';
 import { Bug } from '../../compiler/diag/diagnostic.js';
 import { messageOf, runtimeError } from '../errors.js';
 import { STAGE_COMPUTE } from './flags.js';
+import { patiently } from './polling.js';
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
@@ -37,8 +38,8 @@ export class PipelineCache {
     this.#gpu.pushErrorScope('validation');
     const module = this.#gpu.createShaderModule({ label: variant.entry, code: variant.text });
     const layout = this.#gpu.createBindGroupLayout({ label: variant.entry, entries: layoutOf(variant) });
-    const refused = this.#gpu.popErrorScope();
-    const messages = (await module.getCompilationInfo()).messages.filter((m) => m.type === 'error');
+    const refused = patiently(() => this.#gpu.popErrorScope());
+    const messages = (await patiently(() => module.getCompilationInfo())).messages.filter((m) => m.type === 'error');
     const text = messages.map((m) => `${m.lineNum}:${m.linePos} ${m.message}`).join('\n');
     if (text !== '') throw new Bug(`WGSL of ${variant.entry} does not compile\n${text}`, variant.text);
     const error = await refused;
@@ -52,11 +53,13 @@ export class PipelineCache {
     layout: GPUBindGroupLayout,
   ): Promise<GPUComputePipeline> {
     try {
-      return await this.#gpu.createComputePipelineAsync({
-        label: variant.entry,
-        layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: variant.entry },
-      });
+      return await patiently(() =>
+        this.#gpu.createComputePipelineAsync({
+          label: variant.entry,
+          layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint: variant.entry },
+        }),
+      );
     } catch (e) {
       if ((e as { reason?: unknown }).reason === 'validation')
         throw new Bug(`pipeline of ${variant.entry} is refused\n${messageOf(e)}`, variant.text);
