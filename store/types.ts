@@ -44,6 +44,7 @@ export const STATES = [
   'measured',
   'pruned',
   'limit',
+  'same',
   'wrong',
   'crash',
   'hang',

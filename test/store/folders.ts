@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { TuningStore } from '../../store/store.js';
+
+const made: string[] = [];
+const opened: TuningStore[] = [];
+
+/** A folder of its own, that is gone after the tests of the file. */
+export function folder(): string {
+  if (made.length === 0)
+    afterAll(() => {
+      for (const store of opened) store.close();
+      for (const path of made) rmSync(path, { recursive: true, force: true });
+    });
+  const path = mkdtempSync(join(tmpdir(), 'lac-store-'));
+  made.push(path);
+  return path;
+}
+
+/** Throws where there is none. */
+export function openStore(path = folder()): TuningStore {
+  const store = TuningStore.open(path);
+  if (!(store instanceof TuningStore)) throw new Error(store.why);
+  opened.push(store);
+  return store;
+}
