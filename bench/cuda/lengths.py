@@ -121,15 +121,17 @@ def timed(run):
     return begin.elapsed_time(end)
 
 
-def measured(run):
-    """Milliseconds and the most bytes that were allocated, once it has tuned itself."""
+def measured(make):
+    """Milliseconds and the most bytes that were allocated, once it has tuned itself; what lay there before is not counted."""
+    before = torch.cuda.memory_allocated()
+    run = make()
     run()
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     samples = [timed(run)]
     if samples[0] < SLOW_MS:
         samples = [timed(run) for _ in range(SAMPLES)]
-    return statistics.median(samples), torch.cuda.max_memory_allocated()
+    return statistics.median(samples), torch.cuda.max_memory_allocated() - before
 
 
 def point(contender, H, N, D):
@@ -137,7 +139,7 @@ def point(contender, H, N, D):
     gc.collect()
     torch.cuda.empty_cache()
     try:
-        ms, peak = measured(contender.prepare(H, N, D))
+        ms, peak = measured(lambda: contender.prepare(H, N, D))
         return {"ms": ms, "peakBytes": peak}
     except torch.cuda.OutOfMemoryError:
         return {"ms": None, "peakBytes": None, "why": "out of memory"}

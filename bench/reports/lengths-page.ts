@@ -18,7 +18,8 @@ export function lengthsPage(all: readonly Measurements[]): Page {
     'One sequence that grows until it no longer fits. Linear attention does as much for a token of a long sequence as for one ' +
       'of a short one, so that its lines are straight, and softmax attention bends away. Memory is the most that was allocated, ' +
       'drawn in units of the inputs and outputs: what lies above 1 is what an implementation keeps for itself. ' +
-      '`ours` is the plan over segments, at every length.',
+      '`ours` is the plan over segments, at every length in the one configuration for 64k tokens: the states of its segments ' +
+      'are a constant few dozen MiB, which short sequences would not need.',
     ...parts,
   ];
   return { name: 'lengths', markdown: `${markdown.join('\n\n')}\n`, svgs };
@@ -69,9 +70,17 @@ function figures(points: readonly LengthPoint[], names: readonly string[]): stri
 const cell = (p: LengthPoint | undefined): string =>
   p === undefined || p.ms === null ? '' : `${digits(p.ms)} / ${digits((p.peakBytes ?? 0) / GIGA)}`;
 
+/** Calls that take longer end a line. */
+const MOST_MS = 1500;
+
+const endOf = ({ why, ms }: LengthPoint): string => {
+  if (why !== undefined) return why;
+  return (ms ?? 0) > MOST_MS ? `a call takes more than ${MOST_MS / 1000} s` : 'its share of the session was over';
+};
+
 /** Why a line ends. */
 const ends = (byWhat: Map<string, LengthPoint[]>): string =>
   [...byWhat]
     .flatMap(([name, points]) => points.slice(-1).map((p) => ({ name, p })))
-    .map(({ name, p }) => `- ${name}: ends at ${tokensText(p.N)}${p.why === undefined ? '' : `, ${p.why}`}`)
+    .map(({ name, p }) => `- ${name}: ends at ${tokensText(p.N)}, ${endOf(p)}`)
     .join('\n');
