@@ -31,13 +31,13 @@ export function pieceAt(N: number, G: number, pieces: Scalar<'i32'>, at: Scalar<
   return { begin, end, segment, before: begin - first, after: last - end };
 }
 
-/** Decays are followed over so many halvings: 64 more than f32 has below 1, for tokens whose k^T v is large. */
-const FOLLOWED = 214;
+/** Decays are followed over so many halvings: as many as f32 has below 1. */
+const FOLLOWED = 150;
 const FOREVER = 2 ** 30;
 
 /**
- * How many tokens the decay exp(-slope) is followed back. The state of what is farther off counts as 0: a contribution
- * below 2^64 would be 0 in f32 anyway.
+ * How many tokens the decay exp(-slope) is followed back. What is farther off counts as 0: less than 2^-150 of it would be
+ * left, which f32 does not hold unless k^T v is above 1.
  */
 export function reachOf(slope: Scalar<'f32'>): Scalar<'i32'> {
   const most = FOLLOWED * Math.LN2;

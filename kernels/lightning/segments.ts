@@ -44,7 +44,7 @@ const T = dtypes('T', f32, f16, bf16);
  * last are cut into as many `pieces` each; this computes the state of every piece as if it began from zero: the sum over
  * its tokens j of decay(j to its last token) k_j^T v_j.
  *
- * Of a head that forgets, only the end of a segment matters to the next one: tokens whose decay to there is below 2^-214
+ * Of a head that forgets, only the end of a segment matters to the next one: tokens whose decay to there is below 2^-150
  * are not read, and pieces without others are not written. Small pieces share out what is left of the slow heads.
  * What is left away counts as 0 also where it is infinite or NaN. `skip: false` reads it all.
  *
