@@ -9,13 +9,14 @@ import type { DType } from '../compiler/ir/types.js';
 import type { PassContext } from '../compiler/passes/pass.js';
 import { runPipeline } from '../compiler/passes/pipeline.js';
 import type { AnyVariant } from '../runtime/device.js';
-import { usedArguments } from './arguments.js';
+import { usedArguments, usedDims } from './arguments.js';
 import { chooseDtypes, comptimeOf } from './choices.js';
 import { type Config, candidates, checkConfig } from './configurations.js';
+import type { Described } from './device-key.js';
 import { foretold, type Refusal } from './foretell.js';
 import { dtypeOf, isTensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
-import { type Declaration, type KernelDecl, lowerDecl } from './source.js';
+import { type Declaration, type KernelDecl, lowerDecl, type PlanDecl } from './source.js';
 import { sourcePosition } from './source-position.js';
 import { maxInvocations, maxStorageElements, type Target } from './target.js';
 import { type TunedChoice, tunedFor } from './tuned.js';
@@ -31,6 +32,8 @@ export interface CompileRequest {
   /** What may be assumed of each tensor; nothing where an argument is missing. */
   readonly facts?: Readonly<Record<string, ArgFacts>>;
   readonly target: Target;
+  /** The device at hand: what was measured on it, and on others like it, is looked up. */
+  readonly device?: Described;
   /** Run the passes before the interpreter too; it takes the IR as it comes from the source otherwise. */
   readonly passes?: boolean;
   /** Verify the IR between passes. */
@@ -56,6 +59,8 @@ export interface Compiled {
   readonly diagnostics: readonly Diagnostic[];
   /** Why this configuration, for people: `tuned (gemm.tune.json, row 2)`. */
   readonly chosen: string;
+  /** Where it was measured, if that is elsewhere, and nobody has tried it on this device. */
+  readonly elsewhere: string | null;
   /** Configurations before the chosen one that were compiled, and what was against them. */
   readonly refused: readonly Refusal[];
   /** How many more were passed over because of those. */
@@ -65,12 +70,12 @@ export interface Compiled {
 /** What a configuration may exceed where another may fit. */
 const LIMITS: ReadonlySet<Code> = new Set(['LAC0501', 'LAC0502', 'LAC0503']);
 
-type Exact = Omit<Compiled, 'chosen' | 'refused' | 'skipped'>;
+type Exact = Omit<Compiled, 'chosen' | 'elsewhere' | 'refused' | 'skipped'>;
 const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
 
 /**
- * Compiles one variant in the first configuration that fits the limits and compiles: of the tuned ones beside the source,
- * then in order of declaration of those that survive `prune`. What was compiled, or did not fit, is remembered as long as
+ * Compiles one variant in the first configuration that fits the limits and compiles: of the tuned ones (`tunedFor`), then
+ * in order of declaration of those that survive `prune`. What was compiled, or did not fit, is remembered as long as
  * the declaration lives. Throws LacError: the source's own errors; LAC0916 where the tuned configurations cannot be read;
  * LAC0906 where no configuration is left; LAC05xx where the one that was asked for in full does not fit.
  */
@@ -92,7 +97,8 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
     }
     const timings = { ...result.timings, total: performance.now() - begin };
     const diagnostics = [...result.diagnostics, ...stale];
-    return { ...result, diagnostics, chosen: choice.why, refused, skipped: skipped.length, timings };
+    const { why: chosen, elsewhere = null } = choice;
+    return { ...result, diagnostics, chosen, elsewhere, refused, skipped: skipped.length, timings };
   };
   for (const choice of choices) {
     if (refused.some((r) => sameConfig(r.config, choice.config))) continue;
@@ -123,7 +129,7 @@ const sameConfig = (a: Config, b: Config): boolean => Object.entries(a).every(([
 const volume = (config: Config): number => Object.values(config).reduce((product, value) => product * value, 1);
 
 /** The first configuration that would be tried, compiled or not. Null where `prune` leaves none. */
-export function firstChoice(decl: Declaration, request: Omit<CompileRequest, 'facts'>): TunedChoice | null {
+export function firstChoice(decl: KernelDecl | PlanDecl, request: Omit<CompileRequest, 'facts'>): TunedChoice | null {
   for (const choice of choicesFor(decl, request).choices) return choice;
   return null;
 }
@@ -137,12 +143,14 @@ interface Choices {
   readonly stale: readonly Diagnostic[];
 }
 
-function choicesFor(decl: Declaration, { dims, config = {}, dtypes, target }: CompileRequest): Choices {
+function choicesFor(decl: KernelDecl | PlanDecl, request: CompileRequest): Choices {
+  const { dims, config = {}, target, device } = request;
   checkConfig(decl, config);
   const asked = Object.keys(decl.tune).every((name) => name in config);
   const untuned = candidates(decl, dims, config, maxInvocations(target));
   if (asked) return { choices: withReason(untuned, 'as asked for'), asked, stale: [] };
-  const query = { target, dtypes: chooseDtypes(decl, dtypes), dims, config };
+  const dtypes = chooseDtypes(decl, request.dtypes);
+  const query = { target, dtypes, dims, config, ...(device && { device }) };
   const { choices, stale } = tunedFor(decl, query);
   return { choices: inTurn(choices, withReason(untuned, 'the first of its declaration that fits')), asked, stale };
 }
@@ -159,7 +167,7 @@ function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
 function attempt(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Exact | Diagnostic {
   const known = cache.get(decl) ?? new Map<string, Exact | Diagnostic>();
   cache.set(decl, known);
-  const { dims, config: _knobs, ...rest } = request;
+  const { dims, config: _knobs, device: _device, ...rest } = request;
   const key = JSON.stringify([rest, comptimeOf(decl, dims), config, spills]);
   const made = known.get(key) ?? compileOrRefuse(decl, request, config, spills);
   known.set(key, made);
@@ -268,7 +276,8 @@ function wgslVariant(
 const irVariant = (kernel: Kernel, when: Variant['when'], config: Config): AnyVariant => {
   const used = usedArguments(kernel);
   const tensors = kernel.params.filter((p) => p.kind === 'view').map((p) => p.name);
-  return { target: 'interpret', ir: kernel, when, config, unused: tensors.filter((name) => !used.has(name)) };
+  const unused = tensors.filter((name) => !used.has(name));
+  return { target: 'interpret', ir: kernel, dims: usedDims(kernel), when, config, unused };
 };
 
 /** Dtypes of the tensors that a kernel reads, once its parameters have their choices. */

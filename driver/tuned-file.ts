@@ -20,6 +20,8 @@ export interface TunedRow {
   readonly target: 'webgpu' | 'cuda';
   /** Least compute capability, times ten; CUDA only. Of rows that fit equally, the newest generation's wins. */
   readonly sm: number;
+  /** Of the devices that it was measured on: `sm_90`, `nvidia hopper`, `software swiftshader`. Null: the row does not say. */
+  readonly architecture: string | null;
   readonly when: {
     /** Choices of dtype parameters that the row speaks of. */
     readonly dtypes: Readonly<Record<string, readonly DType[]>>;
@@ -43,7 +45,7 @@ const CODE = 'LAC0916';
  * The rows beside a source file, in order; none where there is no such file.
  *
  *     { "lac": 1, "configurations": [
- *       { "kernel": "gemm", "target": "cuda", "sm": 80,
+ *       { "kernel": "gemm", "target": "cuda", "sm": 80, "architecture": "sm_90",
  *         "when": { "dtypes": { "T": ["f16", "bf16"] }, "dims": { "M": { "least": 1024 }, "K": 512 } },
  *         "config": { "BM": 128, "BN": 256, "BK": 64, "warps": 8, "stages": 3 }, "note": "for people" } ] }
  *
@@ -77,7 +79,7 @@ function parseRows(file: string): readonly TunedRow[] {
 }
 
 function tunedRow(row: JsonValue, name: string): TunedRow {
-  row.only('kernel', 'target', 'sm', 'when', 'config', 'note').optional('note')?.string();
+  row.only('kernel', 'target', 'sm', 'architecture', 'when', 'config', 'note').optional('note')?.string();
   const target = row.get('target').oneOf(['webgpu', 'cuda']);
   const sm = row.optional('sm');
   if (sm !== undefined && target !== 'cuda') throw sm.wrong('is for the target cuda');
@@ -86,6 +88,7 @@ function tunedRow(row: JsonValue, name: string): TunedRow {
     kernel: row.get('kernel').string(),
     target,
     sm: sm?.whole({ least: 50, most: 999 }) ?? 0,
+    architecture: row.optional('architecture')?.string() ?? null,
     when: conditions(row.optional('when')),
     config: row.get('config').record((value) => value.whole()),
   };

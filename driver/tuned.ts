@@ -1,12 +1,17 @@
 import { type Diagnostic, diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Expr, evaluateExpr, namesOf } from '../compiler/expr.js';
 import type { DType } from '../compiler/ir/types.js';
+import type { Offer } from '../store/types.js';
 import { dimNames } from './choices.js';
 import type { Config } from './configurations.js';
+import { type Described, deviceKey } from './device-key.js';
 import type { Dims } from './reference.js';
-import { type Declaration, optionValues } from './source.js';
+import { type Declaration, type KernelDecl, optionValues, type PlanDecl } from './source.js';
 import type { Target } from './target.js';
 import { type Range, readTunedRows, type TunedRow } from './tuned-file.js';
+import { keyOf } from './tuning-key.js';
+import { storeWarnings, tuningStore } from './tuning-store.js';
+import { verdictOf } from './verdicts.js';
 
 /** What a configuration is wanted for. */
 export interface TunedQuery {
@@ -16,51 +21,143 @@ export interface TunedQuery {
   readonly dims: Dims;
   /** Knobs that are settled already. */
   readonly config: Config;
+  /** The device at hand; without one the cache is not asked. */
+  readonly device?: Described;
 }
 
-/** A configuration of the file, and how well it fits: for people. */
+/** A configuration, and why it was chosen: for people. */
 export interface TunedChoice {
   readonly config: Config;
   readonly why: string;
+  /** The device or architecture that it was measured on, where that is another one, and nobody has tried it here. */
+  readonly elsewhere?: string;
 }
 
 export interface Tuned {
   /** Best first. */
   readonly choices: readonly TunedChoice[];
-  /** Rows of this kernel that its declaration has outgrown: warnings. */
+  /** Warnings: rows of this kernel that its declaration has outgrown, configurations that are wrong here. */
   readonly stale: readonly Diagnostic[];
 }
 
 /** Sizes that are off by more than this many doublings, all taken together, are another problem. */
 const NEAR = 3;
 
+/** A choice with the places that it is ranked by. */
+interface Ranked extends TunedChoice {
+  /** 0: for these sizes; 1: for others; 2: from elsewhere. */
+  readonly stage: number;
+}
+
 /**
- * Configurations from the file beside the kernel's source, and beside that of its `.with`, that are for this target, these
- * dtypes, options and comptime sizes, those measured at such sizes first, then by how many doublings the sizes are away
- * from those of the row. Rows of newer generations of GPUs come before older ones, then the order of the file counts. A
- * size that is not known fits.
+ * Configurations that were measured to be good, best first: those for these sizes, then those for the nearest, then those
+ * of other devices; at each stage what the file beside the kernel's source says (and beside that of its `.with`) before
+ * the cache. Of the file, rows for this target, these dtypes, options and comptime sizes count, by how many doublings the
+ * sizes are away from those of the row, then those of newer generations of GPUs, then in order. A size that is not known
+ * fits. What was found wrong on this device is left out.
  * Throws LacError LAC0916 for a file that cannot be read.
  */
-export function tunedFor(decl: Declaration, query: TunedQuery): Tuned {
+export function tunedFor(decl: KernelDecl | PlanDecl, query: TunedQuery): Tuned {
+  const { ranked, stale } = fromFile(decl, query);
+  const all = [...ranked, ...fromCache(decl, query)].sort((a, b) => a.stage - b.stage);
+  const judged = all.map((choice) => judge(decl, query, choice));
+  return {
+    choices: judged.flatMap((j) => j.choice ?? []),
+    stale: [...stale, ...judged.flatMap((j) => j.warning ?? []), ...storeWarnings()],
+  };
+}
+
+function fromFile(
+  decl: KernelDecl | PlanDecl,
+  query: TunedQuery,
+): { readonly ranked: readonly Ranked[]; readonly stale: readonly Diagnostic[] } {
   const files = new Set([decl.span.file, decl.declaredIn]);
   const rows = [...files].flatMap(readTunedRows).filter((row) => row.kernel === decl.name);
   const stale = rows.flatMap((row) => {
     const why = staleness(row, decl);
     return why === null ? [] : [{ row, why }];
   });
+  const here = architectureOf(query);
   const fitting = rows
-    .filter((row) => !stale.some((s) => s.row === row) && applies(row, decl, query))
+    .filter((row) => !stale.some((s) => s.row === row) && applies(row, decl, query) && comparable(row, here))
     .map((row) => ({ row, away: distance(row, decl, query.dims) }))
     .filter(({ away }) => away <= NEAR)
-    .sort((a, b) => a.away - b.away || b.row.sm - a.row.sm);
+    .sort((a, b) => a.away - b.away || b.row.sm - a.row.sm || stated(b.row) - stated(a.row));
   return {
-    choices: fitting.map(({ row, away }) => ({ config: inOrder(row.config, decl), why: reason(row, away) })),
+    ranked: fitting.map(({ row, away }) => {
+      const foreign = here !== null && row.architecture !== null && row.architecture !== here;
+      const stage = foreign ? 2 : away === 0 ? 0 : 1;
+      const choice = { config: inOrder(row.config, decl), why: reason(row, away), stage };
+      return foreign ? { ...choice, elsewhere: row.architecture as string } : choice;
+    }),
     stale: stale.map(({ row, why }) => staleWarning(row, why)),
   };
 }
 
-const reason = ({ name }: TunedRow, away: number): string =>
-  away === 0 ? `tuned (${name})` : `tuned for other sizes, ${Number(away.toFixed(1))} doublings away (${name})`;
+/** Of rows that fit equally, one that says that it was measured here. */
+const stated = ({ architecture }: TunedRow): number => (architecture === null ? 0 : 1);
+
+/** Null: nobody knows, as where programs are written for devices that are not there. */
+function architectureOf({ target, device }: TunedQuery): string | null {
+  if (target.kind === 'cuda') return `sm_${target.target.sm}`;
+  return device === undefined ? null : deviceKey(device).architecture;
+}
+
+/** Devices that compute on the CPU and GPUs have no configuration in common. */
+function comparable({ architecture }: TunedRow, here: string | null): boolean {
+  return architecture === null || isSoftware(architecture) === isSoftware(here ?? '');
+}
+
+const isSoftware = (architecture: string): boolean => architecture.startsWith('software');
+
+/** The cache may know configurations that the declaration has no more. */
+function fromCache(decl: KernelDecl | PlanDecl, { target, device, dims, dtypes, config }: TunedQuery): Ranked[] {
+  if (device === undefined || target.kind === 'interpret' || Object.keys(decl.tune).length === 0) return [];
+  const store = tuningStore();
+  if (store === null) return [];
+  const key = keyOf(decl, { dims, dtypes, device });
+  return store.offers(key).flatMap((offer) => {
+    const fits = Object.entries(config).every(([name, value]) => offer.config[name] === value);
+    if (!fits || knobFault(offer.config, decl) !== null) return [];
+    const foreign = offer.imported || offer.how === 'architecture';
+    const stage = foreign ? 2 : offer.how === 'exact' ? 0 : 1;
+    const choice = { config: inOrder(offer.config, decl), why: cacheReason(offer), stage };
+    return [foreign ? { ...choice, elsewhere: offer.device } : choice];
+  });
+}
+
+function cacheReason({ how, doublings, device, imported }: Offer): string {
+  const where = how === 'architecture' ? `on ${device}` : imported ? 'on such a device (imported)' : 'on this device';
+  return doublings === 0 ? `tuned ${where} (cache)` : `tuned ${where} for other sizes, ${away(doublings)} (cache)`;
+}
+
+/** What was found out on this device about a configuration from elsewhere. */
+function judge(
+  decl: KernelDecl | PlanDecl,
+  query: TunedQuery,
+  { stage: _, ...choice }: Ranked,
+): { readonly choice?: TunedChoice; readonly warning?: Diagnostic } {
+  const { device, dims, dtypes } = query;
+  const { elsewhere, ...known } = choice;
+  if (elsewhere === undefined || device === undefined) return { choice };
+  const verdict = verdictOf({ decl, device, dims, dtypes, config: choice.config });
+  if (verdict === null) return { choice };
+  if (verdict === 'wrong') return { warning: wrongHere(decl, choice, elsewhere) };
+  const checked = verdict === 'right' ? 'checked on this device' : 'not checked for want of a reference';
+  return { choice: { ...known, why: `${known.why}, ${checked}` } };
+}
+
+function wrongHere({ name }: KernelDecl | PlanDecl, { config, why }: TunedChoice, elsewhere: string): Diagnostic {
+  const knobs = Object.entries(config).map(([knob, value]) => `${knob}=${value}`);
+  const message = `${name} is wrong on this device with ${knobs.join(',')}, ${why}, from ${elsewhere}; it is left out`;
+  const help = [`lac run FILE --kernel ${name} --config ${knobs.join(',')} shows what it does`];
+  return diagnostic('LAC0919', message, null, { severity: 'warning', help });
+}
+
+const reason = ({ name }: TunedRow, doublings: number): string =>
+  doublings === 0 ? `tuned (${name})` : `tuned for other sizes, ${away(doublings)} (${name})`;
+
+const away = (doublings: number): string => `${Number(doublings.toFixed(1))} doublings away`;
 
 /** Knobs in the order of the declaration, so that equal configurations are equal as text. */
 const inOrder = (config: Config, decl: Declaration): Config =>
@@ -68,11 +165,8 @@ const inOrder = (config: Config, decl: Declaration): Config =>
 
 /** What a row says that the kernel does not know (any more). Null: nothing. */
 function staleness({ config, when }: TunedRow, decl: Declaration): string | null {
-  for (const [name, values] of Object.entries(decl.tune)) {
-    const value = config[name];
-    if (value === undefined) return `gives no value to the knob ${name}`;
-    if (!values.includes(value)) return `has ${name} = ${value}, which is not in the tune space (${values.join(', ')})`;
-  }
+  const fault = knobFault(config, decl);
+  if (fault !== null) return fault;
   const dims = dimNames(decl);
   const unknown = [
     ...strangers('knob', Object.keys(config), Object.keys(decl.tune)),
@@ -84,6 +178,15 @@ function staleness({ config, when }: TunedRow, decl: Declaration): string | null
   if (first !== undefined) return first;
   const keys = decl.tuneKey?.length ?? 0;
   return when.key.length > keys ? `has ${when.key.length} ranges for a tuneKey of ${keys}` : null;
+}
+
+function knobFault(config: Config, { tune }: Declaration): string | null {
+  for (const [name, values] of Object.entries(tune)) {
+    const value = config[name];
+    if (value === undefined) return `gives no value to the knob ${name}`;
+    if (!values.includes(value)) return `has ${name} = ${value}, which is not in the tune space (${values.join(', ')})`;
+  }
+  return null;
 }
 
 const strangers = (what: string, names: readonly string[], known: readonly string[]): string[] =>
