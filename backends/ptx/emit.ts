@@ -41,11 +41,15 @@ const PASS_CONTEXT = { target: 'cuda', maxStorageElements: Number.MAX_SAFE_INTEG
  * A kernel after the common pipeline, as PTX for `target` and everything later. Throws LacError LAC05xx where it needs
  * more than the target has. The entry takes one address for each binding, then the block of parameters.
  */
-export function emitPtx(kernel: Kernel, options: EmitOptions): PtxProgram {
+export const emitPtx = (kernel: Kernel, options: EmitOptions): PtxProgram =>
+  lowerPtx(layOutPtx(kernel, options), options);
+
+/** The IR that the passes of this target leave, with everything decided but the instructions. Throws as `emitPtx`. */
+export function layOutPtx(kernel: Kernel, options: EmitOptions): Kernel {
   const laidOut = cloneKernel(kernel);
   for (const pass of ptxPipeline(options)) pass.run(laidOut, PASS_CONTEXT);
   checkRegisters(laidOut, options.spills === true);
-  return lowerPtx(laidOut, options);
+  return laidOut;
 }
 
 /** The same from the IR that the passes of this target leave. */

@@ -1,0 +1,17 @@
+import type { Kernel } from '../../compiler/ir/module.js';
+import type { WorkOf } from './program-work.js';
+
+/** A program as the model sees it, whatever it is for. */
+export interface ModelledProgram {
+  /** The IR after the passes of the target. */
+  readonly kernel: Kernel;
+  /** Programs with one text, launched on one grid, are one. */
+  readonly text: string;
+  readonly threads: number;
+  readonly sharedBytes: number;
+  /** Of a thread, as predicted. */
+  readonly registers: number;
+  /** Registers of a thread that lie in memory. */
+  readonly spilled: number;
+  readonly workOf: WorkOf;
+}
