@@ -211,8 +211,12 @@ function paramsOf(
   s: Words,
   grid: Record<string, number>,
 ): Pick<LaunchPlan, 'words' | 'paramBytes'> {
-  if (variant.target === 'interpret') return { words: NO_WORDS, paramBytes: NO_BYTES };
   const found = new Findings(spec.kernel);
+  if (variant.target === 'interpret') {
+    for (const dim of variant.dims) slotValue({ dim }, s, grid, found);
+    found.raise();
+    return { words: NO_WORDS, paramBytes: NO_BYTES };
+  }
   const values = variant.params.map((slot) => slotValue(slot, s, grid, found));
   found.raise();
   return variant.target === 'webgpu'

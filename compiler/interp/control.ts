@@ -127,9 +127,8 @@ function programId(op: Op<'program_id'>, m: Machine): Step {
 }
 
 function dimension(op: Op<'dim'>, m: Machine): null {
-  const size = m.dims[op.attrs.name];
-  if (size === undefined) throw new Bug(`interpreter: dimension ${op.attrs.name} has no size`);
-  m.tile(op.results[0])[0] = size;
+  // A launch makes sure that sizes which count are known.
+  m.tile(op.results[0])[0] = m.dims[op.attrs.name] ?? Number.NaN;
   return null;
 }
 

@@ -5,4 +5,6 @@ import type { Kernel } from '../../compiler/ir/module.js';
 export interface InterpretVariant extends Pick<Variant, 'when' | 'config' | 'unused'> {
   readonly target: 'interpret';
   readonly ir: Kernel;
+  /** Dimensions whose sizes it reads. */
+  readonly dims: readonly string[];
 }

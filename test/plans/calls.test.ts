@@ -5,7 +5,7 @@ import { isPlan, type PlanDecl, SourceProject } from '../../driver/source.js';
 import { openDevice } from '../../index.js';
 import { KnownPlans, type Tensor } from '../../runtime/index.js';
 import { codesOf } from '../driver/codes-of.js';
-import { careless, nested, scaled, shifted, shiftedThrice, sumOrCopy, uneven } from './fixtures.js';
+import { careless, nested, plusSize, scaled, shifted, shiftedThrice, sumOrCopy, uneven } from './fixtures.js';
 
 const names = ['interpret', 'emulate', 'webgpu:software'] as const;
 const opened = await Promise.all(names.map((name) => openDevice(name)));
@@ -31,6 +31,16 @@ describe.each(devices)('$name', ({ device }) => {
     const large = given(101);
     await scaled(device, { ...large, f: 3 });
     expect(await list(large.y)).toEqual(Array(101).fill(1));
+  });
+
+  test('the size of an argument that is left out counts only where it is used', async () => {
+    const { x, y } = given(4);
+    await plusSize(device, { x, y });
+    expect(await list(y)).toEqual(ramp(4));
+    const counting = plusSize.with({ count: true });
+    expect(await codesOf(counting(device, { x, y }))).toEqual(['LAC0619']);
+    await counting(device, { x, w: tensor(7), y });
+    expect(await list(y)).toEqual([8, 9, 10, 11]);
   });
 
   test('options decide what runs, and what of the arguments a call may leave out', async () => {

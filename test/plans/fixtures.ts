@@ -70,6 +70,19 @@ export const sumOrCopy = kernel(
   },
 );
 
+/** y = x, plus M where there is a w; the size of w is named in any case. */
+export const plusSize = kernel(
+  {
+    args: { x: input(f32, ['N']), w: input(f32, ['M'], { optional: true }), y: output(f32, ['N']) },
+    options: { count: false },
+    grid: ({ N }) => ({ n: cdiv(N, 16) }),
+  },
+  ({ x, y }, { M, count }, { n }) => {
+    const own = x.load([n * 16], [16]);
+    y.store([n * 16], count ? own + M : own);
+  },
+);
+
 /** y = times x, plus b where there is an offset. */
 export const shifted = plan(
   {
