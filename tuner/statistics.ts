@@ -39,7 +39,7 @@ export function medianInterval(ms: readonly number[], confidence = 0.95): Interv
   return { median: middle, low: Math.max(0, low - wider), high: high + wider };
 }
 
-/** Largest k with P(at most k of n fair coins show heads) <= (1 - confidence) / 2, plus one; 0 where there is none. */
+/** Largest k with P(at most k of n fair coins show heads) <= (1 - confidence) / 2; 0 where there is none. */
 function leftOut(n: number, confidence: number): number {
   let k = 0;
   let logTerm = -n * Math.LN2;
@@ -49,7 +49,7 @@ function leftOut(n: number, confidence: number): number {
     k++;
     tail += Math.exp(logTerm);
   }
-  return k;
+  return Math.max(0, k - 1);
 }
 
 /**

@@ -1,6 +1,9 @@
-import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
 import type { Outcome, Row, Samples } from '../types.js';
+import { explore } from './explore.js';
+import { race } from './race.js';
+import { Run } from './run.js';
+import { Stop } from './stopping.js';
 
 /**
  * What the search asks for. A configuration is `prepare`d once, before anything else is asked of it. Faults of a
@@ -51,9 +54,32 @@ export interface SearchOptions {
 export type SearchResult = Pick<Outcome, 'rows' | 'best' | 'measured' | 'ended'>;
 
 /**
- * The fastest of `rows`. Deterministic under a seed, given the same measurements. The rows come back in their order, with
- * what became known of them.
+ * The fastest of `rows`. Where few are open, or `exhaustive`, all of them are timed; of many, a quarter, which `Explorer`
+ * picks. Then those that may be the fastest are timed again and again, until they differ or tie. Deterministic under a seed,
+ * given the same measurements and time for all of it. Rows come back in their order, with what became known of them;
+ * `measured` are those that were timed here, and not the known ones.
  */
 export async function search(rows: readonly Row[], bench: Bench, options: SearchOptions): Promise<SearchResult> {
-  throw new Bug(`search of ${rows.length} rows: ${typeof bench.prepare}, seed ${options.seed}`);
+  const run = new Run(rows, bench, options);
+  const ended = await endOf(run, options).finally(() => run.end());
+  const { best, timed } = run.ledger;
+  const isFailed = ended === 'done' && best === null;
+  return { rows: run.ledger.rows, best, measured: timed, ended: isFailed ? 'failed' : ended };
+}
+
+async function endOf(run: Run, { seed, exhaustive = false }: SearchOptions): Promise<SearchResult['ended']> {
+  const explored = await untilStopped(explore(run, seed, exhaustive));
+  if (explored === 'interrupted') return explored;
+  const raced = await untilStopped(race(run));
+  return raced === 'done' ? explored : raced;
+}
+
+async function untilStopped(stage: Promise<void>): Promise<SearchResult['ended']> {
+  try {
+    await stage;
+    return 'done';
+  } catch (error) {
+    if (error instanceof Stop) return error.ended;
+    throw error;
+  }
 }

@@ -1,0 +1,125 @@
+import { roundsFor } from '../rounds.js';
+import type { Row, Samples } from '../types.js';
+import { Costs } from './costs.js';
+import { joined, Ledger } from './ledger.js';
+import type { Bench, Progress, SearchOptions } from './search.js';
+import { Stop, Stopping } from './stopping.js';
+
+/** One search under way: asks the bench, keeps the ledger, notes costs, and reports. */
+export class Run {
+  readonly ledger: Ledger;
+  readonly costs: Costs;
+  stage: Progress['stage'] = 'explore';
+  /** What `Progress` says. */
+  tried = 0;
+  toTry = 0;
+  readonly #bench: Bench;
+  readonly #options: SearchOptions;
+  readonly #stopping: Stopping;
+  readonly #prepared = new Set<number>();
+  readonly #raced = new Set<number>();
+
+  constructor(rows: readonly Row[], bench: Bench, options: SearchOptions) {
+    this.#bench = bench;
+    this.#options = options;
+    this.ledger = new Ledger(rows, options.known);
+    this.costs = new Costs(options.now, options.budgetMs);
+    this.#stopping = new Stopping(options.signal, options.expired);
+  }
+
+  end(): void {
+    this.#stopping.forget();
+  }
+
+  /** Begins to prepare a configuration; the row that comes of it is not settled yet. */
+  begin(index: number): Promise<Row> {
+    if (this.#stopping.due) return this.#stopping.until(new Promise(() => {}));
+    const row = this.costs.spent('prepare', this.#bench.prepare(this.ledger.config(index)));
+    row.catch(() => {});
+    return row;
+  }
+
+  /** Whether it may be timed. */
+  async prepared(index: number, begun: Promise<Row>): Promise<boolean> {
+    const row = await this.#stopping.until(begun);
+    const isOpen = row.state === 'open';
+    if (isOpen) this.#prepared.add(index);
+    else this.tried++;
+    this.#settle(index, row);
+    return isOpen;
+  }
+
+  isPrepared(index: number): boolean {
+    return this.#prepared.has(index);
+  }
+
+  /**
+   * Times configurations in turn and checks them again. Samples of the race take the place of those that a configuration
+   * was first looked at with, and later ones join them: they were taken beside those of the others.
+   */
+  async sample(indices: readonly number[], count: number): Promise<void> {
+    const configs = indices.map((i) => this.ledger.config(i));
+    const sampling = this.#bench.sample(configs, count);
+    const results = await this.#stopping.until(this.costs.spent('overhead', sampling, indices.length, launchesMs));
+    for (const [k, index] of indices.entries()) {
+      const result = results[k];
+      if (result === undefined) throw new RangeError(`${results.length} results for ${indices.length} configurations`);
+      this.ledger.touch(index);
+      if (this.stage === 'explore') this.tried++;
+      if ('state' in result) this.#settle(index, result);
+      else await this.#confirm(index, result);
+    }
+  }
+
+  async #confirm(index: number, samples: Samples): Promise<void> {
+    const fault = await this.#stopping.until(
+      this.costs.spent('recheck', this.#bench.recheck(this.ledger.config(index))),
+    );
+    if (fault !== null) return this.#settle(index, fault);
+    const earlier = this.#raced.has(index) ? this.ledger.at(index).samples : undefined;
+    if (this.stage === 'race') this.#raced.add(index);
+    this.#settle(index, { ...this.ledger.at(index), state: 'measured', samples: joined(earlier, samples) });
+  }
+
+  #settle(index: number, row: Row): void {
+    this.ledger.settle(index, { ...this.ledger.at(index), ...row });
+    this.#options.onRow(this.ledger.at(index), this.#progress());
+  }
+
+  /** Throws Stop where what takes so long would not end within the budget. */
+  mustAfford(ms: number): void {
+    if (!this.costs.affords(ms)) throw new Stop('budget');
+  }
+
+  /** What a call of `sample` with the checks after it takes, by what was learned. */
+  sampleMs(indices: readonly number[], count: number): number {
+    const { overhead, recheck } = this.costs.most;
+    const launches = indices.map((i) => this.expectedMs(i)).reduce((sum, ms) => sum + ms * roundsFor(ms, count), 0);
+    return launches + indices.length * (overhead + recheck);
+  }
+
+  /** Milliseconds of a launch: measured, or the estimate by the worst ratio so far, or the slowest so far. */
+  expectedMs(index: number): number {
+    const { estimateMs, samples } = this.ledger.at(index);
+    if (samples !== undefined) return this.ledger.interval(index).median;
+    const measured = this.ledger.in('measured');
+    const medians = measured.map((i) => this.ledger.interval(i).median);
+    const ratios = measured.map(
+      (i, k) => (medians[k] ?? 0) / (this.ledger.at(i).estimateMs ?? Number.POSITIVE_INFINITY),
+    );
+    const ratio = Math.max(0, ...ratios);
+    return estimateMs !== undefined && ratio > 0 ? estimateMs * ratio : Math.max(0, ...medians);
+  }
+
+  #progress(): Progress {
+    const { stage, tried, toTry } = this;
+    const { elapsedMs, leftMs: budgetMs } = this.costs;
+    const aheadMs = stage === 'explore' && tried > 0 ? (elapsedMs / tried) * Math.max(0, toTry - tried) : null;
+    const leftMs =
+      budgetMs === Number.POSITIVE_INFINITY ? aheadMs : Math.max(0, Math.min(budgetMs, aheadMs ?? budgetMs));
+    return { stage, tried, toTry, best: this.ledger.best, elapsedMs, leftMs };
+  }
+}
+
+const launchesMs = (results: readonly (Samples | Row)[]): number =>
+  results.flatMap((r) => ('state' in r ? [] : r.ms)).reduce((sum, ms) => sum + ms, 0);
