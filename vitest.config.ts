@@ -6,7 +6,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^lac$/, replacement: resolve(import.meta.dirname, 'index.ts') }] },
   test: {
     include: ['test/**/*.test.ts', 'docs/**/*.test.ts'],
-    setupFiles: ['test/setup/seed.ts'],
+    setupFiles: ['test/setup/seed.ts', 'test/setup/cache.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

@@ -19,6 +19,7 @@ import { isTensorArg } from './inputs.js';
 import type { KernelDecl, PlanDecl } from './source.js';
 import { targetOf } from './target.js';
 import type { TunedChoice } from './tuned.js';
+import type { Tried } from './verdicts.js';
 
 /** The part of a declaration that a launch reads. */
 export const launchSpec = (decl: KernelDecl) => ({
@@ -30,6 +31,13 @@ export const launchSpec = (decl: KernelDecl) => ({
 
 type How = Pick<CompileRequest, 'passes' | 'verify'>;
 
+export interface BoundKernel {
+  readonly plan: LaunchPlan;
+  readonly compiled: Compiled;
+  /** Configurations from elsewhere that nobody has tried on this device. */
+  readonly untried: readonly Untried[];
+}
+
 /** Sizes, dtypes and what may be assumed come from the tensors. Throws as `compileKernel` and `bindLaunch`. */
 export function bindKernel(
   decl: KernelDecl,
@@ -37,7 +45,7 @@ export function bindKernel(
   args: LaunchArgs,
   config: Config,
   how: How = {},
-): { readonly plan: LaunchPlan; readonly compiled: Compiled } {
+): BoundKernel {
   const spec = launchSpec(decl);
   const { dims, dtypes, tensors } = readArguments(spec, args, device);
   const facts = Object.fromEntries(
@@ -46,26 +54,45 @@ export function bindKernel(
       return tensor ? [[name, factsOf(tensor)] as const] : [];
     }),
   );
-  const compiled = compileKernel(decl, { ...how, dims, dtypes, config, facts, target: targetOf(device) });
-  return { plan: bindLaunch(device, spec, compiled.variant, args), compiled };
+  const compiled = compileKernel(decl, { ...how, dims, dtypes, config, facts, target: targetOf(device), device });
+  const untried = compiled.elsewhere === null ? [] : [{ decl, device, dims, dtypes, config: compiled.config }];
+  return { plan: bindLaunch(device, spec, compiled.variant, args), compiled, untried };
 }
+
+/** A configuration from elsewhere, on a device that can try it. */
+export type Untried = Tried & { readonly device: Device };
 
 /** What a plan is expanded for; knobs that are missing are looked up in the tuned configurations, then the first that `prune` keeps. */
 export interface PlanRequest extends Required<Pick<CompileRequest, 'dims' | 'dtypes' | 'config' | 'target'>> {
+  readonly device?: Device;
   /** Knobs of the plans that it runs, by their names. */
   readonly inner?: Readonly<Record<string, Config>>;
 }
 
+export interface ConfiguredPlan extends ExpandedPlan {
+  readonly choice: TunedChoice;
+  /** Of this plan and those that it runs. */
+  readonly untried: readonly Untried[];
+}
+
 /** A plan in its configuration for these sizes. Throws LacError: LAC0906, LAC0907, LAC0916. */
-export function configuredPlan(decl: PlanDecl, request: PlanRequest): ExpandedPlan & { readonly choice: TunedChoice } {
-  const choice = choiceFor(decl, request);
+export function configuredPlan(decl: PlanDecl, request: PlanRequest): ConfiguredPlan {
+  const untried: Untried[] = [];
+  const choose = (plan: PlanDecl, wanted: PlanRequest): TunedChoice => {
+    const choice = choiceFor(plan, wanted);
+    const { device, dims, dtypes } = wanted;
+    if (choice.elsewhere !== undefined && device !== undefined)
+      untried.push({ decl: plan, device, dims, dtypes, config: choice.config });
+    return choice;
+  };
+  const choice = choose(decl, request);
   const known = { ...request.dims, ...choice.config };
   const expanded = expandPlan(decl, choice.config, (inner, given, dims, dtypes) => {
     const config = { ...request.inner?.[inner.name], ...valuesOf(Object.entries(given), known) };
     const own = Object.fromEntries([...dtypes].map(([name, d]) => [name, request.dtypes[d] ?? (d as DType)]));
-    return choiceFor(inner, { ...request, config, dims: valuesOf(dims, known), dtypes: own }).config;
+    return choose(inner, { ...request, config, dims: valuesOf(dims, known), dtypes: own }).config;
   });
-  return { ...expanded, choice };
+  return { ...expanded, choice, untried };
 }
 
 function choiceFor(decl: PlanDecl, request: PlanRequest): TunedChoice {
@@ -92,6 +119,7 @@ export interface PlannedLaunch {
   readonly bound: BoundPlan;
   readonly choice: TunedChoice;
   readonly compiled: readonly Compiled[];
+  readonly untried: readonly Untried[];
 }
 
 /** Everything about a call of a plan but its temporaries. Throws LacError before anything is launched. */
@@ -103,13 +131,16 @@ export function bindDeclaredPlan(
   how: How = {},
 ): PlannedLaunch {
   const { dims, dtypes } = readArguments({ kernel: decl.name, ...decl }, args, device);
-  const { spec, uses, choice } = configuredPlan(decl, { dims, dtypes, config, target: targetOf(device) });
+  const request = { dims, dtypes, config, target: targetOf(device), device };
+  const { spec, uses, choice, untried: ofPlans } = configuredPlan(decl, request);
   const kernels = new Map(spec.steps.map((step, i) => [step.kernel, uses[i]?.decl]));
   const compiled = new Set<Compiled>();
+  const untried = [...ofPlans];
   const bound = bindPlan(device, spec, args, (step, stepArgs, stepConfig) => {
     const made = bindKernel(kernels.get(step.kernel) as KernelDecl, device, stepArgs, stepConfig, how);
     compiled.add(made.compiled);
+    untried.push(...made.untried);
     return made.plan;
   });
-  return { bound, choice, compiled: [...compiled] };
+  return { bound, choice, compiled: [...compiled], untried };
 }

@@ -7,13 +7,16 @@ import {
   KnownLaunches,
   KnownPlans,
   type LaunchArgs,
+  launchPlan,
   openDevice,
   type TensorDType,
 } from '../runtime/index.js';
 import { bindDeclaredPlan, bindKernel, launchSpec } from './bind.js';
 import { type Place, sourcePlace } from './call-site.js';
+import type { Config } from './configurations.js';
 import type { OptionValue } from './reference.js';
 import { isPlan, type KernelDecl, type PlanDecl, SourceProject, withOptions } from './source.js';
+import { afterTrials, trialOn, warnOnce } from './trials.js';
 
 /** Lets kernels be called from TypeScript: `await lightningFwd(device, { q, k, v, slope, o })`. */
 export function installHost(): void {
@@ -45,10 +48,36 @@ async function launch(
   config: Readonly<Record<string, number>>,
 ): Promise<void> {
   const decl = declarationOf(handle);
-  if (isPlan(decl))
-    await plansOf(decl, config).launch(device, args, () => bindDeclaredPlan(decl, device, args, config).bound);
-  else
-    await device.launch(launchesOf(decl, config).plan(device, args, () => bindKernel(decl, device, args, config).plan));
+  for (let trial = trialOn(device); trial !== undefined; trial = trialOn(device)) await trial;
+  if (isPlan(decl)) await launchPlanOf(decl, device, args, config);
+  else await launchKernel(decl, device, args, config);
+}
+
+/** Nothing is waited for where nothing has to be tried: launches come in the order of their calls. */
+async function launchKernel(decl: KernelDecl, device: Device, args: LaunchArgs, config: Config): Promise<void> {
+  const launches = launchesOf(decl, config);
+  let plan = launches.known(device, args);
+  if (plan === null) {
+    const bind = () => bindKernel(decl, device, args, config);
+    const first = bind();
+    const made = first.untried.length === 0 ? first : await afterTrials(device, first, bind);
+    warnOnce(made.compiled.diagnostics);
+    plan = launches.keep(made.plan, args);
+  }
+  await device.launch(plan);
+}
+
+async function launchPlanOf(decl: PlanDecl, device: Device, args: LaunchArgs, config: Config): Promise<void> {
+  const plans = plansOf(decl, config);
+  let plan = plans.known(device, args);
+  if (plan === null) {
+    const bind = () => bindDeclaredPlan(decl, device, args, config);
+    const first = bind();
+    const made = first.untried.length === 0 ? first : await afterTrials(device, first, bind);
+    for (const { diagnostics } of made.compiled) warnOnce(diagnostics);
+    plan = plans.keep(device, args, made.bound);
+  }
+  await launchPlan(plan, args);
 }
 
 /** Made once for a declaration, and the knobs that a call gives. */

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../compiler/diag/diagnostic.js';
+import type { Kernel } from '../compiler/ir/module.js';
 import type { Device, HeldPlan, LaunchArgs, LaunchPlan, Tensor } from '../runtime/index.js';
-import { bindDeclaredPlan, bindKernel, type PlannedLaunch } from './bind.js';
+import { bindDeclaredPlan, bindKernel, type PlannedLaunch, type Untried } from './bind.js';
 import type { Compiled, CompileRequest, CompileTimings } from './compile.js';
 import type { Config } from './configurations.js';
 import { isPlan, type KernelDecl, type PlanDecl } from './source.js';
@@ -11,6 +12,8 @@ export interface Prepared {
   /** Tensor arguments that a launch touches. */
   readonly touched: ReadonlySet<string>;
   readonly config: Config;
+  /** IR of every program, after the passes. */
+  readonly programs: readonly Kernel[];
   /** Of all programs. */
   readonly timings: CompileTimings;
   readonly diagnostics: readonly Diagnostic[];
@@ -18,6 +21,8 @@ export interface Prepared {
   readonly chosen: string;
   readonly refused: Compiled['refused'];
   readonly skipped: number;
+  /** Configurations from elsewhere that nobody has tried on this device. */
+  readonly untried: readonly Untried[];
 }
 
 export interface PrepareRequest {
@@ -33,23 +38,28 @@ export interface PrepareRequest {
 export function prepare({ decl, device, tensors, scalars, config, how }: PrepareRequest): Prepared {
   const args: LaunchArgs = { ...scalars, ...tensors };
   if (isPlan(decl)) return ofPlan(bindDeclaredPlan(decl, device, args, config, how), tensors);
-  const { plan, compiled } = bindKernel(decl, device, args, config, how);
+  const { plan, compiled, untried } = bindKernel(decl, device, args, config, how);
   const launches: HeldPlan = { key: plan, launches: [plan], free: () => {} };
-  return { ...compiled, launches, touched: touchedBy([plan], tensors) };
+  return { ...compiled, programs: [compiled.kernel], launches, touched: touchedBy([plan], tensors), untried };
 }
 
-function ofPlan({ bound, choice, compiled }: PlannedLaunch, tensors: Readonly<Record<string, Tensor>>): Prepared {
+function ofPlan(
+  { bound, choice, compiled, untried }: PlannedLaunch,
+  tensors: Readonly<Record<string, Tensor>>,
+): Prepared {
   const launches = bound.hold(tensors);
   const steps = compiled.map((c) => `${c.decl.name} ${knobs(c.config)} ${c.chosen}`.replace(/ +/g, ' '));
   return {
     launches,
     touched: touchedBy(launches.launches, tensors),
     config: choice.config,
+    programs: compiled.map((c) => c.kernel),
     timings: total(compiled.map((c) => c.timings)),
     diagnostics: compiled.flatMap((c) => c.diagnostics),
     chosen: [choice.why, ...steps].join('; '),
     refused: compiled.flatMap((c) => c.refused),
     skipped: compiled.reduce((sum, c) => sum + c.skipped, 0),
+    untried,
   };
 }
 

@@ -15,6 +15,7 @@ import { type Prepared, prepare } from './prepare.js';
 import type { Dims, OptionValue, Reference, ReferenceContext } from './reference.js';
 import { type Declaration, type KernelDecl, optionValues, type PlanDecl } from './source.js';
 import { type PlacedTensors, type Placement, placeTensors } from './tensors.js';
+import { setVerdict } from './verdicts.js';
 
 export interface RunRequest extends Placement {
   readonly decl: KernelDecl | PlanDecl;
@@ -105,6 +106,8 @@ export async function runKernel(request: RunRequest): Promise<Report> {
     const context = { dims, scalars, options: optionValues(decl) };
     const inputs = (): Record<string, Float64Array> => wholeInputs(decl.args, dims, drawn);
     const check = checked ? compareAll(request, decl, dtypes, { ...context, inputs }, read.values) : UNCHECKED;
+    const ok = read.damaged.length === 0 && check.outputs.every((o) => o.ok);
+    if (checked) learn(prepared.untried, ok);
     const timing = request.time === true ? await measure(prepared.launches, measured.firstRunMs, request) : null;
     return {
       kernel: decl.name,
@@ -122,7 +125,7 @@ export async function runKernel(request: RunRequest): Promise<Report> {
       ...read,
       host: { inputs: inputsMs, reference: check.referenceMs, comparison: check.comparisonMs },
       checked,
-      ok: read.damaged.length === 0 && check.outputs.every((o) => o.ok),
+      ok,
       warnings: prepared.diagnostics,
       chosen: prepared.chosen,
       refused: prepared.refused,
@@ -131,6 +134,12 @@ export async function runKernel(request: RunRequest): Promise<Report> {
   } finally {
     for (const each of free) each();
   }
+}
+
+/** A run that is checked tells of configurations from elsewhere. Of several, who is to blame for a wrong result is not known. */
+function learn(untried: Prepared['untried'], ok: boolean): void {
+  if (!ok && untried.length > 1) return;
+  for (const tried of untried) setVerdict(tried, ok ? 'right' : 'wrong');
 }
 
 interface Check {

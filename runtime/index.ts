@@ -24,7 +24,7 @@ export type { GuardDamage } from './guards.js';
 export type { InterpretVariant } from './interpret/variant.js';
 export { type DeviceEntry, type DeviceList, type DoctorFact, doctorFacts, listDevices } from './inventory.js';
 export { KnownLaunches } from './known-launches.js';
-export { KnownPlans } from './known-plans.js';
+export { KnownPlans, launchPlan } from './known-plans.js';
 export { bindLaunch, GRID_WIDTH, type LaunchPlan, type LaunchSequence } from './launch.js';
 export { type OpenOptions, openDevice } from './open.js';
 export { type BoundPlan, bindPlan, type HeldPlan } from './plan.js';

@@ -24,25 +24,22 @@ export class KnownLaunches {
 
   /** The plan for these arguments, by `bind` where they are not known. */
   plan(device: Device, args: LaunchArgs, bind: () => LaunchPlan): LaunchPlan {
-    const known = this.#again(device, args);
-    if (known !== null) return known;
-    const plan = bind();
-    this.#keep(plan, args);
-    return plan;
+    return this.known(device, args) ?? this.keep(bind(), args);
   }
 
-  /** Arguments that the variant never touches are compared too: they are checked like the others. */
-  #keep(plan: LaunchPlan, args: LaunchArgs): void {
+  /** Remembers a plan. Arguments that the variant never touches are compared too: they are checked like the others. */
+  keep(plan: LaunchPlan, args: LaunchArgs): LaunchPlan {
     const tensors = this.#names.tensorsIn(plan.device, args);
-    if (tensors === null) return;
+    if (tensors === null) return plan;
     const list = this.#bound.get(plan.device) ?? [];
     this.#bound.set(plan.device, list);
     list.unshift(new BoundLaunch(plan, this.#names, tensors));
     if (list.length > MAX_KEPT) list.pop();
+    return plan;
   }
 
   /** Null where the arguments were not met before, or something is wrong with them. */
-  #again(device: Device, args: LaunchArgs): LaunchPlan | null {
+  known(device: Device, args: LaunchArgs): LaunchPlan | null {
     const list = this.#bound.get(device);
     const tensors = list === undefined ? null : this.#names.tensorsIn(device, args);
     if (list === undefined || tensors === null) return null;

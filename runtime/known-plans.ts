@@ -25,11 +25,11 @@ export class KnownPlans {
 
   /** Launches the plan, bound by `bind` where the arguments are not known. */
   async launch(device: Device, args: LaunchArgs, bind: () => BoundPlan): Promise<void> {
-    const plan = this.#again(device, args) ?? this.#keep(device, args, bind());
-    await plan.launch(args as Readonly<Record<string, Tensor | null>>);
+    await launchPlan(this.known(device, args) ?? this.keep(device, args, bind()), args);
   }
 
-  #keep(device: Device, args: LaunchArgs, plan: BoundPlan): BoundPlan {
+  /** Remembers a plan for such arguments. */
+  keep(device: Device, args: LaunchArgs, plan: BoundPlan): BoundPlan {
     const tensors = this.#names.tensorsIn(device, args);
     if (tensors === null) return plan;
     const list = (this.#bound.get(device) ?? []).filter((known) => !known.pattern.fits(tensors));
@@ -39,7 +39,8 @@ export class KnownPlans {
     return plan;
   }
 
-  #again(device: Device, args: LaunchArgs): BoundPlan | null {
+  /** Null where the arguments were not met before, or something is wrong with them. */
+  known(device: Device, args: LaunchArgs): BoundPlan | null {
     const list = this.#bound.get(device);
     const tensors: TensorArgs | null = list === undefined ? null : this.#names.tensorsIn(device, args);
     if (list === undefined || tensors === null) return null;
@@ -50,3 +51,6 @@ export class KnownPlans {
     return found.plan;
   }
 }
+
+export const launchPlan = (plan: BoundPlan, args: LaunchArgs): Promise<void> =>
+  plan.launch(args as Readonly<Record<string, Tensor | null>>);
