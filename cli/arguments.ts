@@ -63,3 +63,20 @@ export function duration(text: string): number {
   const help = /^[\d.]+$/.test(text) ? `; it needs a unit: ${text}s or ${text}m` : '';
   throw new InvalidArgumentError(`${JSON.stringify(text)} is no length of time such as 500ms, 30s or 2m${help}.`);
 }
+
+/** A whole number, 1 or more. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number >= 1.`);
+}
+
+/** A part of something: `5%`, `0.05`. */
+export function share(text: string): number {
+  const [, digits = '', percent = ''] = /^(\d{1,6}(?:\.\d{1,6})?)(%?)$/.exec(text) ?? [];
+  if (digits !== '') return Number(digits) / (percent === '' ? 1 : 100);
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a part such as 5% or 0.05.`);
+}
+
+/** Values of an option that may be repeated. */
+export const collected = (text: string, previous: readonly string[] = []): readonly string[] => [...previous, text];

@@ -6,7 +6,16 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, noDevice: 3, bug: 4, interrupt
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Findings about the command line itself, not about a file. */
-const USAGE: ReadonlySet<Code> = new Set(['LAC0901', 'LAC0904', 'LAC0907', 'LAC0909', 'LAC0910', 'LAC0914', 'LAC0410']);
+const USAGE: ReadonlySet<Code> = new Set([
+  'LAC0901',
+  'LAC0904',
+  'LAC0907',
+  'LAC0909',
+  'LAC0910',
+  'LAC0914',
+  'LAC0930',
+  'LAC0410',
+]);
 /** No device of the kind asked for could be opened, or it is none that lac compiles for. */
 const NO_DEVICE: ReadonlySet<Code> = new Set([
   'LAC0520',
