@@ -367,7 +367,7 @@ export const CODES = {
   LAC0301: {
     title: 'declaration incomplete',
     explain:
-      'kernel() takes { args, grid } and, if wanted, comptime, options, tune, prune and tuneKey; plan() takes { args } and, if wanted, tune, prune, tuneKey and temps.',
+      'kernel() takes { args, grid } and, if wanted, comptime, options, tune, prune, prefer and tuneKey; plan() takes { args } and, if wanted, tune, prune, tuneKey and temps.',
     wrong: "kernel({ args: { x: input(f32, ['N']) } }, body)",
     right: "kernel({ args: { x: input(f32, ['N']) }, grid: ({ N }) => ({ n: N }) }, body)",
   },
@@ -400,7 +400,7 @@ export const CODES = {
   LAC0306: {
     title: 'not arithmetic on sizes',
     explain:
-      'grid, prune and tuneKey are kept as data that Python, C and a browser can evaluate: + - * / % ** comparisons && || ! ?: cdiv idiv minimum maximum and Math.min, max, floor, ceil, sqrt, log2, abs.',
+      'grid, prune, prefer and tuneKey are kept as data that Python, C and a browser can evaluate: + - * / % ** comparisons && || ! ?: cdiv idiv minimum maximum and Math.min, max, floor, ceil, sqrt, log2, abs.',
     wrong: 'prune: ({ C }) => { if (C > 64) return false; return true; }',
     right: 'prune: ({ C }) => C <= 64',
   },
@@ -439,7 +439,7 @@ export const CODES = {
   LAC0313: {
     title: 'declared without effect',
     explain:
-      'An output that no variant of the kernel writes keeps what its memory held. A knob or an option that neither the body nor grid, prune or tuneKey names changes nothing; only `warps` and `stages` mean something by themselves. A call whose tile nobody uses does nothing: tiles are values, insert(x, [0], part) leaves x as it is.',
+      'An output that no variant of the kernel writes keeps what its memory held. A knob or an option that neither the body nor grid, prune, prefer or tuneKey names changes nothing; only `warps` and `stages` mean something by themselves. A call whose tile nobody uses does nothing: tiles are values, insert(x, [0], part) leaves x as it is.',
     wrong: 'tune: { C: [32], num_warps: [4] }',
     right: 'tune: { C: [32], warps: [4] }',
   },
@@ -1012,9 +1012,9 @@ export const CODES = {
       '{ "lac": 1, "shapes": [\n  { "kernel": "lightningFwd", "dims": { "B": 4, "H": 32, "N": 8192 }, "dtypes": { "T": "bf16" } } ] }',
   },
   LAC0921: {
-    title: 'no configuration of a kernel works',
+    title: 'no configuration was measured',
     explain:
-      '`lac tune` tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result. The table says which, and why. A kernel with a configuration that works elsewhere may need a smaller block size in its tune space for this device.',
+      '`lac tune` tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result: the table says which, and why. A kernel that works elsewhere may need smaller blocks in its tune space for this device. Or the budget ended before anything was measured.',
   },
   LAC0922: {
     title: 'tuning rows cannot be read',
@@ -1023,6 +1023,11 @@ export const CODES = {
     right: 'lac cache export > tuned.jsonl\nlac cache import tuned.jsonl',
   },
 
+  LAC0925: {
+    title: 'worker of the tuner cannot go on',
+    explain:
+      'Configurations are compiled, checked and timed in a process of their own, which is replaced when it crashes, hangs, loses its device or runs out of memory. Here that is of no use: the device does not open again, or one configuration after another ended the process in the same way and none ever worked. What was measured before is kept.',
+  },
   LAC0930: {
     title: 'sweep that cannot be measured',
     explain:

@@ -1,0 +1,99 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Clock } from './deadline.js';
+import { END, type FromChild, readMessage, type ToChild } from './protocol.js';
+import { WATCH_FD } from './watch-fd.js';
+
+/** How a child process ended. */
+export interface Death {
+  readonly state: 'crash' | 'memory';
+  readonly why: string;
+}
+
+export interface LinkEvents {
+  message(message: FromChild): void;
+  /** Comes last. */
+  ended(death: Death): void;
+}
+
+/** Of what it printed last. */
+const KEPT_CHARACTERS = 4096;
+
+/** One child process, from its beginning to its end. */
+export class ChildLink {
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
+  #printed = '';
+  #strange = false;
+
+  constructor(entry: URL, events: LinkEvents) {
+    // A process group of its own: Ctrl-C reaches the parent alone.
+    this.#child = fork(fileURLToPath(entry), [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
+      detached: process.platform !== 'win32',
+      execArgv: [],
+    });
+    const child = this.#child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#printed = (this.#printed + text).slice(-KEPT_CHARACTERS);
+    });
+    child.stdio[WATCH_FD]?.on('error', () => {});
+    child.on('message', (message) => {
+      const read = readMessage(message);
+      if (read !== null && !this.#strange) events.message(read);
+      else this.#reject();
+    });
+    this.ended = this.#end().then((how) => events.ended(this.#death(how)));
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** A process that has run into anything is not believed any more. */
+  #reject(): void {
+    this.#strange = true;
+    this.kill();
+  }
+
+  /** Resolves when the process is gone, and everything that it said was heard. */
+  async #end(): Promise<string> {
+    const child = this.#child;
+    const [how] = await Promise.all([
+      new Promise<string>((resolve) => {
+        child.on('error', (error) => resolve(`could not be started: ${error.message}`));
+        child.on('close', (status, signal) =>
+          resolve(signal === null ? `ended with status ${status}` : `died of ${signal}`),
+        );
+      }),
+      child.pid === undefined ? null : new Promise((resolve) => child.on('disconnect', resolve)),
+    ]);
+    return how;
+  }
+
+  #death(how: string): Death {
+    if (this.#strange) return { state: 'crash', why: 'the process said something that is no answer' };
+    if (/heap out of memory/.test(this.#printed))
+      return { state: 'memory', why: `the process ran out of memory (${how.replace(/^died of /, '')})` };
+    const last = this.#printed.trim().split('\n').at(-1) ?? '';
+    const hint = how.endsWith('SIGKILL') ? ': the system does that where memory runs out' : '';
+    return { state: 'crash', why: `the process ${how}${hint}${last === '' ? '' : `: ${last.slice(0, 200)}`}` };
+  }
+
+  send(message: ToChild): void {
+    if (this.#child.connected) this.#child.send(message, () => {});
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Asks it to end, and ends it where it does not. */
+  async close(clock: Clock, graceMs: number): Promise<void> {
+    this.send(END);
+    const callOff = clock.after(graceMs, () => this.kill());
+    await this.ended;
+    callOff();
+  }
+}

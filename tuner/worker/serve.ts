@@ -1,0 +1,96 @@
+/** The child's side of the channel: requests in, stages and answers out. */
+import { Worker } from 'node:worker_threads';
+import type { Device } from '../../runtime/device.js';
+import type { CudaDevice } from '../../runtime/index.js';
+import type { Answer, DeviceDescription, FromChild, Known, Request, Stage, ToChild } from './protocol.js';
+import { type Announce, Session } from './session.js';
+import { expectedAt, readSubject, type Subject } from './subject.js';
+import { failureOf } from './verdict.js';
+
+export type OpenDevice = (which: string) => Promise<Device>;
+
+type Answered = Omit<Extract<FromChild, { readonly answer: Answer }>, 'id'>;
+
+/** Serves the process that forked this one until it says `end`, or is gone. */
+export function serve(open: OpenDevice): void {
+  // Ctrl-C is for the parent, which ends its workers.
+  process.on('SIGINT', () => {});
+  new Worker(new URL('./parent-watch.js', import.meta.url)).unref();
+  const server = new Server(open);
+  process.on('message', (message: ToChild) => {
+    if ('kind' in message) server.end();
+    else void server.answer(message);
+  });
+  process.on('disconnect', () => server.end());
+}
+
+class Server {
+  readonly #open: OpenDevice;
+  #device: Device | null = null;
+  #session: Session | null = null;
+
+  constructor(open: OpenDevice) {
+    this.#open = open;
+  }
+
+  end(): never {
+    this.#device?.destroy();
+    process.exit(0);
+  }
+
+  async answer({ id, request }: Extract<ToChild, { readonly id: number }>): Promise<void> {
+    try {
+      const announce = (stage: Stage): Promise<void> => say({ id, stage });
+      await say({ id, ...(await this.#do(request, announce)) });
+    } catch (error) {
+      await say({ id, answer: { kind: 'failed', failure: failureOf(error) }, unfit: true });
+    }
+  }
+
+  async #do(request: Request, announce: Announce): Promise<Answered> {
+    if (request.kind === 'open') return this.#begin(request, announce);
+    const session = this.#session;
+    if (session === null) throw new Error('a worker was asked before it had a problem');
+    if (request.kind === 'prepare') {
+      const { unfit, ...prepared } = await session.prepare(request.config, announce);
+      return { answer: { kind: 'prepared', ...prepared }, unfit };
+    }
+    if (request.kind === 'recheck') {
+      const { unfit, row } = await session.recheck(request.config, announce);
+      return { answer: { kind: 'rechecked', row }, unfit };
+    }
+    const { unfit, results } = await session.sample(request.configs, request.count, announce);
+    return { answer: { kind: 'sampled', results }, unfit };
+  }
+
+  async #begin(request: Extract<Request, { kind: 'open' }>, announce: Announce): Promise<Answered> {
+    await announce('open');
+    const device = await this.#open(request.device);
+    this.#device = device;
+    const subject = await readSubject(request.problem, device.info.kind);
+    await announce('reference');
+    const known = request.known ?? knownOf(subject);
+    const { trusted, caches } = request;
+    this.#session = new Session({ device, subject, known, trusted, caches });
+    return { answer: { kind: 'ready', device: describe(device), known }, unfit: false };
+  }
+}
+
+function knownOf(subject: Subject): Known {
+  const reduced = expectedAt(subject, subject.reduced);
+  return { reduced, full: subject.affordable ? expectedAt(subject, subject.full) : null };
+}
+
+function describe(device: Device): DeviceDescription {
+  const { backend, name, info, limits, notes, features } = device;
+  const cuda = backend === 'cuda' ? { properties: (device as CudaDevice).properties } : {};
+  return { backend, name, info, limits, notes, features: [...features], ...cuda };
+}
+
+/** Resolves when the message is on its way, so that nothing that happens to this process can keep it back. */
+const say = (message: FromChild): Promise<void> =>
+  new Promise((resolve) => {
+    // The parent may be gone, and then nobody waits for an answer.
+    if (process.send === undefined || !process.connected) resolve();
+    else process.send(message, undefined, undefined, () => resolve());
+  });

@@ -1,0 +1,185 @@
+/** What the child of a worker does for one problem on one device. */
+import type { Config } from '../../driver/configurations.js';
+import { checkDeviceMemory } from '../../driver/preflight.js';
+import type { Prepared } from '../../driver/prepare.js';
+import type { KernelDecl, PlanDecl } from '../../driver/source.js';
+import type { Device } from '../../runtime/device.js';
+import { type Contender, measure, setsWanted, type TooSlow } from '../measure.js';
+import type { Row, Samples } from '../types.js';
+import { Arena } from './arena.js';
+import { type Caches, type Known, nameOf, type Stage, type Trusted } from './protocol.js';
+import { resourcesOf } from './resources.js';
+import type { Subject } from './subject.js';
+import { Turns } from './turns.js';
+import { faultOf } from './verdict.js';
+import { Verifier, Wrong } from './verify.js';
+
+/** Says what a request is at, and resolves when its parent can no longer miss it. */
+export type Announce = (stage: Stage) => Promise<void>;
+
+/** A configuration that was right. The declaration is a copy of its own: what was compiled goes with it. */
+interface Held {
+  readonly config: Config;
+  readonly decl: KernelDecl | PlanDecl;
+  readonly row: Row;
+  readonly launchMs: number;
+}
+
+interface Settled {
+  readonly row: Row;
+  /** See `FromChild`. */
+  readonly unfit: boolean;
+}
+
+/** Configurations whose programs are kept. */
+const MAX_HELD = 96;
+
+export interface SessionParts {
+  readonly device: Device;
+  readonly subject: Subject;
+  readonly known: Known;
+  readonly trusted: Trusted | null;
+  readonly caches: Caches;
+}
+
+export class Session {
+  readonly #device: Device;
+  readonly #subject: Subject;
+  readonly #verifier: Verifier;
+  /** The device runs one thing at a time. */
+  readonly #turns = new Turns();
+  readonly #held = new Map<string, Held>();
+
+  /** Throws LacError where the tensors do not fit the device. */
+  constructor({ device, subject, known, trusted, caches }: SessionParts) {
+    this.#device = device;
+    this.#subject = subject;
+    checkDeviceMemory(device, subject.decl.args, subject.full, subject.dtypes, false);
+    const reduced = new Arena(device, subject, subject.reduced);
+    const full = new Arena(device, subject, subject.full, (bytes) => setsWanted(device, bytes, caches));
+    this.#verifier = new Verifier(device, subject, { reduced, full }, known, trusted);
+    for (const arena of [reduced, full]) arena.sets();
+  }
+
+  /** Compiled, loaded, and compared with the reference. `trusted`: where that is new. */
+  async prepare(
+    config: Config,
+    announce: Announce,
+  ): Promise<Settled & { readonly launchMs: number | null; readonly trusted: Trusted | null }> {
+    const before = this.#verifier.trusted;
+    try {
+      const { row, launchMs } = await this.#make(config, announce);
+      const { trusted } = this.#verifier;
+      return { row, launchMs, trusted: trusted === before ? null : trusted, unfit: false };
+    } catch (error) {
+      return { ...this.#fallen(config, error), launchMs: null, trusted: null };
+    }
+  }
+
+  #fallen(config: Config, error: unknown): Settled {
+    this.#held.delete(nameOf(config));
+    const { unfit, ...fault } = error instanceof Wrong ? error.fault : faultOf(error);
+    return { row: { config, ...fault, ...(error instanceof Wrong && { rmse: error.rmse }) }, unfit };
+  }
+
+  /** On a GPU programs are compiled while it works; elsewhere the compiler and the device share processors. */
+  #make(config: Config, announce: Announce): Promise<Held> {
+    const overlap = this.#device.info.kind === 'gpu';
+    const all = async (): Promise<Held> => {
+      await announce('compile');
+      const begin = performance.now();
+      const decl = { ...this.#subject.decl };
+      const { variants, launches } = this.#verifier.compile(decl, config);
+      await announce('driver');
+      for (const variant of variants) await this.#device.prepare(variant);
+      const resources = await resourcesOf(this.#device, launches);
+      const compileMs = performance.now() - begin;
+      const check = async (): Promise<Held> => {
+        await announce('check');
+        const { rmse, launchMs } = await this.#verifier.check(decl, config);
+        return this.#hold({ config, decl, launchMs, row: { config, state: 'open', resources, rmse, compileMs } });
+      };
+      if (!overlap) return check();
+      await announce('waiting');
+      return this.#turns.take(check);
+    };
+    return overlap ? all() : this.#turns.take(all);
+  }
+
+  #hold(held: Held): Held {
+    this.#held.set(nameOf(held.config), held);
+    const [oldest] = this.#held.keys();
+    if (this.#held.size > MAX_HELD && oldest !== undefined) this.#held.delete(oldest);
+    return held;
+  }
+
+  /**
+   * Times configurations in turn. One that was not prepared here is compiled and checked first. `results` is null where
+   * timing failed and several were in the race: nobody knows whose fault it is.
+   */
+  async sample(
+    configs: readonly Config[],
+    count: number,
+    announce: Announce,
+  ): Promise<{ readonly results: readonly (Samples | Row)[] | null; readonly unfit: boolean }> {
+    const known = new Map<string, Samples | Row>();
+    const ready: Held[] = [];
+    for (const config of configs) {
+      if (!this.#held.has(nameOf(config))) {
+        const { row, unfit } = await this.prepare(config, announce);
+        if (unfit) return { results: configs.length === 1 ? [row] : null, unfit };
+        known.set(nameOf(config), row);
+      }
+      const held = this.#held.get(nameOf(config));
+      if (held !== undefined) ready.push(held);
+    }
+    const settled = { results: configs.map((c) => known.get(nameOf(c)) as Samples | Row), unfit: false };
+    if (ready.length === 0) return settled;
+    await announce('waiting');
+    return this.#turns.take(async () => {
+      await announce('time');
+      const timed = await this.#time(ready, count);
+      if (timed.results === null) return timed;
+      for (const [i, { config }] of ready.entries()) known.set(nameOf(config), timed.results[i] as Samples | Row);
+      return { results: configs.map((c) => known.get(nameOf(c)) as Samples | Row), unfit: timed.unfit };
+    });
+  }
+
+  async #time(
+    ready: readonly Held[],
+    count: number,
+  ): Promise<{ readonly results: readonly (Samples | Row)[] | null; readonly unfit: boolean }> {
+    const bound: Prepared[] = [];
+    const { full } = this.#verifier;
+    try {
+      const contenders = ready.map(({ decl, config, launchMs }): Contender => {
+        const own = full.sets().map((set) => full.bind(decl, config, set));
+        bound.push(...own);
+        return { sets: own.map(({ launches }) => launches.launches), estimateMs: launchMs };
+      });
+      for (const set of full.sets()) set.restore();
+      const measured = await measure(this.#device, contenders, { count });
+      const results = measured.map((one, i) => ('ms' in one ? one : tooSlow((ready[i] as Held).config, one)));
+      return { results, unfit: false };
+    } catch (error) {
+      const [{ config }] = ready as [Held];
+      const { row, unfit } = this.#fallen(config, error);
+      return { results: ready.length === 1 ? [row] : null, unfit };
+    } finally {
+      for (const { launches } of bound) launches.free();
+    }
+  }
+
+  /** Looks at the outputs once more; null: they are as they should be. */
+  async recheck(config: Config, announce: Announce): Promise<{ readonly row: Row | null; readonly unfit: boolean }> {
+    const { row, unfit } = await this.prepare(config, announce);
+    return { row: row.state === 'open' ? null : row, unfit };
+  }
+}
+
+function tooSlow(config: Config, { tooSlow: { ms, limitMs, launched } }: TooSlow): Row {
+  const why = `a launch ${launched ? 'took' : 'would take'} ${seconds(ms)}; no more than ${seconds(limitMs)} is waited for`;
+  return { config, state: 'hang', why };
+}
+
+const seconds = (ms: number): string => `${Number((ms / 1000).toPrecision(3))} s`;

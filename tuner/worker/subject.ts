@@ -1,0 +1,83 @@
+/** A problem as the child of a worker has it: declaration, reference, and the two sizes it is looked at in. */
+import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import type { DType } from '../../compiler/ir/types.js';
+import { drawInputs, scalarValues, wholeInputs } from '../../driver/inputs.js';
+import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
+import { type Expected, runReference } from '../../driver/outputs.js';
+import { settle } from '../../driver/preflight.js';
+import type { Dims, Reference } from '../../driver/reference.js';
+import { type KernelDecl, optionValues, type PlanDecl, SourceProject } from '../../driver/source.js';
+import type { Problem } from '../types.js';
+import { elementsOf, reducedDims } from './reduced.js';
+
+export interface Subject {
+  readonly decl: KernelDecl | PlanDecl;
+  readonly reference: Reference;
+  readonly dtypes: Readonly<Record<string, DType>>;
+  readonly seed: number;
+  readonly full: Dims;
+  readonly reduced: Dims;
+  /** Whether the reference is computed at full sizes too. */
+  readonly affordable: boolean;
+}
+
+/** Elements of all arguments that a reference is asked for: about a second of it on a GPU's host. */
+const MOST_ELEMENTS = { gpu: 2 ** 20, software: 2 ** 17, interpret: 2 ** 15 } as const;
+
+export type DeviceKind = keyof typeof MOST_ELEMENTS;
+
+export async function readSubject(problem: Problem, kind: DeviceKind): Promise<Subject> {
+  const declared = declarationOf(problem);
+  const reference = await referenceOf(problem);
+  const own = optionValues(declared);
+  const changed = Object.entries(problem.options).filter(([name, value]) => own[name] !== value);
+  const options = Object.fromEntries(changed);
+  const { dims, dtypes } = problem;
+  const settled = settle({ decl: declared, reference, dims, dtypes, options, check: false, values: false });
+  const most = MOST_ELEMENTS[kind];
+  return {
+    decl: settled.decl,
+    reference,
+    dtypes: settled.dtypes,
+    seed: problem.seed,
+    full: settled.dims,
+    reduced: reducedDims(settled.decl, settled.dims, reference, most),
+    affordable: elementsOf(settled.decl, settled.dims) <= most,
+  };
+}
+
+function declarationOf({ file, kernel }: Problem): KernelDecl | PlanDecl {
+  const { kernels, plans, unexported, unexportedPlans, diagnostics } = new SourceProject().read(file);
+  const errors = diagnostics.filter((d) => d.severity === 'error');
+  if (errors.length > 0) throw new LacError(errors);
+  const decl = [...kernels, ...plans, ...unexported, ...unexportedPlans].find((d) => d.name === kernel);
+  if (decl === undefined) throw new LacError(diagnostic('LAC0904', `${file} has no kernel ${kernel}`));
+  return decl;
+}
+
+async function referenceOf({ file, kernel }: Problem): Promise<Reference> {
+  const path = referenceFileOf(file);
+  if (path !== null) return loadReference(path, kernel);
+  const help = ['write x.ref.ts beside x.ts: a configuration is compared with it before it is timed'];
+  throw new LacError(
+    diagnostic('LAC0902', `${file} has no reference, and ${kernel} cannot be tuned without`, null, { help }),
+  );
+}
+
+export const inputsAt = ({ decl, dtypes, reference, seed }: Subject, dims: Dims): Record<string, Float64Array> =>
+  drawInputs(decl.args, dtypes, dims, reference, seed);
+
+export const scalarsAt = ({ decl, reference }: Subject, dims: Dims): Record<string, number> =>
+  scalarValues(decl.args, dims, reference);
+
+/** What the outputs should be. */
+export function expectedAt(subject: Subject, dims: Dims): Expected {
+  const { decl, reference } = subject;
+  const inputs = wholeInputs(decl.args, dims, inputsAt(subject, dims));
+  return runReference(decl, reference, {
+    inputs,
+    dims,
+    scalars: scalarsAt(subject, dims),
+    options: optionValues(decl),
+  });
+}

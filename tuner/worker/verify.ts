@@ -1,0 +1,213 @@
+/** Runs configurations on outputs that hold nothing, and says whether they are right. */
+import { LacError } from '../../compiler/diag/diagnostic.js';
+import { type Config, candidates } from '../../driver/configurations.js';
+import type { Prepared } from '../../driver/prepare.js';
+import type { KernelDecl, PlanDecl } from '../../driver/source.js';
+import { maxInvocations, targetOf } from '../../driver/target.js';
+import type { AnyVariant, Device } from '../../runtime/device.js';
+import type { LaunchPlan } from '../../runtime/launch.js';
+import type { Arena } from './arena.js';
+import { againstReference, againstTrusted, type Finding, launchOnce, sampleOutputs, unwritten } from './check.js';
+import { type Known, nameOf, type Trusted } from './protocol.js';
+import type { Subject } from './subject.js';
+import { type Fault, faultOf } from './verdict.js';
+
+/** A configuration whose outputs are wrong. */
+export class Wrong extends Error {
+  readonly fault: Fault;
+  readonly rmse: number;
+
+  constructor(why: string, rmse = 0) {
+    super(why);
+    this.fault = { state: 'wrong', why, unfit: false };
+    this.rmse = rmse;
+  }
+}
+
+/** What one launch showed. */
+export interface Passed {
+  /** Largest relative RMSE against the reference. */
+  readonly rmse: number;
+  /** At full sizes, seen from the host. */
+  readonly launchMs: number;
+}
+
+/** Other configurations that are asked when two disagree. */
+const WITNESSES = 3;
+
+type Decl = KernelDecl | PlanDecl;
+
+export class Verifier {
+  readonly full: Arena;
+  readonly #reduced: Arena;
+  readonly #device: Device;
+  readonly #subject: Subject;
+  readonly #known: Known;
+  readonly #voters = new Set<string>();
+  #trusted: Trusted | null;
+
+  constructor(
+    device: Device,
+    subject: Subject,
+    arenas: { reduced: Arena; full: Arena },
+    known: Known,
+    trusted: Trusted | null,
+  ) {
+    this.#device = device;
+    this.#subject = subject;
+    this.#reduced = arenas.reduced;
+    this.full = arenas.full;
+    this.#known = known;
+    this.#trusted = trusted;
+  }
+
+  get trusted(): Trusted | null {
+    return this.#trusted;
+  }
+
+  /** Compiles for both sizes, which are mostly one program. Launches are those at full sizes; their tensors are not kept. */
+  compile(
+    decl: Decl,
+    config: Config,
+  ): { readonly variants: ReadonlySet<AnyVariant>; readonly launches: readonly LaunchPlan[] } {
+    const [full, reduced] = [this.full, this.#reduced].map((arena) => {
+      const { launches } = arena.bind(decl, config, arena.first());
+      launches.free();
+      return launches.launches;
+    });
+    const all = [...(full ?? []), ...(reduced ?? [])];
+    return { variants: new Set(all.map((plan) => plan.variant)), launches: full ?? [] };
+  }
+
+  /** Throws Wrong. Tensors that a wrong program may have written over are made anew. */
+  async check(decl: Decl, config: Config): Promise<Passed> {
+    try {
+      const small = await this.#compare(this.#reduced, this.#known.reduced, decl, config);
+      if (small.wrong !== null) throw new Wrong(small.wrong, small.rmse);
+      const { launchMs, rmse } = await this.#checkFull(decl, config);
+      return { rmse: Math.max(small.rmse, rmse), launchMs };
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+
+  #forget(): void {
+    this.#reduced.forget();
+    this.full.forget();
+  }
+
+  async #compare(
+    arena: Arena,
+    expected: Known['reduced'],
+    decl: Decl,
+    config: Config,
+  ): Promise<Finding & { launchMs: number }> {
+    const set = arena.first();
+    const prepared = arena.bind(decl, config, set);
+    try {
+      const launchMs = await launchOnce(this.#device, set, prepared);
+      const { backend } = this.#device;
+      const run = { set, touched: prepared.touched, backend };
+      return { ...(await againstReference(this.#subject, arena.dims, expected, run)), launchMs };
+    } finally {
+      prepared.launches.free();
+    }
+  }
+
+  async #checkFull(decl: Decl, config: Config): Promise<Passed> {
+    const { full } = this.#known;
+    if (full !== null) {
+      const { wrong, rmse, launchMs } = await this.#compare(this.full, full, decl, config);
+      if (wrong !== null) throw new Wrong(wrong, rmse);
+      return { rmse, launchMs };
+    }
+    const { outputs, launchMs } = await this.#sampled(decl, config);
+    await this.#judge(config, outputs);
+    return { rmse: 0, launchMs };
+  }
+
+  /** Elements of the outputs at full sizes. Throws Wrong where something is amiss without comparing. */
+  async #sampled(
+    decl: Decl,
+    config: Config,
+  ): Promise<{ readonly outputs: Trusted['outputs']; readonly launchMs: number }> {
+    const set = this.full.first();
+    const prepared: Prepared = this.full.bind(decl, config, set);
+    try {
+      const launchMs = await launchOnce(this.#device, set, prepared);
+      const { outputs, damage } = await sampleOutputs(this.#subject, set, prepared.touched);
+      const wrong = damage ?? unwritten(outputs, this.#known, this.#subject.full);
+      if (wrong !== null) throw new Wrong(wrong);
+      return { outputs, launchMs };
+    } finally {
+      prepared.launches.free();
+    }
+  }
+
+  async #judge(config: Config, outputs: Trusted['outputs']): Promise<void> {
+    const trusted = this.#trusted;
+    if (trusted === null) {
+      this.#trusted = { config, votes: 1, outputs };
+      return;
+    }
+    const differs = this.#differ(trusted, outputs);
+    if (differs === null) this.#vote(config, trusted);
+    else if (trusted.votes > 1 || !(await this.#overruled(trusted, config, outputs))) throw new Wrong(differs);
+  }
+
+  #differ(trusted: Pick<Trusted, 'config' | 'outputs'>, outputs: Trusted['outputs']): string | null {
+    return againstTrusted(this.#subject, this.#known, trusted, outputs);
+  }
+
+  #vote(config: Config, trusted: Trusted): void {
+    const name = nameOf(config);
+    if (name === nameOf(trusted.config) || this.#voters.has(name)) return;
+    this.#voters.add(name);
+    this.#trusted = { ...trusted, votes: trusted.votes + 1 };
+  }
+
+  /**
+   * Two configurations that are right at reduced sizes disagree at full ones, and nothing but its having come first speaks for
+   * the trusted one. Others decide; whether they are for the newcomer, which is trusted from then on.
+   */
+  async #overruled(trusted: Trusted, config: Config, outputs: Trusted['outputs']): Promise<boolean> {
+    for (const other of this.#witnesses([trusted.config, config])) {
+      const said = await this.#witness(other);
+      if (said === null) continue;
+      if (this.#differ(trusted, said) === null) {
+        this.#vote(other, trusted);
+        return false;
+      }
+      if (this.#differ({ config, outputs }, said) !== null) continue;
+      this.#trusted = { config, votes: 2, outputs };
+      this.#voters.clear();
+      return true;
+    }
+    return false;
+  }
+
+  #witnesses(parties: readonly Config[]): readonly Config[] {
+    const names = new Set(parties.map(nameOf));
+    const most = maxInvocations(targetOf(this.#device));
+    const found: Config[] = [];
+    for (const config of candidates(this.#subject.decl, this.#subject.full, {}, most)) {
+      if (!names.has(nameOf(config))) found.push(config);
+      if (found.length === WITNESSES) break;
+    }
+    return found;
+  }
+
+  /** Its outputs at full sizes; null where it is out itself. */
+  async #witness(config: Config): Promise<Trusted['outputs'] | null> {
+    try {
+      const decl = { ...this.#subject.decl };
+      const { wrong } = await this.#compare(this.#reduced, this.#known.reduced, decl, config);
+      if (wrong === null) return (await this.#sampled(decl, config)).outputs;
+    } catch (error) {
+      if (!(error instanceof LacError || error instanceof Wrong) || faultOf(error).unfit) throw error;
+    }
+    this.#forget();
+    return null;
+  }
+}

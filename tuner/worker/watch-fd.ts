@@ -1,0 +1,2 @@
+/** The descriptor of the pipe whose end tells a child that its parent is gone. */
+export const WATCH_FD = 4;

@@ -1,0 +1,358 @@
+/** The parent's side: a bench whose work is done by a child process, which is replaced when it ends badly. */
+import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import type { Config } from '../../driver/configurations.js';
+import type { Bench } from '../search/search.js';
+import type { Problem, Row, Samples, Verdict } from '../types.js';
+import { blamed, type Clock, type Job, nextDue, Speed, SYSTEM_CLOCK, TIMEOUTS, type Timeouts } from './deadline.js';
+import { ChildLink, type Death } from './link.js';
+import {
+  type Answer,
+  type AnswerTo,
+  answers,
+  type Caches,
+  type DeviceDescription,
+  type FromChild,
+  type Known,
+  type Request,
+  type Stage,
+  type Trusted,
+} from './protocol.js';
+import { errorOf } from './verdict.js';
+
+export type WorkerEvent =
+  | { readonly kind: 'started'; readonly device: string; readonly pid: number }
+  | { readonly kind: 'stage'; readonly device: string; readonly stage: Stage; readonly configs: readonly Config[] }
+  /** A child ended that was not asked to, and another takes its place. */
+  | { readonly kind: 'replaced'; readonly device: string; readonly state: Verdict; readonly why: string };
+
+export interface WorkerOptions {
+  /** A name that `openDevice` takes. */
+  readonly device: string;
+  readonly problem: Problem;
+  /** Default: `cold`. */
+  readonly caches?: Caches;
+  /** Those that differ from the default. */
+  readonly timeouts?: Partial<Timeouts>;
+  /** The program of the child; it calls `serve`. */
+  readonly entry?: URL;
+  readonly clock?: Clock;
+  /** What another worker knows of the same problem on a device of the same kind. */
+  readonly known?: Known | null;
+  readonly onEvent?: (event: WorkerEvent) => void;
+}
+
+/** Why a configuration is out, for no answer came. */
+interface Fault {
+  readonly state: Verdict;
+  readonly why: string;
+}
+
+interface Sent<R extends Request = Request> extends Job {
+  readonly request: R;
+  readonly resolve: (outcome: AnswerTo<R['kind']> | Fault) => void;
+  readonly reject: (error: Error) => void;
+  /** A process ended while it was there, and it was not to blame. */
+  met: boolean;
+  /** Nothing else is to be under way: the next end is its own. */
+  alone: boolean;
+}
+
+/** Faults one after another, with no configuration that ever worked, after which nothing more is tried. */
+const MAX_FAULTS = 5;
+
+const ENTRY = new URL('./child.js', import.meta.url);
+
+export class DeviceWorker implements Bench {
+  readonly #options: WorkerOptions;
+  readonly #timeouts: Timeouts;
+  readonly #clock: Clock;
+  /** Requests that the child has, by number. */
+  readonly #sent = new Map<number, Sent>();
+  readonly #queue: Sent[] = [];
+  readonly #speed = new Speed();
+  #link: ChildLink | null = null;
+  #device: DeviceDescription | null = null;
+  #known: Known | null;
+  #trusted: Trusted | null = null;
+  /** The child has the problem. */
+  #ready = false;
+  /** Why the child is being killed, and for whose sake; null: it is not. */
+  #killed: { readonly fault: Fault; readonly culprit: Sent | null } | null = null;
+  #callOff = (): void => {};
+  #numbered = 0;
+  #faults: Verdict[] = [];
+  #worked = false;
+  #ended: Error | null = null;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#timeouts = { ...TIMEOUTS, ...options.timeouts };
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#known = options.known ?? null;
+  }
+
+  /** Throws LacError: whatever keeps the device, the kernel or its tensors from being there. */
+  static async open(options: WorkerOptions): Promise<DeviceWorker> {
+    const worker = new DeviceWorker(options);
+    try {
+      await worker.#start();
+      return worker;
+    } catch (error) {
+      await worker.close();
+      throw error;
+    }
+  }
+
+  get device(): DeviceDescription {
+    if (this.#device === null) throw new Error('the worker has no device yet');
+    return this.#device;
+  }
+
+  /** For another worker with the same problem. */
+  get known(): Known | null {
+    return this.#known;
+  }
+
+  /** A child process, with device and problem. */
+  async #start(): Promise<void> {
+    this.#ready = false;
+    const link = new ChildLink(this.#options.entry ?? ENTRY, {
+      message: (message) => this.#onMessage(link, message),
+      ended: (death) => this.#onEnd(link, death),
+    });
+    this.#link = link;
+    const { device, problem, caches = 'cold' } = this.#options;
+    if (link.pid !== undefined) this.#tell({ kind: 'started', device, pid: link.pid });
+    const request = { kind: 'open', device, problem, caches, known: this.#known, trusted: this.#trusted } as const;
+    const outcome = await this.#submit(request, true);
+    if ('state' in outcome) throw new LacError(noWorker(device, `opening it: ${outcome.why}`));
+    this.#device = outcome.device;
+    this.#known = outcome.known;
+    this.#ready = true;
+    this.#pump();
+  }
+
+  #tell(event: WorkerEvent): void {
+    this.#options.onEvent?.(event);
+  }
+
+  /** Rejected where the request is not at fault: nothing can go on. */
+  #submit<R extends Request>(request: R, first = false): Promise<AnswerTo<R['kind']> | Fault> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    const made = new Promise<AnswerTo<R['kind']> | Fault>((resolve, reject) => {
+      const now = this.#clock.now();
+      const sent: Sent<R> = { request, stage: 'waiting', since: now, resolve, reject, met: false, alone: false };
+      if (first) this.#send(sent as unknown as Sent);
+      else this.#queue.push(sent as unknown as Sent);
+    });
+    // A search that was interrupted may have left it alone.
+    made.catch(() => {});
+    this.#pump();
+    return made;
+  }
+
+  #pump(): void {
+    while (this.#ready && this.#queue.length > 0) {
+      const next = this.#queue[0] as Sent;
+      const busy = this.#sent.size > 0;
+      if (busy && (next.alone || [...this.#sent.values()].some((s) => s.alone))) break;
+      this.#queue.shift();
+      this.#send(next);
+    }
+    this.#watch();
+  }
+
+  #send(sent: Sent): void {
+    const id = ++this.#numbered;
+    sent.stage = 'waiting';
+    sent.since = this.#clock.now();
+    this.#sent.set(id, sent);
+    this.#link?.send({ id, request: sent.request });
+    this.#watch();
+  }
+
+  /** Waits for the first deadline. */
+  #watch(): void {
+    this.#callOff();
+    this.#callOff = (): void => {};
+    const due = nextDue(this.#sent.values(), this.#timeouts, this.#speed);
+    if (due === null || this.#link === null) return;
+    const link = this.#link;
+    this.#callOff = this.#clock.after(Math.max(0, due.at - this.#clock.now()), () => {
+      this.#killed = { fault: { state: 'hang', why: hangText(due.job) }, culprit: due.job };
+      link.kill();
+    });
+  }
+
+  #onMessage(link: ChildLink, message: FromChild): void {
+    const sent = this.#sent.get(message.id);
+    if (link !== this.#link || sent === undefined || this.#killed !== null) return;
+    if ('stage' in message) {
+      sent.stage = message.stage;
+      sent.since = this.#clock.now();
+      this.#tell({
+        kind: 'stage',
+        device: this.#options.device,
+        stage: message.stage,
+        configs: configsOf(sent.request),
+      });
+      this.#watch();
+      return;
+    }
+    if (message.answer.kind !== 'failed' && !answers(sent.request, message.answer)) {
+      link.kill();
+      return;
+    }
+    this.#sent.delete(message.id);
+    this.#settle(sent, message.answer);
+    if (message.unfit && this.#ended === null) {
+      // Its answer is given; what else is under way has no part in it.
+      this.#killed = { fault: faultIn(message.answer), culprit: null };
+      link.kill();
+    }
+    this.#pump();
+  }
+
+  #settle(sent: Sent, answer: Answer): void {
+    if (answer.kind === 'failed') {
+      const { request } = sent;
+      if (request.kind === 'open') sent.reject(errorOf(answer.failure));
+      else sent.resolve({ state: 'error', why: answer.failure.message });
+      return;
+    }
+    if (answer.kind === 'prepared') this.#learn(answer);
+    sent.resolve(answer);
+  }
+
+  #learn({ row, launchMs, trusted }: Extract<Answer, { kind: 'prepared' }>): void {
+    this.#trusted = trusted ?? this.#trusted;
+    if (row.state === 'open') this.#worked = true;
+    if (launchMs !== null) this.#speed.learn(row.config, launchMs);
+  }
+
+  #onEnd(link: ChildLink, death: Death): void {
+    if (link !== this.#link) return;
+    this.#callOff();
+    const jobs = [...this.#sent.values()];
+    const [killed, opened] = [this.#killed, this.#ready];
+    this.#sent.clear();
+    this.#killed = null;
+    this.#link = null;
+    this.#ready = false;
+    if (this.#ended !== null) return;
+    const culprit = killed === null ? blamed(jobs) : killed.culprit;
+    const fault = killed?.fault ?? death;
+    for (const job of jobs) {
+      if (job === culprit || !opened || (killed === null && job.alone)) job.resolve(fault);
+      else this.#again(job, killed === null && culprit === null);
+    }
+    // Whoever opens it hears what came of that.
+    if (!opened) return;
+    this.#tell({ kind: 'replaced', device: this.#options.device, ...fault });
+    void this.#replace(fault);
+  }
+
+  /** What was only there is done again. Of several any of which may be to blame, each on its own. */
+  #again(job: Sent, suspect: boolean): void {
+    job.alone ||= suspect || job.met;
+    job.met = true;
+    this.#queue.unshift(job);
+  }
+
+  async #replace({ state, why }: Fault): Promise<void> {
+    if (!this.#worked) this.#faults.push(state);
+    const same = this.#faults.every((s) => s === state) && !this.#worked;
+    if (same && this.#faults.length >= MAX_FAULTS) {
+      const text = `${MAX_FAULTS} configurations ended it in the same way: ${why}`;
+      this.#stop(new LacError(noWorker(this.#options.device, text)));
+      return;
+    }
+    // A driver may need a moment to forget the process that was killed.
+    const error = (await this.#tryStart()) === null ? null : await this.#tryStart();
+    if (error !== null) this.#stop(error);
+  }
+
+  async #tryStart(): Promise<Error | null> {
+    try {
+      if (this.#ended === null) await this.#start();
+      return null;
+    } catch (error) {
+      await this.#link?.ended;
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  #stop(error: Error): void {
+    this.#ended ??= error;
+    for (const job of [...this.#queue.splice(0), ...this.#sent.values()]) job.reject(this.#ended);
+    this.#sent.clear();
+  }
+
+  async prepare(config: Config): Promise<Row> {
+    const outcome = await this.#submit({ kind: 'prepare', config });
+    return 'state' in outcome ? { config, ...outcome } : outcome.row;
+  }
+
+  async sample(configs: readonly Config[], count: number): Promise<readonly (Samples | Row)[]> {
+    if (configs.length === 0) return [];
+    const outcome = await this.#submit({ kind: 'sample', configs, count });
+    if (!('state' in outcome) && outcome.results !== null) return outcome.results;
+    const [config, ...others] = configs as readonly [Config, ...Config[]];
+    if (others.length === 0) return [{ config, ...('state' in outcome ? outcome : NOT_TIMED) }];
+    const each: (Samples | Row)[] = [];
+    for (const one of configs) each.push(...(await this.sample([one], count)));
+    return each;
+  }
+
+  async recheck(config: Config): Promise<Row | null> {
+    const outcome = await this.#submit({ kind: 'recheck', config });
+    return 'state' in outcome ? { config, ...outcome } : outcome.row;
+  }
+
+  /** Resolves when the child is gone, within a second. What is under way is rejected. Idempotent. */
+  async close(): Promise<void> {
+    const link = this.#link;
+    this.#stop(new Error(`the worker of ${this.#options.device} was closed`));
+    this.#callOff();
+    await link?.close(this.#clock, this.#timeouts.endMs);
+  }
+}
+
+const NOT_TIMED: Fault = { state: 'error', why: 'it could not be timed' };
+
+const configsOf = (request: Request): readonly Config[] => {
+  if (request.kind === 'open') return [];
+  return request.kind === 'sample' ? request.configs : [request.config];
+};
+
+const DOING: Readonly<Record<Stage, string>> = {
+  waiting: 'the process does not answer',
+  open: 'opening the device',
+  reference: 'computing the reference',
+  compile: 'compiling',
+  driver: "the driver's compilation",
+  check: 'the launches that check its outputs',
+  time: 'the launches that time it',
+};
+
+/** What made a child unfit. */
+function faultIn(answer: Answer): Fault {
+  const rows =
+    answer.kind === 'sampled'
+      ? (answer.results ?? [])
+      : answer.kind === 'prepared' || answer.kind === 'rechecked'
+        ? [answer.row]
+        : [];
+  for (const row of rows)
+    if (row !== null && 'state' in row && (row.state === 'lost' || row.state === 'memory'))
+      return { state: row.state, why: row.why ?? row.state };
+  return { state: 'error', why: answer.kind === 'failed' ? answer.failure.message : 'timing failed' };
+}
+
+const hangText = ({ stage }: Job): string =>
+  stage === 'waiting' ? DOING.waiting : `${DOING[stage]} did not end, and the process was killed`;
+
+const noWorker = (device: string, why: string) =>
+  diagnostic('LAC0925', `the worker of ${device} cannot go on: ${why}`, null, {
+    help: [`lac run --device ${device} shows what the device says by itself`],
+  });
