@@ -1,9 +1,10 @@
 import { Argument, Command, Option } from 'commander';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { version } from '../driver/version.js';
-import { assignments, dtypeChoices, seed, sizes } from './arguments.js';
+import { assignments, collected, dtypeChoices, duration, positive, seed, share, sizes } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import type { ExitCode } from './exit.js';
+import { sweep } from './sweep.js';
 
 /** Makes the context of one call from the global options, runs the verb and keeps its exit code. */
 export type Runner = (command: Command, verb: (context: Context) => Promise<ExitCode>) => Promise<void>;
@@ -11,6 +12,7 @@ export type Runner = (command: Command, verb: (context: Context) => Promise<Exit
 const EXAMPLES = `
 Examples:
   lac run kernels/lightning/forward.ts --shape B=1,H=2,N=500 --dtype bf16
+  lac tune kernels/lightning/forward.ts --shape B=4,H=32,N=8k --dtype bf16 --budget 30s
   lac check kernels --watch
   lac compile kernels/lightning/forward.ts -o artifacts --set D=64,E=64 --target sm_90,webgpu
   lac ir kernels/lightning/forward.ts --target sm_90 --dtype bf16 --after layouts
@@ -32,6 +34,7 @@ export function buildProgram(run: Runner): Command {
     .showHelpAfterError('(lac --help lists verbs and options)')
     .exitOverride();
   sourceVerbs(program, run);
+  tuneVerb(program, run);
   irVerbs(program, run);
   machineVerbs(program, run);
   verbsToCome(program, run);
@@ -54,6 +57,7 @@ function action<A, O>(
 const first = (given: unknown[]): string => String(given[0]);
 const none = (): undefined => undefined;
 
+const DEVICES = 'cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate';
 const targetOption = () => new Option('--target <name>', 'what to compile for: webgpu, sm_80, sm_90').default('webgpu');
 const kernelOption = () => new Option('--kernel <name>', 'which kernel of the file');
 const configOption = () =>
@@ -89,12 +93,7 @@ function sourceVerbs(program: Command, run: Runner): void {
   const runVerb = program
     .command('run <file>')
     .description('run on random inputs and compare with the reference beside the kernel')
-    .addOption(
-      new Option('--device <which>', 'cuda, cuda:N, webgpu, webgpu:software, webgpu:N, emulate, interpret').default(
-        '',
-        'the best there is',
-      ),
-    )
+    .addOption(new Option('--device <which>', `${DEVICES}, interpret`).default('', 'the best there is'))
     .addOption(
       new Option('--shape <sizes>', 'B=1,H=2,N=1000; others keep the default of the reference').argParser(sizes),
     )
@@ -106,6 +105,65 @@ function sourceVerbs(program: Command, run: Runner): void {
     .option('--no-check', 'do not compare')
     .addOption(kernelOption());
   action(run, runVerb, async () => (await import('./run.js')).run, first);
+  benchVerb(program, run);
+}
+
+function benchVerb(program: Command, run: Runner): void {
+  const bench = program
+    .command('bench <file>')
+    .description('how fast a kernel is, over sizes, against its roofline, other kernels and libraries')
+    .addOption(new Option('--device <which>', 'as for run').default('', 'the best there is'))
+    .addOption(new Option('--shape <sizes>', 'as for run').argParser(sizes))
+    .addOption(
+      new Option(
+        '--sweep <sizes>',
+        'N=1k..64k: both ends and the powers of two between; N=1k,3k; N=1k..64k,D=E=64,128',
+      ).argParser(sweep),
+    )
+    .addOption(dtypeOption())
+    .addOption(setOption('comptime dimensions and options of the kernel: D=64,causal=true'))
+    .addOption(configOption())
+    .addOption(kernelOption())
+    .addOption(new Option('--seed <number>', 'of the random inputs').argParser(seed).default(0))
+    .addOption(new Option('--samples <number>', 'launches that are timed').argParser(positive).default(50))
+    .addOption(new Option('--budget <time>', 'for all samples together: 30s').argParser(duration))
+    .addOption(new Option('--check <file>', 'reference to compare with'))
+    .option('--no-check', 'do not compare')
+    .option('--baseline <file>', 'kernels to measure beside, in turn; or a stored run (.json)')
+    .option('--peers', 'measure libraries beside, through python3 with torch')
+    .option('--compare <file>', 'stored run (.json): exit code 1 where a point is slower')
+    .addOption(
+      new Option('--threshold <part>', 'how much slower, beyond the noise').argParser(share).default(0.05, '5%'),
+    )
+    .addOption(
+      new Option('-o, --output <file>', 'store the run: .json, .md or .html; may be repeated').argParser(collected),
+    );
+  action(run, bench, async () => (await import('./bench.js')).bench, first);
+}
+
+function tuneVerb(program: Command, run: Runner): void {
+  const tune = program
+    .command('tune [path]')
+    .description('find the best configuration on a device; each is checked against the reference before it is timed')
+    .addOption(new Option('--device <which>', DEVICES).default('', 'the best there is'))
+    .addOption(kernelOption())
+    .addOption(new Option('--shape <sizes>', 'B=1,H=2,N=8k; others keep the default of the reference').argParser(sizes))
+    .option('--shapes <file>', 'JSON file of several shapes')
+    .addOption(dtypeOption())
+    .addOption(setOption('options of the kernel: causal=true'))
+    .addOption(new Option('--budget <time>', 'for each kernel and shape: 30s, 2m').argParser(duration))
+    .option('--resume', 'keep what the cache has of this problem, and measure the rest')
+    .option('--exhaustive', 'time every configuration that can run')
+    .addOption(new Option('--seed <number>', 'of the random inputs and of the search').argParser(seed).default(0))
+    .option('--all', 'every kernel with knobs below a folder (default: kernels); implies --write')
+    .option('--write', 'write the best into x.tune.json beside the kernel')
+    .option('--report <file>', 'HTML page with charts and every configuration');
+  action(
+    run,
+    tune,
+    async () => (await import('./tune.js')).tune,
+    (given) => given[0] as string | undefined,
+  );
 }
 
 function irVerbs(program: Command, run: Runner): void {
@@ -175,8 +233,6 @@ function machineVerbs(program: Command, run: Runner): void {
 
 /** Verbs of the plan that are not there yet: who reads of them elsewhere is told so, and what to use meanwhile. */
 const TO_COME = {
-  tune: '`lac run FILE --config C=64` runs one configuration; the kernel lists the good ones first',
-  bench: '`lac run FILE` measures one size; bench/webgpu.ts several',
   init: 'copy a kernel of kernels/ and the reference beside it',
   cache: 'nothing is cached between runs but the software driver; `lac doctor` says what it needs',
   repro: '`lac ir FILE --locations` and `lac run FILE --seed S` say what a report needs',

@@ -1,15 +1,13 @@
 import { createColors } from 'picocolors';
-import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import { loadReference, referenceFileOf } from '../driver/load-reference.js';
+import { LacError } from '../compiler/diag/diagnostic.js';
 import { settle } from '../driver/preflight.js';
-import type { Reference } from '../driver/reference.js';
 import { type Report, runKernel } from '../driver/run.js';
-import { type KernelDecl, type PlanDecl, SourceProject } from '../driver/source.js';
+import { SourceProject } from '../driver/source.js';
 import { type Device, openDevice } from '../runtime/index.js';
 import { optionValue } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
-import { displayName } from './output.js';
+import { type Job, withReferences } from './references.js';
 import { deviceLine, reportEvent, reportText } from './report.js';
 import { readDeclarations } from './sources.js';
 
@@ -50,11 +48,6 @@ export const run: Verb<string, RunOptions> = async (file, options, context) => {
     device.destroy();
   }
 };
-
-interface Job {
-  readonly decl: KernelDecl | PlanDecl;
-  readonly reference: Reference | null;
-}
 
 /** Refuses what no device could run before one is opened. One kernel of several that can run is enough to go on. */
 function checkRequests(jobs: readonly Job[], options: RunOptions): void {
@@ -111,36 +104,5 @@ const request = ({ shape, dtype, set, config, seed, check }: RunOptions) => ({
   values: false,
   time: true,
 });
-
-/** Kernels that have a reference; all of them, without one, under --no-check. */
-async function withReferences(
-  file: string,
-  kernels: readonly (KernelDecl | PlanDecl)[],
-  { check, kernel }: RunOptions,
-  output: Context['output'],
-): Promise<Job[]> {
-  const path = typeof check === 'string' ? check : referenceFileOf(file);
-  if (path === null) {
-    if (check === false) return kernels.map((decl) => ({ decl, reference: null }));
-    const help = ['write it there, name another file with --check, or run with --no-check'];
-    const expected = displayName(file).replace(/(\.[mc]?ts)?$/, '.ref$1');
-    throw new LacError(
-      diagnostic('LAC0902', `${displayName(file)} has no reference: ${expected} does not exist`, null, { help }),
-    );
-  }
-  const jobs: Job[] = [];
-  for (const decl of kernels) {
-    try {
-      jobs.push({ decl, reference: await loadReference(path, decl.name) });
-    } catch (error) {
-      const missing = error instanceof LacError && error.diagnostics.every((d) => d.code === 'LAC0902');
-      if (!missing || kernel !== undefined || kernels.length === 1) throw error;
-      output.detail(`${decl.name} is left out: ${path} has no reference of that name`);
-    }
-  }
-  if (jobs.length > 0) return jobs;
-  const names = kernels.map((k) => k.name).join(', ');
-  throw new LacError(diagnostic('LAC0902', `${path} has no reference for ${names}`));
-}
 
 export type { Report };

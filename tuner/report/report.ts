@@ -14,8 +14,8 @@ export interface Work {
   readonly bytes: number;
 }
 
-/** What was tuned, and what is known beside its outcome. */
-export interface Tuned {
+/** One problem, and what is known beside its outcome. */
+export interface Reported {
   readonly outcome: Outcome;
   /** Knobs and their values, as the kernel declares them. */
   readonly knobs: Readonly<Record<string, readonly number[]>>;
@@ -28,14 +28,14 @@ export interface Tuned {
 const SHOWN = 40;
 
 /** A page on some problems: charts, and a table with every configuration and why it is out. */
-export function tuningPage(tuned: readonly Tuned[]): Html {
+export function tuningPage(tuned: readonly Reported[]): Html {
   const names = [...new Set(tuned.map(({ outcome }) => outcome.problem.kernel))];
   const title = `Tuning ${names.length > 3 ? `${names.length} kernels` : names.join(', ')}`;
   const devices = [...new Set(tuned.map(({ outcome }) => outcome.device))];
   return page(title, [paragraph(`On ${devices.join(', ')}.`), ...tuned.flatMap(section)]);
 }
 
-function section({ outcome, knobs, ceilings, workOf }: Tuned): readonly Html[] {
+function section({ outcome, knobs, ceilings, workOf }: Reported): readonly Html[] {
   const ranked = standings(outcome);
   const { problem } = outcome;
   const options = Object.entries(problem.options).filter(([, value]) => typeof value !== 'string' && value !== false);
@@ -69,9 +69,9 @@ export const intervalText = ({ interval: { median, low, high } }: Standing): str
 
 function charts(
   ranked: readonly Standing[],
-  knobs: Tuned['knobs'],
+  knobs: Reported['knobs'],
   ceilings: Ceilings | null,
-  workOf: Tuned['workOf'],
+  workOf: Reported['workOf'],
 ): readonly Html[] {
   const spreads = ranked.slice(0, SHOWN).map(({ row, interval, isBest }) => ({
     ...{ name: pairs(row.config), marked: isBest },
@@ -98,7 +98,7 @@ function charts(
   ];
 }
 
-function roofline(ranked: readonly Standing[], ceilings: Ceilings | null, workOf: Tuned['workOf']): readonly Html[] {
+function roofline(ranked: readonly Standing[], ceilings: Ceilings | null, workOf: Reported['workOf']): readonly Html[] {
   if (ceilings === null) return [];
   const points = ranked.flatMap(({ row, interval, isBest }) => {
     const work = workOf(row.config);

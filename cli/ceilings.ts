@@ -1,0 +1,35 @@
+import { ceilingsFor } from '../benchmark/ceilings.js';
+import type { CeilingName } from '../benchmark/types.js';
+import { LacError } from '../compiler/diag/diagnostic.js';
+import type { Ceilings } from '../reporting/roofline.js';
+import { openDevice } from '../runtime/index.js';
+import type { Output } from './output.js';
+
+const ROOFS: readonly CeilingName[] = ['multiply-add', 'product f32', 'product f16'];
+
+/** What a device was measured to do at most; null where it has no ceilings, or where they cannot be measured. */
+export async function measuredCeilings(which: string, output: Output): Promise<Ceilings | null> {
+  try {
+    const device = await openDevice(which);
+    try {
+      const measuring = (name: CeilingName): void => output.progress(`measuring what the device does at most: ${name}`);
+      const found = await ceilingsFor(device, ['copy', ...ROOFS], measuring);
+      const roofs = ROOFS.flatMap((name) => {
+        const ceiling = found[name];
+        return ceiling === undefined ? [] : [{ name, flopsPerSecond: ceiling.perSecond }];
+      });
+      if (found.copy === undefined || roofs.length === 0) return null;
+      return {
+        bytesPerSecond: found.copy.perSecond,
+        roofs,
+        source: 'ceilings were measured by a copy, and by products',
+      };
+    } finally {
+      device.destroy();
+    }
+  } catch (error) {
+    if (!(error instanceof LacError)) throw error;
+    output.detail(`no ceilings were measured: ${error.message}`);
+    return null;
+  }
+}

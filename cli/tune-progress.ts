@@ -1,0 +1,74 @@
+import { medianInterval } from '../tuner/statistics.js';
+import type { TuneEvent } from '../tuner/tune.js';
+import type { Row } from '../tuner/types.js';
+import { milliseconds, pairs } from './figures.js';
+import type { Output } from './output.js';
+import { bar, StatusLine } from './status-line.js';
+
+/** Shows how a tune comes on: a line that is written over on a terminal, events as JSON, notes of what went wrong. */
+export class TuneProgress {
+  readonly #output: Output;
+  readonly #kernel: string;
+  readonly #line: StatusLine | null;
+
+  constructor(output: Output, kernel: string) {
+    const { format, quiet } = output.options;
+    this.#output = output;
+    this.#kernel = kernel;
+    this.#line = format === 'pretty' && !quiet && output.stderr.isTTY === true ? new StatusLine(output.stderr) : null;
+  }
+
+  take(event: TuneEvent): void {
+    if (event.kind === 'stage') this.#stage(event.text);
+    else if (event.kind === 'row') this.#row(event);
+    else if (event.kind === 'known') this.#known(event);
+    else if (event.kind === 'unkept') this.#note(`results are not kept: ${event.why}`);
+  }
+
+  clear(): void {
+    this.#line?.clear();
+  }
+
+  #stage(text: string): void {
+    this.#output.event('progress', { kernel: this.#kernel, text });
+    this.#line?.show(`${this.#kernel}  ${text}`);
+  }
+
+  #row({ row, progress }: TuneEvent & { readonly kind: 'row' }): void {
+    const { tried, toTry, best, elapsedMs, leftMs, stage } = progress;
+    const found = best === null ? { best: null } : { best: best.config, bestMs: medianOf(best) };
+    const { config, state } = row;
+    this.#output.event('progress', {
+      kernel: this.#kernel,
+      stage,
+      tried,
+      toTry,
+      ...found,
+      elapsedMs,
+      leftMs,
+      config,
+      state,
+    });
+    const parts = [
+      `${this.#kernel}  ${bar(toTry === 0 ? 1 : tried / toTry)} ${tried} of ${toTry}`,
+      ...(best === null ? [] : [`best ${milliseconds(medianOf(best))} (${pairs(best.config)})`]),
+      ...(leftMs === null ? [] : [`${Math.ceil(leftMs / 1000)} s left`]),
+    ];
+    this.#line?.show(parts.join('  '));
+  }
+
+  #known({ rows, used }: TuneEvent & { readonly kind: 'known' }): void {
+    const have = `the cache has ${rows} configuration${rows === 1 ? '' : 's'} of ${this.#kernel} at such sizes`;
+    this.clear();
+    this.#output.detail(
+      used ? `${have}; they are not measured again` : `${have}; --resume would not measure them again`,
+    );
+  }
+
+  #note(text: string): void {
+    this.clear();
+    this.#output.warn(text);
+  }
+}
+
+const medianOf = ({ samples }: Row): number => (samples === undefined ? Number.NaN : medianInterval(samples.ms).median);

@@ -1,0 +1,99 @@
+import type { Colors } from 'picocolors/types.js';
+import { FIGURES, intervalText } from '../tuner/report/report.js';
+import { type Cause, causes, STATES, type Standing, standings } from '../tuner/report/standing.js';
+import type { Outcome, Problem, Row } from '../tuner/types.js';
+import { milliseconds, pairs } from './figures.js';
+
+/** Rows of a table that is not asked to be long. */
+const SHOWN = 15;
+const LABEL = 9;
+const line = (label: string, text: string): string => `${label.padEnd(LABEL)} ${text}`;
+
+export function problemText({ kernel, dims, dtypes, options }: Problem): string {
+  const set = Object.entries(options).filter(([, value]) => typeof value !== 'string' && value !== false);
+  const parts = [pairs(dims), pairs(dtypes), pairs(Object.fromEntries(set))].filter((text) => text !== '');
+  return line('kernel', [kernel, ...parts].join('  '));
+}
+
+/** The table of one problem, and what came of it. */
+export function outcomeText(outcome: Outcome, knobs: readonly string[], colors: Colors, verbose: boolean): string {
+  const ranked = standings(outcome);
+  const shown = verbose ? ranked : ranked.slice(0, SHOWN);
+  const hidden = ranked.length - shown.length;
+  return [
+    ...(shown.length === 0 ? [] : ['', ...tableLines(shown, knobs, colors), '']),
+    ...(hidden > 0 ? [line('more', `${hidden} slower ones; -v shows all`)] : []),
+    ...causes(outcome).map((cause) => line('out', causeText(cause))),
+    line(
+      'measured',
+      `${outcome.measured} of ${outcome.rows.length} in ${milliseconds(outcome.elapsedMs)}${ENDED[outcome.ended]}`,
+    ),
+    line('best', bestText(outcome, ranked, colors)),
+  ].join('\n');
+}
+
+const ENDED: Readonly<Record<Outcome['ended'], string>> = {
+  done: '',
+  budget: ': the budget is used up',
+  interrupted: ': interrupted',
+  failed: ': nothing could go on',
+};
+
+function tableLines(ranked: readonly Standing[], knobs: readonly string[], colors: Colors): string[] {
+  const figures = FIGURES.filter((f) => ranked.some((standing) => f.of(standing) !== ''));
+  const head = [...knobs, ...figures.map((f) => f.name)];
+  const body = ranked.map((s) => [...knobs.map((k) => String(s.row.config[k] ?? '')), ...figures.map((f) => f.of(s))]);
+  const widths = head.map((name, i) => Math.max(name.length, ...body.map((cells) => cells[i]?.length ?? 0)));
+  const text = (cells: readonly string[]): string => cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  ');
+  return [
+    colors.dim(text(head)),
+    ...body.map((cells, i) => (ranked[i]?.isBest ? colors.green(text(cells)) : text(cells))),
+  ];
+}
+
+/** `12 over a limit of the device (LAC0602): C=128 BE=64: needs 65536 bytes, ...`: the first of them stands for all. */
+function causeText({ state, code, rows }: Cause): string {
+  const [first] = rows;
+  const what = `${rows.length} ${STATES[state]}${code === null ? '' : ` (${code})`}`;
+  if (first?.why === undefined) return what;
+  return `${what}${rows.length > 1 ? ', such as' : ':'} ${pairs(first.config)}: ${first.why}`;
+}
+
+function bestText(outcome: Outcome, ranked: readonly Standing[], colors: Colors): string {
+  const [first] = ranked;
+  if (outcome.best === null || first === undefined) return colors.red('none: no configuration was measured');
+  const { row } = first;
+  return `${colors.green(pairs(row.config) || 'the only configuration')}  ${intervalText(first)}${againstDefault(outcome, ranked)}`;
+}
+
+/** Without tuning, the first configuration of the declaration that fits would have been taken. */
+function againstDefault({ rows }: Outcome, ranked: readonly Standing[]): string {
+  const first = rows.find((row) => row.state === 'measured' || row.state === 'open');
+  const usual = ranked.find(({ row }) => row === first);
+  if (usual === undefined || usual.isBest || !(usual.ratio > 1)) return '';
+  return `, ${usual.ratio.toFixed(2)} times as fast as the default`;
+}
+
+/** A row as an event. */
+export function rowFields(
+  outcome: Outcome,
+  row: Row,
+  standing: Standing | undefined,
+): Readonly<Record<string, unknown>> {
+  const { samples, ...rest } = row;
+  const timing = standing && {
+    medianMs: standing.interval.median,
+    lowMs: standing.interval.low,
+    highMs: standing.interval.high,
+    samples: samples?.ms.length,
+    how: samples?.how,
+  };
+  return { kernel: outcome.problem.kernel, ...rest, ...timing, best: standing?.isBest ?? false };
+}
+
+/** What came of a problem, as an event: without its rows, which are events of their own. */
+export function outcomeFields({ rows, best, ...rest }: Outcome): Readonly<Record<string, unknown>> {
+  const states: Record<string, number> = {};
+  for (const { state } of rows) states[state] = (states[state] ?? 0) + 1;
+  return { ...rest.problem, ...rest, configurations: rows.length, states, best: best?.config ?? null };
+}

@@ -1,0 +1,141 @@
+import { basename, dirname, resolve } from 'node:path';
+import { createColors } from 'picocolors';
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { writeFiles } from '../driver/write-files.js';
+import { TuningStore } from '../store/store.js';
+import { tuningPage } from '../tuner/report/report.js';
+import { standings } from '../tuner/report/standing.js';
+import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
+import type { Outcome } from '../tuner/types.js';
+import { devicesOf, openWorkers } from '../tuner/worker/pool.js';
+import { measuredCeilings } from './ceilings.js';
+import type { Context, Verb } from './context.js';
+import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
+import type { Output } from './output.js';
+import { type JobOptions, jobsBelow, jobsOfFile, type TuneJob } from './tune-jobs.js';
+import { TuneProgress } from './tune-progress.js';
+import { outcomeFields, outcomeText, problemText, rowFields } from './tune-text.js';
+
+interface TuneOptions extends JobOptions {
+  readonly device: string;
+  readonly budget?: number;
+  readonly resume?: boolean;
+  readonly exhaustive?: boolean;
+  readonly all?: boolean;
+  readonly write?: boolean;
+  readonly report?: string;
+}
+
+interface Done extends Tuned {
+  readonly job: TuneJob;
+}
+
+/**
+ * `lac tune FILE`: the best configuration of each kernel of the file that has a reference. Exit code 1 where a kernel has
+ * none that works.
+ */
+export const tune: Verb<string | undefined, TuneOptions> = async (path, options, context) => {
+  const { output } = context;
+  const jobs = await jobsOf(path, options, output);
+  const store = openStore(output);
+  const done: Done[] = [];
+  let worst: ExitCode = EXIT.ok;
+  try {
+    for (const job of jobs) {
+      if (context.signal.aborted) break;
+      const code = await tuneOne(job, options, store, context, (tuned) => done.push({ ...tuned, job }));
+      if (code !== EXIT.ok) worst = code;
+      if (code === EXIT.noDevice) break;
+    }
+  } finally {
+    store?.close();
+  }
+  if (options.report !== undefined && done.length > 0) await writeReport(options.report, done, options.device, context);
+  return worst;
+};
+
+function jobsOf(path: string | undefined, options: TuneOptions, output: Output): Promise<TuneJob[]> {
+  if (options.all === true) return jobsBelow(path ?? 'kernels', options, output);
+  if (path !== undefined) return jobsOfFile(path, options, output);
+  const help = [
+    'name a file: lac tune kernels/lightning/forward.ts',
+    'or tune every kernel of a folder: lac tune --all',
+  ];
+  throw new LacError(diagnostic('LAC0901', 'nothing to tune is named', null, { help }));
+}
+
+function openStore(output: Output): TuningStore | null {
+  const store = TuningStore.open();
+  if (store instanceof TuningStore) return store;
+  output.warn(`results are not kept: ${store.why}`);
+  return null;
+}
+
+/** Tunes, prints, and writes. What is wrong with one of several problems does not stop the others. */
+async function tuneOne(
+  job: TuneJob,
+  options: TuneOptions,
+  store: TuningStore | null,
+  { output, signal }: Context,
+  keep: (tuned: Tuned) => void,
+): Promise<ExitCode> {
+  const progress = new TuneProgress(output, job.problem.kernel);
+  try {
+    const { budget, resume, exhaustive, device } = options;
+    const request = {
+      ...{ decl: job.decl, problem: job.problem, device, signal },
+      ...{ ...(budget && { budgetMs: budget }), ...(resume && { resume }), ...(exhaustive && { exhaustive }) },
+      onEvent: progress.take.bind(progress),
+    };
+    const tuned = await tuneProblem(request, { open, store, now: () => performance.now() });
+    const { outcome } = tuned;
+    progress.clear();
+    printOutcome(outcome, job, output);
+    keep(tuned);
+    if (outcome.best === null && !signal.aborted) throw nothingMeasured(outcome, budget);
+    return EXIT.ok;
+  } catch (error) {
+    progress.clear();
+    if (signal.aborted) return EXIT.interrupted;
+    if (!(error instanceof LacError)) throw error;
+    output.diagnostics(error.diagnostics);
+    return exitCodeOfError(error);
+  }
+}
+
+const open: TuneTools['open'] = async (device, options) => openWorkers(await devicesOf(device), options);
+
+function printOutcome(outcome: Outcome, { decl }: TuneJob, output: Output): void {
+  const ranked = standings(outcome);
+  if (output.options.format === 'json')
+    for (const row of outcome.rows) {
+      const standing = ranked.find((s) => s.row === row);
+      output.event('result', rowFields(outcome, row, standing));
+    }
+  const colors = createColors(output.colorOn(output.stdout));
+  const text = outcomeText(outcome, Object.keys(decl.tune), colors, output.options.verbose);
+  output.result(`${problemText(outcome.problem)}\n${text}`, outcomeFields(outcome));
+}
+
+function nothingMeasured({ problem, ended, rows }: Outcome, budgetMs: number | undefined): LacError {
+  const open = rows.some((row) => row.state === 'open');
+  const early = ended === 'budget' && open;
+  const message = early
+    ? `the budget ended before a configuration of ${problem.kernel} was measured`
+    : `no configuration of ${problem.kernel} works here`;
+  const help = early ? [`give it more: --budget ${Math.ceil(((budgetMs ?? 0) * 4) / 1000)}s`] : [];
+  return new LacError(diagnostic('LAC0921', message, null, { help }));
+}
+
+async function writeReport(
+  file: string,
+  done: readonly Done[],
+  which: string,
+  { output, signal }: Context,
+): Promise<void> {
+  const path = resolve(file);
+  const ceilings = signal.aborted ? null : await measuredCeilings(which, output);
+  const parts = done.map(({ outcome, workOf, job }) => ({ outcome, workOf, knobs: job.decl.tune, ceilings }));
+  writeFiles(dirname(path), [{ name: basename(path), text: tuningPage(parts) }], 'name another file with --report');
+  output.detail(`report: ${path}`);
+}

@@ -1,0 +1,144 @@
+import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import type { Config } from '../driver/configurations.js';
+import type { KernelDecl, PlanDecl } from '../driver/source.js';
+import { targetOf } from '../driver/target.js';
+import { keyOf } from '../driver/tuning-key.js';
+import { Kept, type RowStore } from './kept.js';
+import { type Estimate, estimator } from './model/estimate.js';
+import { machineOf } from './model/machine.js';
+import { rankRows } from './rank-rows.js';
+import { type Progress, type SearchOptions, type SearchResult, search } from './search/search.js';
+import { enumerateSpace } from './space.js';
+import type { Outcome, Problem, Row } from './types.js';
+import type { OpenBench } from './worker/pool.js';
+import type { WorkerEvent, WorkerOptions } from './worker/worker.js';
+
+export interface TuneRequest {
+  /** The kernel of the problem, with its options. */
+  readonly decl: KernelDecl | PlanDecl;
+  readonly problem: Problem;
+  /** As `openDevice` takes it; `cuda` is every GPU of the host. */
+  readonly device: string;
+  /** What everything may take, the opening of the device included. */
+  readonly budgetMs?: number;
+  readonly exhaustive?: boolean;
+  /** Take rows of the cache as they are, and measure the rest. */
+  readonly resume?: boolean;
+  /** Ends the tune with what is measured. */
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: TuneEvent) => void;
+}
+
+export type TuneEvent =
+  | { readonly kind: 'stage'; readonly text: string }
+  | { readonly kind: 'device'; readonly device: OpenBench['device'] }
+  /** What the cache holds of this problem, and whether it is used. */
+  | { readonly kind: 'known'; readonly rows: number; readonly used: boolean }
+  | { readonly kind: 'row'; readonly row: Row; readonly progress: Progress }
+  | { readonly kind: 'worker'; readonly event: WorkerEvent }
+  /** Results could not be written to the cache. */
+  | { readonly kind: 'unkept'; readonly why: string };
+
+export interface Tuned {
+  readonly outcome: Outcome;
+  readonly device: OpenBench['device'];
+  /** Null where the model was not asked. */
+  readonly workOf: (config: Config) => Estimate['work'] | null;
+}
+
+/** What a tune works with; tests give others. */
+export interface TuneTools {
+  readonly open: (device: string, options: Omit<WorkerOptions, 'device'>) => Promise<OpenBench>;
+  readonly store: RowStore | null;
+  /** Milliseconds of a clock that does not go back. */
+  readonly now: () => number;
+}
+
+/**
+ * Finds the best configuration of a problem: enumerates, ranks by the cost model, and measures, on a worker. Every row is
+ * kept as soon as it is settled. Faults of configurations are rows; throws LacError where nothing can be measured at all,
+ * and the reason of the signal where it comes before the device is open.
+ */
+export async function tune(request: TuneRequest, tools: TuneTools): Promise<Tuned> {
+  const begin = tools.now();
+  const { problem, onEvent, signal } = request;
+  onEvent({ kind: 'stage', text: 'opening the device, and asking the reference' });
+  const opening = tools.open(request.device, { problem, onEvent: (event) => onEvent({ kind: 'worker', event }) });
+  const worker = await unlessAborted(opening, signal);
+  try {
+    if (worker.device.backend === 'interpret') throw NOT_THE_INTERPRETER;
+    onEvent({ kind: 'device', device: worker.device });
+    const { found, workOf } = await searchOn(worker, request, tools, begin);
+    const outcome = { problem, device: worker.device.name, elapsedMs: tools.now() - begin, ...found };
+    return { outcome, device: worker.device, workOf };
+  } finally {
+    await worker.close();
+  }
+}
+
+/** A device that opens after nobody waits for it any more is given back. */
+async function unlessAborted(opening: Promise<OpenBench>, signal: AbortSignal): Promise<OpenBench> {
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    const forget = (): void => signal.removeEventListener('abort', stop);
+    opening.then(forget, forget);
+  });
+  try {
+    return await Promise.race([opening, aborted]);
+  } catch (error) {
+    opening.then((worker) => worker.close()).catch(() => {});
+    throw error;
+  }
+}
+
+const NOT_THE_INTERPRETER = new LacError(
+  diagnostic('LAC0701', 'the interpreter is no device to tune for: it runs every configuration alike', null, {
+    help: ['lac devices lists what there is; --device webgpu:software is always there on Linux'],
+  }),
+);
+
+interface Found {
+  readonly found: SearchResult;
+  readonly workOf: Tuned['workOf'];
+}
+
+async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTools, begin: number): Promise<Found> {
+  const { decl, problem, signal, onEvent, resume = false } = request;
+  const { dims, dtypes, seed } = problem;
+  const { device } = worker;
+  const { now, store } = tools;
+  const left = (): number => (request.budgetMs ?? Number.POSITIVE_INFINITY) - (now() - begin);
+  const ctx = { dims, dtypes, target: targetOf(device) };
+  const unkept = (why: string): void => onEvent({ kind: 'unkept', why });
+  const kept = store === null ? null : new Kept(store, keyOf(decl, { dims, dtypes, device }), unkept);
+  const before = kept?.rows() ?? [];
+  if (before.length > 0) onEvent({ kind: 'known', rows: before.length, used: resume });
+  const works = new Map<string, Estimate['work']>();
+  const rows = await rankRows(enumerateSpace(decl, ctx), estimator(decl, { ...ctx, machine: machineOf(device) }), {
+    ...{ now, signal, limitMs: Math.min(RANKING_MS, left() * RANKING_SHARE) },
+    onEstimate: ({ config }, { work }) => works.set(JSON.stringify(config), work),
+    onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
+  });
+  const found = await search(rows, worker, {
+    ...limits(left()),
+    ...(request.exhaustive === undefined ? {} : { exhaustive: request.exhaustive }),
+    ...{ seed, signal, now, known: resume ? before : [] },
+    onRow: (row, progress) => {
+      kept?.put(row);
+      onEvent({ kind: 'row', row, progress });
+    },
+  });
+  if (found.best !== null && found.ended !== 'interrupted') kept?.choose(found.best);
+  return { found, workOf: (config) => works.get(JSON.stringify(config)) ?? null };
+}
+
+/** A rank is worth less than a measurement: what ranking may take of the budget that is left, and at most. */
+const RANKING_SHARE = 0.25;
+const RANKING_MS = 10_000;
+
+function limits(leftMs: number): Pick<SearchOptions, 'budgetMs' | 'expired'> {
+  if (leftMs === Number.POSITIVE_INFINITY) return {};
+  const budgetMs = Math.max(0, Math.floor(leftMs));
+  return { budgetMs, expired: AbortSignal.timeout(budgetMs) };
+}
