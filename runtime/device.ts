@@ -33,6 +33,8 @@ export interface DeviceInfo {
   readonly sm?: number;
   /** Multiprocessors, each of which runs programs of its own; absent where the device does not tell. */
   readonly multiprocessors?: number;
+  /** Bytes of the last cache before memory; absent where the device does not tell. */
+  readonly cacheBytes?: number;
 }
 
 export interface Timing {

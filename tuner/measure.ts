@@ -1,6 +1,7 @@
-import { Bug } from '../compiler/diag/diagnostic.js';
-import type { Device } from '../runtime/device.js';
+import type { Device, Timing } from '../runtime/device.js';
 import type { LaunchPlan } from '../runtime/launch.js';
+import { roundsFor, SAMPLES_MS } from './rounds.js';
+import { median } from './statistics.js';
 import type { Samples } from './types.js';
 
 /** One configuration, bound. */
@@ -28,18 +29,137 @@ export interface MeasureOptions {
   readonly warmUpMs?: number;
   /** What all samples of one configuration take at most, milliseconds, beyond the first three. Default 300. */
   readonly samplesMs?: number;
+  /** Milliseconds of a clock. */
+  readonly now?: () => number;
 }
 
+type MeasuringDevice = Pick<Device, 'info' | 'time'>;
+
+/** Bytes that a GPU's last cache is taken to hold where nobody tells. */
+const CACHE_BYTES = 64 * 2 ** 20;
+/** Sets together are so many times as large as the cache. */
+const BEYOND = 4;
+/** Sets at most: of tensors that small, caches hold all that a program touches in practice too. */
+const MOST_SETS = 64;
+
 /** Sets of tensors that are together several times as large as the last cache, for cold caches; 1 for warm ones. */
-export function setsWanted(device: Pick<Device, 'info'>, bytesOfSet: number, caches: 'cold' | 'warm'): number {
-  throw new Bug(`sets of ${bytesOfSet} bytes for ${caches} caches on a ${device.info.kind}`);
+export function setsWanted({ info }: Pick<Device, 'info'>, bytesOfSet: number, caches: 'cold' | 'warm'): number {
+  if (caches === 'warm' || info.kind !== 'gpu' || bytesOfSet === 0) return 1;
+  const beyond = Math.ceil((BEYOND * (info.cacheBytes ?? CACHE_BYTES)) / bytesOfSet);
+  return Math.min(MOST_SETS, beyond);
 }
 
 /** Times contenders in turn, in an order that is rotated from round to round. Results in the order of `contenders`. */
 export async function measure(
-  device: Pick<Device, 'info' | 'time'>,
+  device: MeasuringDevice,
   contenders: readonly Contender[],
   options: MeasureOptions,
 ): Promise<readonly (Samples | TooSlow)[]> {
-  throw new Bug(`measure ${contenders.length} on ${device.info.kind}, ${options.count} samples`);
+  const first: (number | TooSlow)[] = [];
+  for (const contender of contenders) first.push(await firstLaunch(device, contender, options.limitMs ?? 10_000));
+  const lanes = contenders.flatMap(({ sets }, of): Lane[] => {
+    const ms = first[of];
+    const launched = sets.filter((set) => set.some((plan) => plan.programs > 0));
+    return typeof ms === 'number' && launched.length > 0 ? [{ of, sets: launched, ms }] : [];
+  });
+  await warmUp(device, lanes, options);
+  const counts = lanes.map(({ ms }) => roundsFor(ms, options.count, options.samplesMs ?? SAMPLES_MS));
+  const taken = await inTurn(device, lanes, counts);
+  return first.map((f, i) => (typeof f === 'number' ? (taken.get(i) ?? NOTHING) : f));
+}
+
+/** Of what launches nothing. */
+const NOTHING: Samples = { ms: [0], how: 'host' };
+
+/** A contender that is measured: its place among all, and what a launch takes. */
+interface Lane extends Pick<Contender, 'sets'> {
+  readonly of: number;
+  readonly ms: number;
+}
+
+/** Pays what only a first launch pays, and says what to expect of the others. */
+async function firstLaunch(
+  device: MeasuringDevice,
+  { sets, estimateMs = 0 }: Contender,
+  limitMs: number,
+): Promise<number | TooSlow> {
+  if (estimateMs > limitMs) return { tooSlow: { ms: estimateMs, limitMs, launched: false } };
+  const { medianMs: ms } = await device.time(sets.slice(0, 1), ONCE);
+  return ms > limitMs ? { tooSlow: { ms, limitMs, launched: true } } : ms;
+}
+
+const ONCE = { warmup: 0, warmupMs: 0, repeat: 1 };
+
+/** Milliseconds of launches between two looks at the clocks. */
+const BATCH_MS = 20;
+/** Looks before anything counts as steady: clocks rest before the first launches. */
+const LEAST_BATCHES = 3;
+/** Where a look is faster than those before by a larger share, the clocks still rise. */
+const STEADY = 0.01;
+
+/** Launches all of them in turn until they get no faster, but no longer than `warmUpMs`. */
+async function warmUp(device: MeasuringDevice, lanes: readonly Lane[], options: MeasureOptions): Promise<void> {
+  const { now = () => performance.now(), warmUpMs = device.info.kind === 'gpu' ? 400 : 0 } = options;
+  const roundMs = lanes.reduce((sum, lane) => sum + lane.ms, 0);
+  const rounds = Math.max(1, Math.min(Math.floor(BATCH_MS / roundMs), Math.floor(MOST_TURNS / lanes.length)));
+  const end = now() + warmUpMs;
+  const looks: number[] = [];
+  while (lanes.length > 0 && now() + rounds * roundMs <= end && !isSteady(looks)) {
+    const taken = await inTurn(
+      device,
+      lanes,
+      lanes.map(() => rounds),
+    );
+    looks.push([...taken.values()].reduce((sum, { ms }) => sum + median(ms), 0));
+  }
+}
+
+function isSteady(looks: readonly number[]): boolean {
+  const [last = 0, ...before] = looks.slice(-LEAST_BATCHES).reverse();
+  return looks.length >= LEAST_BATCHES && last >= (1 - STEADY) * Math.min(...before);
+}
+
+/** Samples of one call of `time`: devices keep two queries for each. */
+const MOST_TURNS = 1024;
+
+/** One sample of a lane. */
+interface Turn {
+  readonly of: number;
+  readonly launches: readonly LaunchPlan[];
+}
+
+/** Samples of each lane, by its place among all contenders. */
+async function inTurn(
+  device: MeasuringDevice,
+  lanes: readonly Lane[],
+  counts: readonly number[],
+): Promise<Map<number, Samples>> {
+  const turns = turnsOf(lanes, counts);
+  const samples: { of: number; ms: number; how: Timing['how'] }[] = [];
+  for (let begin = 0; begin < turns.length; begin += MOST_TURNS) {
+    const part = turns.slice(begin, begin + MOST_TURNS);
+    const plans = part.map((turn) => turn.launches);
+    const timing = await device.time(plans, { warmup: 0, warmupMs: 0, repeat: part.length });
+    for (const [k, { of }] of part.entries()) samples.push({ of, ms: timing.samples[k] ?? 0, how: timing.how });
+  }
+  // Where the device's own clock once stood still, what the host saw then is no match for the other samples.
+  const how = samples.some((s) => s.how === 'timestamp') ? 'timestamp' : 'host';
+  const taken = new Map<number, Samples>();
+  for (const s of samples) if (s.how === how) taken.set(s.of, { ms: [...(taken.get(s.of)?.ms ?? []), s.ms], how });
+  return taken;
+}
+
+/** Rounds in which each lane has a turn, as evenly spread as its count allows; each round begins with another lane. */
+function turnsOf(lanes: readonly Lane[], counts: readonly number[]): readonly Turn[] {
+  const turns: Turn[] = [];
+  const rounds = Math.max(0, ...counts);
+  for (let round = 0; round < rounds; round++)
+    for (let k = 0; k < lanes.length; k++) {
+      const place = (round + k) % lanes.length;
+      const [lane, count] = [lanes[place], counts[place] ?? 0];
+      const isDue = Math.floor(((round + 1) * count) / rounds) > Math.floor((round * count) / rounds);
+      if (lane !== undefined && isDue)
+        turns.push({ of: lane.of, launches: lane.sets[turns.length % lane.sets.length] ?? [] });
+    }
+  return turns;
 }

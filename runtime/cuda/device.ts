@@ -322,7 +322,7 @@ function hostBytes(bytes: number): Uint8Array<ArrayBuffer> {
   }
 }
 
-const infoOf = (driver: NativeDriver, { sm, warpLanes, multiprocessors }: NativeDevice): DeviceInfo => ({
+const infoOf = (driver: NativeDriver, { sm, warpLanes, multiprocessors, l2Bytes }: NativeDevice): DeviceInfo => ({
   kind: 'gpu',
   vendor: 'nvidia',
   architecture: `sm_${sm}`,
@@ -330,6 +330,7 @@ const infoOf = (driver: NativeDriver, { sm, warpLanes, multiprocessors }: Native
   subgroup: [warpLanes, warpLanes],
   sm,
   multiprocessors,
+  cacheBytes: l2Bytes,
 });
 
 const limitsOf = (p: NativeDevice): DeviceLimits => ({

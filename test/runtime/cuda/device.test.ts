@@ -55,6 +55,7 @@ const doubledPlusOne = (n: number): Float64Array => ramp(n).map((i) => 2 * i + 1
 describe.skipIf(fake === null)('names', () => {
   test('cuda is the first GPU, and each GPU is listed', async () => {
     const device = await open();
+    expect(device.info.cacheBytes).toBe(2 ** 20);
     expect([device.name, device.backend, device.info.sm, device.info.multiprocessors, device.info.driver]).toEqual([
       'Fake GPU 0',
       'cuda',

@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import { sequencesOf, type TimedPlans, type TimeOptions, type Timing } from '../../runtime/device.js';
+import type { LaunchPlan } from '../../runtime/launch.js';
+import { type Contender, measure, setsWanted } from '../../tuner/measure.js';
+import { median } from '../../tuner/statistics.js';
+
+/** A launch that says how long it takes, and which it is. */
+interface FakeLaunch {
+  readonly name: string;
+  readonly set: number;
+  readonly programs: number;
+  readonly ms: number;
+}
+
+const launch = (name: string, ms: number, set = 0, programs = 1): LaunchPlan =>
+  ({ kernel: name, name, set, programs, ms }) as unknown as LaunchPlan;
+
+const contender = (name: string, ms: number, sets = 1): Contender => ({
+  sets: Array.from({ length: sets }, (_, set) => [launch(name, ms, set)]),
+});
+
+/** Time passes by launching alone. `slowdown` of a launch at a time: clocks that rise, noise. */
+class FakeDevice {
+  now = 0;
+  readonly calls: FakeLaunch[][] = [];
+  readonly #kind: 'gpu' | 'software';
+  readonly #slowdown: (now: number) => number;
+  readonly #how: (call: number) => Timing['how'];
+
+  constructor(kind: 'gpu' | 'software', slowdown = (_: number) => 1, how = (_: number): Timing['how'] => 'timestamp') {
+    this.#kind = kind;
+    this.#slowdown = slowdown;
+    this.#how = how;
+  }
+
+  get info() {
+    return {
+      kind: this.#kind,
+      vendor: '',
+      architecture: '',
+      driver: '',
+      subgroup: [32, 32] as const,
+      cacheBytes: 1000,
+    };
+  }
+
+  async time(plans: TimedPlans, { repeat = 20 }: TimeOptions = {}): Promise<Timing> {
+    const sequences = sequencesOf(plans) as unknown as readonly (readonly FakeLaunch[])[];
+    const samples: number[] = [];
+    const call: FakeLaunch[] = [];
+    for (let i = 0; i < repeat; i++) {
+      const sequence = sequences[i % sequences.length] ?? [];
+      call.push(...sequence);
+      const ms = sequence.reduce((sum, l) => sum + l.ms, 0) * this.#slowdown(this.now);
+      this.now += ms;
+      samples.push(ms);
+    }
+    this.calls.push(call);
+    return { medianMs: median(samples), p10: 0, p90: 0, samples, how: this.#how(this.calls.length - 1) };
+  }
+
+  measure(contenders: readonly Contender[], options: Partial<Parameters<typeof measure>[2]> = {}) {
+    return measure(this, contenders, { count: 10, now: () => this.now, ...options });
+  }
+
+  /** Names in the last call. */
+  get last(): string {
+    return (this.calls.at(-1) ?? []).map((l) => l.name).join('');
+  }
+}
+
+describe('measuring', () => {
+  test('contenders take turns, and each round begins with another one', async () => {
+    const device = new FakeDevice('gpu');
+    const [a, b, c] = await device.measure([contender('a', 1), contender('b', 2), contender('c', 3)], { count: 4 });
+    expect(device.last).toBe('abcbcacababc');
+    expect([a, b, c]).toEqual([1, 2, 3].map((ms) => ({ ms: [ms, ms, ms, ms], how: 'timestamp' })));
+  });
+
+  test('the warm-up lasts until launches get no faster', async () => {
+    const rising = (now: number): number => (now < 30 ? 3 : now < 150 ? 2 - (now - 30) / 120 : 1);
+    const device = new FakeDevice('gpu', rising);
+    const [samples] = await device.measure([contender('a', 0.5)]);
+    expect(samples).toEqual({ ms: Array(10).fill(0.5), how: 'timestamp' });
+    expect(device.now).toBeLessThan(300);
+  });
+
+  test('a clock that does not settle ends the warm-up all the same', async () => {
+    let faster = 1;
+    const device = new FakeDevice('gpu', () => (faster *= 0.9999));
+    await device.measure([contender('a', 0.5)], { warmUpMs: 100 });
+    expect(device.now).toBeLessThan(110);
+    expect(device.now).toBeGreaterThan(60);
+  });
+
+  test('slow launches get few samples and no warm-up on a software driver', async () => {
+    const device = new FakeDevice('software', undefined, () => 'host');
+    const [slow, quick] = await device.measure([contender('s', 1000), contender('q', 20)], { count: 15 });
+    expect(slow).toEqual({ ms: [1000, 1000, 1000], how: 'host' });
+    expect(quick).toEqual({ ms: Array(15).fill(20), how: 'host' });
+    expect(device.calls.map((c) => c.length)).toEqual([1, 1, 18]);
+    // Spread over the rounds, so that a drift of the clock meets both alike.
+    expect([...device.last].flatMap((name, i) => (name === 's' ? [i] : []))).toEqual([4, 11, 16]);
+  });
+
+  test('a launch over the limit is said: measured once, or not begun where the estimate says so', async () => {
+    const device = new FakeDevice('gpu');
+    const results = await device.measure(
+      [contender('a', 50), { ...contender('b', 50), estimateMs: 500 }, contender('c', 1)],
+      { limitMs: 40 },
+    );
+    expect(results.slice(0, 2)).toEqual([
+      { tooSlow: { ms: 50, limitMs: 40, launched: true } },
+      { tooSlow: { ms: 500, limitMs: 40, launched: false } },
+    ]);
+    expect(results[2]).toMatchObject({ ms: Array(10).fill(1) });
+    const names = device.calls.flat().map((l) => l.name);
+    expect(names.filter((n) => n !== 'c')).toEqual(['a']);
+  });
+
+  test('launches in turn on all sets: none is met again before the others were', async () => {
+    const device = new FakeDevice('gpu');
+    await device.measure([contender('a', 1, 3), contender('b', 1, 3)], { count: 6 });
+    const sets = (device.calls.at(-1) ?? []).map((l) => l.set);
+    expect(sets).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]);
+  });
+
+  test('samples of the host never mix with those of the device', async () => {
+    const device = new FakeDevice('gpu', undefined, (call) => (call === 2 ? 'host' : 'timestamp'));
+    const many = { count: 1500, warmUpMs: 0, samplesMs: 1e9 };
+    const [a] = await device.measure([contender('a', 1)], many);
+    expect(device.calls.map((c) => c.length)).toEqual([1, 1024, 476]);
+    expect(a).toEqual({ ms: Array(1024).fill(1), how: 'timestamp' });
+  });
+
+  test('what launches nothing takes no time', async () => {
+    const device = new FakeDevice('gpu');
+    const nothing: Contender = { sets: [[launch('n', 0, 0, 0)]] };
+    expect(await device.measure([nothing, contender('a', 1)], { count: 3 })).toEqual([
+      { ms: [0], how: 'host' },
+      { ms: [1, 1, 1], how: 'timestamp' },
+    ]);
+    expect(await device.measure([])).toEqual([]);
+  });
+});
+
+describe('sets of tensors', () => {
+  const gpu = new FakeDevice('gpu');
+  test.each([
+    [gpu, 100, 'cold', 40],
+    [gpu, 1, 'cold', 64],
+    [gpu, 10_000, 'cold', 1],
+    [gpu, 0, 'cold', 1],
+    [gpu, 100, 'warm', 1],
+    [new FakeDevice('software'), 100, 'cold', 1],
+  ] as const)('are so many that no cache holds them: case %#', (device, bytes, caches, sets) => {
+    expect(setsWanted(device, bytes, caches)).toBe(sets);
+  });
+});
