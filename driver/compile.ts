@@ -18,7 +18,7 @@ import { dtypeOf, isTensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
 import { type Declaration, type KernelDecl, lowerDecl, type PlanDecl } from './source.js';
 import { sourcePosition } from './source-position.js';
-import { maxInvocations, maxStorageElements, type Target } from './target.js';
+import { deviceNames, maxInvocations, maxStorageElements, type Target } from './target.js';
 import { type TunedChoice, tunedFor } from './tuned.js';
 
 /** What one variant is compiled for. */
@@ -75,8 +75,8 @@ const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
 
 /**
  * Compiles one variant in the first configuration that fits the limits and compiles: of the tuned ones (`tunedFor`), then
- * in order of declaration of those that survive `prune`. What was compiled, or did not fit, is remembered as long as
- * the declaration lives. Throws LacError: the source's own errors; LAC0916 where the tuned configurations cannot be read;
+ * of those that survive `prune`, as `prefer` has them, or in order of declaration. What was compiled, or did not fit, is
+ * remembered as long as the declaration lives. Throws LacError: the source's own errors; LAC0916 where the tuned configurations cannot be read;
  * LAC0906 where no configuration is left; LAC05xx where the one that was asked for in full does not fit.
  */
 export function compileKernel(decl: KernelDecl, request: CompileRequest): Compiled {
@@ -147,7 +147,7 @@ function choicesFor(decl: KernelDecl | PlanDecl, request: CompileRequest): Choic
   const { dims, config = {}, target, device } = request;
   checkConfig(decl, config);
   const asked = Object.keys(decl.tune).every((name) => name in config);
-  const untuned = candidates(decl, dims, config, maxInvocations(target));
+  const untuned = candidates(decl, dims, config, maxInvocations(target), deviceNames(target));
   if (asked) return { choices: withReason(untuned, 'as asked for'), asked, stale: [] };
   const dtypes = chooseDtypes(decl, request.dtypes);
   const query = { target, dtypes, dims, config, ...(device && { device }) };

@@ -1,6 +1,7 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { type Expr, evaluateExpr, namesOf } from '../compiler/expr.js';
 import type { Dims } from './reference.js';
+import type { DeviceName } from './source.js';
 
 export type Config = Readonly<Record<string, number>>;
 
@@ -9,6 +10,8 @@ export interface KnobSpace {
   readonly name: string;
   readonly tune: Readonly<Record<string, readonly number[]>>;
   readonly prune: Expr | null;
+  /** Least first, for dimensions, knobs and what is known of the device. */
+  readonly prefer?: Expr | null;
 }
 
 /** Invocations that the knob `warps` counts in units of. */
@@ -55,16 +58,57 @@ export function checkConfig(space: KnobSpace, given: Config): void {
   }
 }
 
+/** What of a device `prefer` may ask: names of the language. */
+export type DeviceNames = Readonly<Partial<Record<DeviceName, number>>>;
+
 /**
  * Configurations worth compiling, best guess first: those that agree with `given`, survive `prune` and whose `warps` fit
- * the device. Where every knob is given, `prune` is not asked: the caller wants exactly that one.
+ * the device; least `prefer` first where all that it names is known, else in order of declaration. Where every knob is
+ * given, `prune` is not asked: the caller wants exactly that one.
  */
-export function* candidates(space: KnobSpace, dims: Dims, given: Config, maxInvocations: number): Generator<Config> {
+export function* candidates(
+  space: KnobSpace,
+  dims: Dims,
+  given: Config,
+  maxInvocations: number,
+  device: DeviceNames = {},
+): Generator<Config> {
   checkConfig(space, given);
   const chosen = Object.keys(space.tune).every((name) => name in given);
   const settled = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, [value]]));
-  for (const config of combinations({ ...space.tune, ...settled })) {
+  for (const config of inOrder({ ...space, tune: { ...space.tune, ...settled } }, { ...device, ...dims })) {
     if (!chosen && (config.warps ?? 0) * WARP > maxInvocations) continue;
     if (chosen || keeps(space, config, dims)) yield config;
   }
 }
+
+/** Orders that were found before, by the expression: a launch asks for the same one again and again. */
+const orders = new WeakMap<object, Map<string, readonly Config[]>>();
+const MOST_ORDERS = 256;
+
+function inOrder(
+  { tune, prefer = null }: KnobSpace,
+  known: Readonly<Record<string, number | undefined>>,
+): Iterable<Config> {
+  if (prefer === null || typeof prefer !== 'object') return combinations(tune);
+  const names = [...namesOf(prefer)].filter((name) => !(name in tune));
+  const values: Record<string, number> = {};
+  for (const name of names) {
+    const value = known[name];
+    if (value === undefined) return combinations(tune);
+    values[name] = value;
+  }
+  const found = orders.get(prefer) ?? new Map<string, readonly Config[]>();
+  orders.set(prefer, found);
+  const key = JSON.stringify([values, tune]);
+  const order = found.get(key) ?? sorted(tune, prefer, values);
+  if (found.size >= MOST_ORDERS) found.clear();
+  found.set(key, order);
+  return order;
+}
+
+const sorted = (tune: KnobSpace['tune'], prefer: Expr, names: Dims): readonly Config[] =>
+  [...combinations(tune)]
+    .map((config) => ({ config, cost: evaluateExpr(prefer, { ...names, ...config }) }))
+    .sort((a, b) => a.cost - b.cost)
+    .map(({ config }) => config);

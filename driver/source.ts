@@ -23,6 +23,7 @@ export const optionValues = (decl: Pick<Declaration, 'options'>): Record<string,
 export {
   checkFile,
   type Declaration,
+  type DeviceName,
   declaresKernels,
   fingerprint,
   isPlan,

@@ -6,15 +6,27 @@ import type { ArgFacts } from '../compiler/artifact.js';
 import type { Pass } from '../compiler/passes/pass.js';
 import { PIPELINE } from '../compiler/passes/pipeline.js';
 import type { Device } from '../runtime/device.js';
+import type { DeviceNames } from './configurations.js';
 
 /**
  * What to compile for: a WebGPU device by its limits, an NVIDIA GPU by its generation, or the interpreter, which takes
  * the IR as it comes from the source.
  */
 export type Target =
-  | { readonly kind: 'webgpu'; readonly limits: WgslLimits }
-  | { readonly kind: 'cuda'; readonly target: PtxTarget }
+  | { readonly kind: 'webgpu'; readonly limits: WgslLimits; readonly processors?: number }
+  | { readonly kind: 'cuda'; readonly target: PtxTarget; readonly processors?: number }
   | { readonly kind: 'interpret' };
+
+/** Multiprocessors of a GPU that is not at hand, or does not tell: between a desktop's and a data centre's. */
+const USUAL_PROCESSORS = 64;
+
+/** What `prefer` of a kernel is told of the device. */
+export function deviceNames(target: Target): DeviceNames {
+  if (target.kind === 'interpret') return {};
+  const { processors = USUAL_PROCESSORS } = target;
+  const sharedBytes = target.kind === 'cuda' ? target.target.sharedBytesPerBlock : target.limits.workgroupBytes;
+  return { processors, sharedBytes };
+}
 
 /** Elements that offsets can tell apart: the runtime refuses tensors that reach further. */
 const MAX_ELEMENTS = 2 ** 31;
@@ -27,15 +39,18 @@ export const ANY_WEBGPU: Target = { kind: 'webgpu', limits: TIER1 };
 export const COMMON_WEBGPU: Target = { kind: 'webgpu', limits: { ...TIER1, workgroupBytes: 32768 } };
 
 export function targetOf(device: Pick<Device, 'backend' | 'limits' | 'info'>): Target {
-  const { backend } = device;
+  const { backend, info } = device;
   if (backend === 'interpret') return { kind: 'interpret' };
+  const count = info.multiprocessors ?? (info.kind === 'gpu' ? undefined : 1);
+  const processors = count === undefined ? {} : { processors: count };
   if (backend !== 'webgpu') {
     const sharedBytesPerBlock = device.limits.maxWorkgroupBytes;
-    return { kind: 'cuda', target: { ...targetFor(device.info.sm ?? 0), sharedBytesPerBlock } };
+    return { kind: 'cuda', target: { ...targetFor(info.sm ?? 0), sharedBytesPerBlock }, ...processors };
   }
   const { maxWorkgroupBytes, maxInvocations, maxStorageBindings, maxBindingBytes } = device.limits;
   return {
     kind: 'webgpu',
+    ...processors,
     limits: {
       workgroupBytes: maxWorkgroupBytes,
       invocations: maxInvocations,

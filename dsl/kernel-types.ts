@@ -46,6 +46,13 @@ export type Env<A, CT extends readonly unknown[], TN, O> = {
 };
 export type Pick1<TN> = { readonly [K in keyof TN]: TN[K] extends readonly (infer V)[] ? V : never };
 export type GridEnv<A, TN> = { readonly [K in DimName<A>]: number } & { readonly [K in keyof TN]: number };
+/** What `prefer` knows of a device. */
+export interface DeviceEnv {
+  /** Multiprocessors: each runs programs of its own. */
+  readonly processors: number;
+  /** Shared memory that one program may have. */
+  readonly sharedBytes: number;
+}
 export type AnyFn = (...a: any[]) => any;
 
 export interface KernelSpec<A, CT, TN, O, G> {
@@ -58,6 +65,8 @@ export interface KernelSpec<A, CT, TN, O, G> {
   tune?: TN;
   /** Reject a configuration before compiling it. Must be arithmetic on the names given. */
   prune?: (p: GridEnv<A, TN>) => boolean;
+  /** Where nothing was tuned: the least first, equal ones in order of declaration. Arithmetic, as `prune`. */
+  prefer?: (p: GridEnv<A, TN> & DeviceEnv) => number;
   /** Which sizes re-tune: e.g. bucketed sequence length. Default: comptime dims + dtypes. */
   tuneKey?: (p: GridEnv<A, TN>) => readonly number[];
   /** Named program axes, fastest first; folded onto the hardware's three by the compiler. */

@@ -2,7 +2,7 @@
 export { checkFile, checkingFile, checkKernel, type FileCheck } from './check.js';
 export { type Lowered, lowerKernel, type Specialisation } from './lower/kernel.js';
 export type { Observer } from './lower/observer.js';
-export type { KernelBody, KernelDecl } from './read/declaration.js';
+export type { DeviceName, KernelBody, KernelDecl } from './read/declaration.js';
 export { declaresKernels } from './read/declares-kernels.js';
 export { fingerprint } from './read/fingerprint.js';
 export { isPlan, type PlanDecl, type RunDecl } from './read/plan-declaration.js';

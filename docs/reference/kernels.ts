@@ -112,8 +112,8 @@ export const activateShifted = activate.with({ shift: 100 });
  * Knobs: each lists the whole numbers from 1 that it may be, the best guess first. They are compile-time integers in
  * the body and change no result beyond rounding. Two names mean something by themselves: `warps` is how many groups of
  * 32 threads (invocations in WGSL) run a program, `stages` how many trips of loads its loops have under way.
- * Configurations are tried in order of declaration, the first knob slowest; `--config`, `{ config }` and rows of
- * `x.tune.json` choose.
+ * Configurations are tried as `prefer` has them, or in order of declaration, the first knob slowest; `--config`,
+ * `{ config }` and rows of `x.tune.json` choose.
  * @errors LAC0304 LAC0313 LAC0501 LAC0502 LAC0503 LAC0906 LAC0916 LAC0917
  */
 export const blocks = kernel(
@@ -130,12 +130,15 @@ export const blocks = kernel(
 // y -> [2, 3, 4]
 
 /**
- * @entry KernelSpec.prune; KernelSpec.tuneKey
- * @title prune and tuneKey
+ * @entry KernelSpec.prune; KernelSpec.prefer; KernelSpec.tuneKey; DeviceEnv
+ * @title prune, prefer and tuneKey
  *
  * `prune` says which configurations are worth compiling for the sizes at hand; `tuneKey` which sizes, besides dtypes
- * and comptime dimensions, want a configuration of their own. Both are kept as data: arithmetic, comparisons, `cdiv`,
- * `idiv`, `minimum`, `maximum` and Math.min, max, floor, ceil, sqrt, log2, abs on dimensions and knobs.
+ * and comptime dimensions, want a configuration of their own. `prefer` is a number for each configuration: where nothing
+ * was tuned, the least is tried first, and of equal ones that which is declared first; the first that fits the device is
+ * taken. It also sees the device: `processors`, its multiprocessors (1 of a CPU), and `sharedBytes`, the shared memory of
+ * a program. All are kept as data: arithmetic, comparisons, `cdiv`, `idiv`, `minimum`, `maximum` and Math.min, max,
+ * floor, ceil, sqrt, log2, abs on dimensions and knobs.
  * @errors LAC0305 LAC0306 LAC0309
  */
 export const pruned = kernel(
@@ -144,6 +147,7 @@ export const pruned = kernel(
     comptime: ['D'],
     tune: { BD: [64, 32, 16, 8, 4] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 4, // no block is more than half padding
+    prefer: ({ BD, D }) => Math.abs(BD - D), // a block for the whole row, or almost
     tuneKey: ({ N }) => [N],
     grid: ({ N }) => ({ n: N }),
   },

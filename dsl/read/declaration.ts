@@ -33,6 +33,8 @@ export interface KernelBody {
 
 /** A kernel as its source declares it. Everything but `body` is plain data. */
 export interface KernelDecl extends Declaration {
+  /** Of configurations, for dimensions, knobs and DEVICE_NAMES: the least is tried first. Null: in order of declaration. */
+  readonly prefer: Expr | null;
   /** Program axes, fastest first, with their extents. */
   readonly grid: readonly (readonly [axis: string, extent: Expr])[];
   readonly body: KernelBody;
@@ -149,7 +151,12 @@ export const startOf = (node: TS.Node): Span => ({
   end: spanOf(node).start + (/^\w+/.exec(node.getText())?.[0].length ?? 1),
 });
 
-const KEYS = ['args', 'comptime', 'options', 'tune', 'prune', 'tuneKey', 'grid'];
+const KEYS = ['args', 'comptime', 'options', 'tune', 'prune', 'prefer', 'tuneKey', 'grid'];
+
+/** What `prefer` may ask of the device, besides dimensions and knobs. */
+const DEVICE_NAMES = ['processors', 'sharedBytes'] as const;
+export type DeviceName = (typeof DEVICE_NAMES)[number];
+
 const REQUIRED = { args: "add args: { x: input(f32, ['N']) }", grid: 'add grid: ({ N }) => ({ n: N })' };
 
 function readSpec(reader: SpecReader, call: Call, fn: FnVal): KernelDecl | null {
@@ -163,8 +170,13 @@ function readSpec(reader: SpecReader, call: Call, fn: FnVal): KernelDecl | null 
   const options = reader.options();
   const comptime = reader.comptime(names.dims);
   reader.clashes(['dimension', names.dims], ['knob', Object.keys(tune)], ['option', [...options.keys()]]);
-  const sizes = sizesOf('kernel', [...names.dims, ...Object.keys(tune)]);
+  const own = [...names.dims, ...Object.keys(tune)];
+  const sizes = sizesOf('kernel', own);
   const prune = reader.expression('prune', sizes);
+  const prefer = reader.expression(
+    'prefer',
+    sizesOf('kernel', [...own, ...DEVICE_NAMES.filter((n) => !own.includes(n))]),
+  );
   const tuneKey = reader.expressions('tuneKey', sizes);
   const grid = readGrid(reader, sizes);
   if (!reader.ok) return null;
@@ -180,6 +192,7 @@ function readSpec(reader: SpecReader, call: Call, fn: FnVal): KernelDecl | null 
     options: optionData(options),
     tune,
     prune,
+    prefer,
     tuneKey,
     grid,
     body,

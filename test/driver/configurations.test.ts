@@ -37,6 +37,17 @@ describe('configurations', () => {
     ]);
   });
 
+  test('prefer orders when its names are known, equal ones as declared', () => {
+    const preferring = { ...space, prune: null, prefer: ['abs', ['-', ['*', 'C', 'processors'], 'N']] as const };
+    const first = (dims: Record<string, number>, device: { processors?: number }) =>
+      [...candidates(preferring, dims, {}, 1024, device)].map(({ C, warps }) => `${C} ${warps}`);
+    expect(first({ N: 128 }, { processors: 4 })).toEqual(['32 8', '32 4', '64 8', '64 4']);
+    expect(first({ N: 128 }, { processors: 4 })).toEqual(first({ N: 128 }, { processors: 4 }));
+    expect(first({ N: 256 }, { processors: 4 })).toEqual(['64 8', '64 4', '32 8', '32 4']);
+    expect(first({ N: 128 }, {})).toEqual(['64 8', '64 4', '32 8', '32 4']);
+    expect([...candidates(preferring, { N: 128 }, { C: 64 }, 128, { processors: 4 })]).toEqual([{ C: 64, warps: 4 }]);
+  });
+
   test('warps fit the device; a configuration given in full is taken as it is', () => {
     expect([...candidates(space, { D: 64 }, {}, 128)]).toEqual([{ C: 32, warps: 4 }]);
     expect([...candidates(space, { D: 64 }, { C: 64, warps: 8 }, 128)]).toEqual([{ C: 64, warps: 8 }]);
