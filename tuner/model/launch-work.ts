@@ -5,7 +5,7 @@ import type { Config } from '../../driver/configurations.js';
 import { dtypeOf, isTensorArg } from '../../driver/inputs.js';
 import type { Dims } from '../../driver/reference.js';
 import type { KernelDecl } from '../../driver/source.js';
-import { programWork, type WorkOf } from './program-work.js';
+import { Blocks, programWork, type WorkOf } from './program-work.js';
 import { type Work, WorkSum } from './work.js';
 
 /** Programs that are walked: all of a small grid, of a larger one some that lie evenly in it. */
@@ -38,9 +38,10 @@ export function launchWork(
   const programs = grid.reduce((n, [, extent]) => n * extent, 1);
   const count = programs <= ALL_PROGRAMS ? programs : SAMPLED_PROGRAMS;
   const [sum, bytes] = [new WorkSum(), new Map<string, number>()];
+  const blocks = new Blocks(workOf);
   let most = 0;
   for (let i = 0; i < count; i++) {
-    const program = programWork(kernel, dims, placeOf(Math.floor(((i + 0.5) * programs) / count), grid), workOf);
+    const program = programWork(kernel, dims, placeOf(Math.floor(((i + 0.5) * programs) / count), grid), blocks);
     sum.add(program.total, 1 / count);
     most = Math.max(most, program.total.issued);
     for (const [name, n] of program.bytes) bytes.set(name, (bytes.get(name) ?? 0) + (n * programs) / count);

@@ -8,7 +8,7 @@ import type { KernelDecl, PlanDecl } from '../../driver/source.js';
 import type { Resources } from '../types.js';
 import type { Estimate, Estimator, ModelContext, NoEstimate } from './estimate.js';
 import { contiguousFacts } from './facts.js';
-import { WorkSum } from './work.js';
+import { limitOf } from './limits.js';
 
 type KernelEstimator = (decl: KernelDecl, ctx: ModelContext) => Estimator;
 
@@ -28,8 +28,8 @@ export function planEstimator(plan: PlanDecl, ctx: ModelContext, ofKernel: Kerne
     return made;
   };
   return (config) => {
-    const { uses } = configuredPlan(plan, { ...ctx, config });
-    const names = { ...ctx.dims, ...config };
+    const { uses, choice } = configuredPlan(plan, { ...ctx, config });
+    const names = { ...ctx.dims, ...choice.config };
     const steps = uses.filter(({ when }) => when === null || evaluateExpr(when, names) !== 0);
     const estimates = steps.map((use) => estimateStep(use, names));
     const without = estimates.find((e) => 'state' in e);
@@ -44,22 +44,26 @@ function launched(
   ofKernel: KernelEstimator,
 ): Estimate | NoEstimate {
   const facts = contiguousFacts(decl.args, ctx.dims);
-  const { config } = compileKernel(decl, { ...ctx, facts, config: given });
-  return ofKernel(decl, { ...ctx, facts })(config);
+  try {
+    const { config } = compileKernel(decl, { ...ctx, facts, config: given });
+    return ofKernel(decl, { ...ctx, facts })(config);
+  } catch (error) {
+    const { message, code } = limitOf(error);
+    return { state: 'limit', why: message, code };
+  }
 }
 
 function together(steps: readonly Estimate[]): Estimate {
   const largest = (of: (r: Resources) => number): number => Math.max(0, ...steps.map((s) => of(s.resources)));
-  const sum = new WorkSum();
-  for (const { work, resources } of steps) sum.add(work, resources.programs);
+  const sum = (of: (s: Estimate) => number): number => steps.reduce((n, s) => n + of(s), 0);
   return {
-    estimateMs: steps.reduce((n, s) => n + s.estimateMs, 0),
+    estimateMs: sum((s) => s.estimateMs),
+    work: { flops: sum((s) => s.work.flops), bytes: sum((s) => s.work.bytes) },
     resources: {
       sharedBytes: largest((r) => r.sharedBytes),
       threads: largest((r) => r.threads),
-      programs: steps.reduce((n, s) => n + s.resources.programs, 0),
+      programs: sum((s) => s.resources.programs),
       registers: largest((r) => r.registers ?? 0),
     },
-    work: sum.total,
   };
 }

@@ -27,34 +27,68 @@ export function programWork(
   kernel: Kernel,
   dims: Dims,
   programs: Readonly<Record<string, number>>,
-  workOf: WorkOf,
+  blocks: Blocks,
 ): ProgramWork {
-  const walker = new Walker(kernel, dims, programs, workOf);
+  const walker = new Walker(kernel, dims, programs, blocks);
   walker.block(kernel.body, 1);
   return { total: walker.sum.total, bytes: walker.bytes };
 }
+
+/** What a block does in any program, and the ops that programs do differently, or that say how. */
+interface BlockWork {
+  readonly same: Work;
+  readonly steps: readonly { readonly op: AnyOp; readonly box: Box | null }[];
+}
+
+/** The blocks of a kernel, each looked through once for all programs. */
+export class Blocks {
+  readonly #known = new Map<Block, BlockWork>();
+  readonly #workOf: WorkOf;
+
+  constructor(workOf: WorkOf) {
+    this.#workOf = workOf;
+  }
+
+  of(block: Block): BlockWork {
+    const known = this.#known.get(block) ?? this.#look(block);
+    this.#known.set(block, known);
+    return known;
+  }
+
+  #look(block: Block): BlockWork {
+    const sum = new WorkSum();
+    for (const op of block.ops) sum.add(this.#workOf(op));
+    const steps = (block.ops as AnyOp[]).map((op) => ({ op, box: boxOf(op) }));
+    return { same: sum.total, steps: steps.filter(({ op, box }) => box !== null || isPartOfPoint(op)) };
+  }
+}
+
+const isPartOfPoint = (op: AnyOp): boolean =>
+  op.regions.length > 0 ||
+  op.results.some(({ type }) => type.kind === 'view' || (type.kind === 'tile' && type.shape.length === 0));
 
 class Walker {
   readonly sum = new WorkSum();
   readonly bytes = new Map<string, number>();
   readonly #point: Point;
-  readonly #workOf: WorkOf;
+  readonly #blocks: Blocks;
   readonly #names: ReadonlyMap<Value, string>;
 
-  constructor(kernel: Kernel, dims: Dims, programs: Readonly<Record<string, number>>, workOf: WorkOf) {
+  constructor(kernel: Kernel, dims: Dims, programs: Readonly<Record<string, number>>, blocks: Blocks) {
     this.#point = new Point(kernel, dims, programs);
-    this.#workOf = workOf;
+    this.#blocks = blocks;
     this.#names = new Map(kernel.params.map((p) => [p.value, p.name]));
   }
 
   block(block: Block, times: number): void {
-    for (const op of block.ops as AnyOp[]) {
+    const { same, steps } = this.#blocks.of(block);
+    this.sum.add(same, times);
+    for (const { op, box } of steps) {
       this.#point.visit(op);
-      this.sum.add(this.#workOf(op), times);
       if (op.name === 'for') this.#for(op, times);
       else if (op.name === 'while') this.#while(op, times);
       else if (op.name === 'if') this.#if(op, times);
-      else this.#access(op, times);
+      else if (box !== null) this.#access(box, times);
     }
   }
 
@@ -103,10 +137,8 @@ class Walker {
     });
   }
 
-  #access(op: AnyOp, times: number): void {
-    const box = boxOf(op);
-    if (box === null) return;
-    const name = this.#names.get(rootOf(box.view).root) ?? '';
+  #access(box: Box, times: number): void {
+    const name = this.#names.get(box.root) ?? '';
     const each = bytesOf(box.view.type.dtype);
     const extents = this.#point.inside(box.view, box.origins, box.shape);
     const rows = extents.slice(0, -1).reduce((n, e) => n * e, 1);
@@ -130,6 +162,8 @@ function walked(trips: number): { readonly index: number; readonly count: number
 
 interface Box {
   readonly view: Value;
+  /** The parameter that the view is a part of. */
+  readonly root: Value;
   readonly origins: readonly Value[];
   readonly shape: readonly number[];
   readonly reads: boolean;
@@ -142,7 +176,8 @@ const shapeOf = (v: Value | undefined): readonly number[] =>
 
 function boxOf(op: AnyOp): Box | null {
   const [view, second] = op.operands as [Value, Value];
-  const plain = { view, addressed: false };
+  if (view?.type.kind !== 'view' || op.name === 'view_at' || op.name === 'view_slice') return null;
+  const plain = { view, root: rootOf(view).root, addressed: false };
   switch (op.name) {
     case 'load':
       return {
@@ -159,10 +194,16 @@ function boxOf(op: AnyOp): Box | null {
     case 'atomic_add':
       return { ...plain, origins: op.operands.slice(2), shape: valid(shapeOf(second), op.attrs.valid), reads: false };
     case 'gather':
-      return { view, origins: [], shape: valid(shapeOf(op.results[0]), op.attrs.valid), reads: true, addressed: true };
+      return {
+        ...plain,
+        origins: [],
+        shape: valid(shapeOf(op.results[0]), op.attrs.valid),
+        reads: true,
+        addressed: true,
+      };
     case 'scatter':
     case 'scatter_add':
-      return { view, origins: [], shape: valid(shapeOf(second), op.attrs.valid), reads: false, addressed: true };
+      return { ...plain, origins: [], shape: valid(shapeOf(second), op.attrs.valid), reads: false, addressed: true };
     default:
       return null;
   }
