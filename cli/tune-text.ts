@@ -1,6 +1,7 @@
 import type { Colors } from 'picocolors/types.js';
 import { FIGURES, intervalText } from '../tuner/report/report.js';
 import { type Cause, causes, STATES, type Standing, standings } from '../tuner/report/standing.js';
+import type { Tuned } from '../tuner/tune.js';
 import type { Outcome, Problem, Row } from '../tuner/types.js';
 import { milliseconds, pairs } from './figures.js';
 
@@ -15,8 +16,11 @@ export function problemText({ kernel, dims, dtypes, options }: Problem): string 
   return line('kernel', [kernel, ...parts].join('  '));
 }
 
+type Finding = Pick<Tuned, 'outcome' | 'usual'>;
+
 /** The table of one problem, and what came of it. */
-export function outcomeText(outcome: Outcome, knobs: readonly string[], colors: Colors, verbose: boolean): string {
+export function outcomeText(finding: Finding, knobs: readonly string[], colors: Colors, verbose: boolean): string {
+  const { outcome } = finding;
   const ranked = standings(outcome);
   const shown = verbose ? ranked : ranked.slice(0, SHOWN);
   const hidden = ranked.length - shown.length;
@@ -28,7 +32,7 @@ export function outcomeText(outcome: Outcome, knobs: readonly string[], colors: 
       'measured',
       `${outcome.measured} of ${outcome.rows.length} in ${milliseconds(outcome.elapsedMs)}${ENDED[outcome.ended]}`,
     ),
-    line('best', bestText(outcome, ranked, colors)),
+    line('best', bestText(finding, ranked, colors)),
   ].join('\n');
 }
 
@@ -59,19 +63,18 @@ function causeText({ state, code, rows }: Cause): string {
   return `${what}${rows.length > 1 ? ', such as' : ':'} ${pairs(first.config)}: ${first.why}`;
 }
 
-function bestText(outcome: Outcome, ranked: readonly Standing[], colors: Colors): string {
+function bestText({ outcome, usual }: Finding, ranked: readonly Standing[], colors: Colors): string {
   const [first] = ranked;
   if (outcome.best === null || first === undefined) return colors.red('none: no configuration was measured');
   const { row } = first;
-  return `${colors.green(pairs(row.config) || 'the only configuration')}  ${intervalText(first)}${againstDefault(outcome, ranked)}`;
+  return `${colors.green(pairs(row.config) || 'the only configuration')}  ${intervalText(first)}${againstUsual(usual, ranked)}`;
 }
 
-/** Without tuning, the first configuration of the declaration that fits would have been taken. */
-function againstDefault({ rows }: Outcome, ranked: readonly Standing[]): string {
-  const first = rows.find((row) => row.state === 'measured' || row.state === 'open');
-  const usual = ranked.find(({ row }) => row === first);
-  if (usual === undefined || usual.isBest || !(usual.ratio > 1)) return '';
-  return `, ${usual.ratio.toFixed(2)} times as fast as the default`;
+function againstUsual(usual: Row | null, ranked: readonly Standing[]): string {
+  const standing = ranked.find(({ row }) => row === usual);
+  if (standing === undefined) return '';
+  if (standing.isBest) return ', which is the default';
+  return standing.ratio > 1 ? `, ${standing.ratio.toFixed(2)} times as fast as the default` : '';
 }
 
 /** A row as an event. */
@@ -92,8 +95,10 @@ export function rowFields(
 }
 
 /** What came of a problem, as an event: without its rows, which are events of their own. */
-export function outcomeFields({ rows, best, ...rest }: Outcome): Readonly<Record<string, unknown>> {
+export function outcomeFields({ outcome, usual }: Finding): Readonly<Record<string, unknown>> {
+  const { rows, best, problem, ...rest } = outcome;
   const states: Record<string, number> = {};
   for (const { state } of rows) states[state] = (states[state] ?? 0) + 1;
-  return { ...rest.problem, ...rest, configurations: rows.length, states, best: best?.config ?? null };
+  const settled = { best: best?.config ?? null, default: usual?.config ?? null };
+  return { ...problem, ...rest, configurations: rows.length, states, ...settled };
 }

@@ -90,7 +90,7 @@ async function tuneOne(
     const tuned = await tuneProblem(request, { open, store, now: () => performance.now() });
     const { outcome } = tuned;
     progress.clear();
-    printOutcome(outcome, job, output);
+    printOutcome(tuned, job, output);
     keep(tuned);
     if (outcome.best === null && !signal.aborted) throw nothingMeasured(outcome, budget);
     return EXIT.ok;
@@ -105,7 +105,8 @@ async function tuneOne(
 
 const open: TuneTools['open'] = async (device, options) => openWorkers(await devicesOf(device), options);
 
-function printOutcome(outcome: Outcome, { decl }: TuneJob, output: Output): void {
+function printOutcome(tuned: Tuned, { decl }: TuneJob, output: Output): void {
+  const { outcome } = tuned;
   const ranked = standings(outcome);
   if (output.options.format === 'json')
     for (const row of outcome.rows) {
@@ -113,8 +114,8 @@ function printOutcome(outcome: Outcome, { decl }: TuneJob, output: Output): void
       output.event('result', rowFields(outcome, row, standing));
     }
   const colors = createColors(output.colorOn(output.stdout));
-  const text = outcomeText(outcome, Object.keys(decl.tune), colors, output.options.verbose);
-  output.result(`${problemText(outcome.problem)}\n${text}`, outcomeFields(outcome));
+  const text = outcomeText(tuned, Object.keys(decl.tune), colors, output.options.verbose);
+  output.result(`${problemText(outcome.problem)}\n${text}`, outcomeFields(tuned));
 }
 
 function nothingMeasured({ problem, ended, rows }: Outcome, budgetMs: number | undefined): LacError {

@@ -11,8 +11,9 @@ interface RankOptions {
   readonly onProgress: (done: number, of: number) => void;
 }
 
-/** Milliseconds of estimating between two looks at what else there is to do. */
+/** Milliseconds of estimating between two looks at what else there is to do, and between two words about it. */
 const TURN_MS = 30;
+const WORD_MS = 300;
 
 /**
  * Open rows with what the cost model says of them, or out with its reason, in their order. Where the time does not suffice
@@ -26,7 +27,7 @@ export async function rankRows(
   const ranked = [...rows];
   const open = evenly([...rows.keys()].filter((i) => rows[i]?.state === 'open'));
   const begin = now();
-  let turn = begin;
+  let [turn, word] = [begin, begin];
   for (const [done, i] of open.entries()) {
     if (signal.aborted || now() - begin >= limitMs) break;
     const row = rows[i] as Row;
@@ -35,7 +36,10 @@ export async function rankRows(
     ranked[i] =
       'state' in found ? { ...row, ...found } : { ...row, estimateMs: found.estimateMs, resources: found.resources };
     if (now() - turn < TURN_MS) continue;
-    onProgress(done + 1, open.length);
+    if (now() - word >= WORD_MS) {
+      word = now();
+      onProgress(done + 1, open.length);
+    }
     await new Promise(setImmediate);
     turn = now();
   }

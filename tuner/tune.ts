@@ -1,7 +1,7 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import type { Config } from '../driver/configurations.js';
+import { type Config, candidates } from '../driver/configurations.js';
 import type { KernelDecl, PlanDecl } from '../driver/source.js';
-import { targetOf } from '../driver/target.js';
+import { deviceNames, maxInvocations, type Target, targetOf } from '../driver/target.js';
 import { keyOf } from '../driver/tuning-key.js';
 import { Kept, type RowStore } from './kept.js';
 import { type Estimate, estimator } from './model/estimate.js';
@@ -44,6 +44,8 @@ export interface Tuned {
   readonly device: OpenBench['device'];
   /** Null where the model was not asked. */
   readonly workOf: (config: Config) => Estimate['work'] | null;
+  /** What a call takes that nothing was tuned for: the first of the declaration that fits. Null where that is not known. */
+  readonly usual: Row | null;
 }
 
 /** What a tune works with; tests give others. */
@@ -70,7 +72,7 @@ export async function tune(request: TuneRequest, tools: TuneTools): Promise<Tune
     onEvent({ kind: 'device', device: worker.device });
     const { found, workOf } = await searchOn(worker, request, tools, begin);
     const outcome = { problem, device: worker.device.name, elapsedMs: tools.now() - begin, ...found };
-    return { outcome, device: worker.device, workOf };
+    return { outcome, device: worker.device, workOf, usual: usualOf(request, targetOf(worker.device), found.rows) };
   } finally {
     await worker.close();
   }
@@ -131,6 +133,16 @@ async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTool
   });
   if (found.best !== null && found.ended !== 'interrupted') kept?.choose(found.best);
   return { found, workOf: (config) => works.get(JSON.stringify(config)) ?? null };
+}
+
+/** What is over a limit of the device is left out by a call as well. */
+function usualOf({ decl, problem }: TuneRequest, target: Target, rows: readonly Row[]): Row | null {
+  const byConfig = new Map(rows.map((row) => [JSON.stringify(row.config), row]));
+  for (const config of candidates(decl, problem.dims, {}, maxInvocations(target), deviceNames(target))) {
+    const row = byConfig.get(JSON.stringify(config)) ?? null;
+    if (row?.state !== 'limit') return row;
+  }
+  return null;
 }
 
 /** A rank is worth less than a measurement: what ranking may take of the budget that is left, and at most. */
