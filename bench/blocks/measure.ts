@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Config } from '../../driver/configurations.js';
-import { targetOf } from '../../driver/target.js';
+import { maxInvocations, targetOf } from '../../driver/target.js';
 import { type AnyVariant, openDevice } from '../../runtime/index.js';
 import { median } from '../table.js';
 import { Compilers } from './compilers.js';
@@ -208,6 +208,7 @@ const askFirst = (course: Course | undefined): void =>
 function write(): void {
   const found: BlockMeasurements = {
     ...{ device: device.name, api: device.backend === 'cuda' ? 'CUDA' : 'WebGPU' },
+    ...{ target, maxInvocations: maxInvocations(target) },
     ...{ date: new Date().toISOString().slice(0, 10), commit: options.commit, cases: done },
   };
   mkdirSync(path.dirname(options.out), { recursive: true });

@@ -1,9 +1,13 @@
+import type { Target } from '../../driver/target.js';
 import type { Case, Shape } from './problem.js';
 
 /** What a session on a device leaves: times of every configuration of every case that it came to. */
 export interface BlockMeasurements {
   readonly device: string;
   readonly api: 'CUDA' | 'WebGPU';
+  readonly target: Target;
+  /** Of a program. */
+  readonly maxInvocations: number;
   /** Year-month-day. */
   readonly date: string;
   readonly commit: string;
