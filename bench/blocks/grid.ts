@@ -57,13 +57,15 @@ const columnsOf = (config: Config): number | undefined => config.BE ?? config.BD
  * Every block size of a case, at the depth of pipeline that is declared first, whole sequences for a program: what is
  * measured first. What `prune` says of memory is left to the compiler.
  */
-export function blocksOf({ D }: Case, decl: KernelDecl): readonly Config[] {
+export function blocksOf({ D }: Case, decl: KernelDecl, scale: Scale): readonly Config[] {
   const shallow = Object.entries(decl.tune).map(([name, values]) => {
     const fixed = name === 'stages' || name === 'G';
     return [name, fixed ? values.slice(0, 1) : values] as const;
   });
   return [...combinations(Object.fromEntries(shallow))].filter((config) => {
     const columns = columnsOf(config) ?? D;
+    // Compiling takes a software driver seconds, and every invocation of a program costs it alike.
+    if (scale === 'software' && (columns < 16 || (config.C ?? 0) < 16 || (config.warps ?? 0) > 4)) return false;
     return (columns < 2 * D || columns === 8) && (config.C ?? 0) * columns >= 16 * 16;
   });
 }

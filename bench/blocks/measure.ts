@@ -203,7 +203,7 @@ const courses = casesOf(scale)
   .map((of) => new Course(of));
 const done: CasePoints[] = [];
 const askFirst = (course: Course | undefined): void =>
-  course?.ask(blocksOf(course.of, declarationOf(course.of.kernel)).slice(0, Number(options.most)), false);
+  course?.ask(blocksOf(course.of, declarationOf(course.of.kernel), scale).slice(0, Number(options.most)), false);
 
 function write(): void {
   const found: BlockMeasurements = {
