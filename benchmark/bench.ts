@@ -46,6 +46,8 @@ export interface BenchRequest {
   /** What stands beside the points that it has. */
   readonly stored: StoredRun | null;
   readonly peers: Peers | null;
+  /** What is known to be left out. */
+  readonly notes: readonly string[];
   readonly signal: AbortSignal;
   readonly onProgress: (what: string) => void;
   readonly onPoint: (point: Point) => void;
@@ -63,7 +65,7 @@ const LIMIT_MS = 60_000;
  */
 export async function bench(device: Device, request: BenchRequest): Promise<BenchRun> {
   const points: Point[] = [];
-  const notes = new Set<string>();
+  const notes = new Set<string>(request.notes);
   const ceilings: Record<string, Ceilings[CeilingName]> = {};
   for (const job of request.jobs)
     for (const dims of request.points) {

@@ -1,8 +1,9 @@
+import { Bug } from '../../compiler/diag/diagnostic.js';
 import type { DType } from '../../compiler/ir/types.js';
 import { declarationOf } from '../../driver/host.js';
 import type { Dims } from '../../driver/reference.js';
 import type { KernelDecl, PlanDecl } from '../../driver/source.js';
-import type { KernelHandle } from '../../dsl/index.js';
+import { handleOf } from '../../dsl/declare.js';
 import type { Device } from '../../runtime/device.js';
 import type { CeilingName } from '../types.js';
 import { copyProbe } from './copy.js';
@@ -19,8 +20,11 @@ export interface Probe {
   readonly amount: (rounds: number) => number;
 }
 
-/** What runs is a handle, whatever the type of the kernel says of its arguments. */
-const sourceOf = (kernel: object): KernelDecl | PlanDecl => declarationOf(kernel as KernelHandle);
+function sourceOf(kernel: object): KernelDecl | PlanDecl {
+  const handle = handleOf(kernel);
+  if (handle === undefined) throw new Bug('a probe is no kernel');
+  return declarationOf(handle);
+}
 
 type Where = Pick<Device, 'info' | 'limits'>;
 
@@ -53,17 +57,28 @@ function multiplyAdds(device: Where): Probe[] {
   }));
 }
 
-/** Blocks of which operands stay in registers, with the K of the matrix instructions. */
-const BLOCKS = [
-  { M: 64, N: 64 },
-  { M: 128, N: 64 },
-];
+/**
+ * Blocks of a product. On tensor cores K is that of one instruction, so that operands stay in registers; elsewhere they are
+ * read from workgroup memory, and a longer K has fewer loops around it.
+ */
+function blocksFor({ info }: Where, T: DType): readonly (readonly [M: number, N: number, K: number])[] {
+  if (info.kind !== 'gpu') return [[64, 64, 32]];
+  if (info.sm === undefined)
+    return [
+      [64, 64, 32],
+      [64, 64, 16],
+      [128, 64, 16],
+    ];
+  const K = T === 'f32' ? 8 : 16;
+  return [
+    [64, 64, K],
+    [128, 64, K],
+  ];
+}
 
 function products(device: Where, T: DType): Probe[] {
   const P = programs(device);
-  const K = T === 'f32' && device.info.sm !== undefined ? 8 : 16;
-  const blocks = device.info.kind === 'gpu' ? BLOCKS : BLOCKS.slice(0, 1);
-  return blocks.map(({ M, N }) => ({
+  return blocksFor(device, T).map(([M, N, K]) => ({
     decl: sourceOf(productProbe),
     dims: { P, M, N, K },
     dtypes: { T },

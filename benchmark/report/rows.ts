@@ -1,6 +1,6 @@
 import type { Dims } from '../../driver/reference.js';
 import { errorFigure, milliseconds, pairs } from '../../reporting/figures.js';
-import type { BenchRun, Entry, Point } from '../types.js';
+import type { BenchRun, Entry, Figures, Point } from '../types.js';
 import { isTimed } from '../types.js';
 import { ratesOf } from '../work.js';
 
@@ -43,25 +43,45 @@ interface Column {
   readonly of: (point: Point, entry: Entry) => string;
 }
 
-const timed = (
-  of: (point: Point, entry: Entry & { readonly time: NonNullable<Entry['time']> }) => string,
-): Column['of'] => {
+type TimedEntry = Entry & { readonly time: Figures };
+const timed = (of: (point: Point, entry: TimedEntry) => string): Column['of'] => {
   return (point, entry) => (isTimed(entry) ? of(point, entry) : '');
 };
 
-/** A rate in units of `unit` a second. */
-const rate = (what: 'bytes' | 'flops' | 'tokens', unit: number): Column['of'] =>
-  timed(({ work, bound }, { time }) => {
-    const amount = ratesOf(work, bound, time)?.[what] ?? null;
-    return amount === null ? '' : digits(amount / unit);
-  });
+const SCALES = [
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1, ''],
+] as const;
+
+/** Bandwidths are compared in GB/s, up to those of GPUs. */
+const scaleOf = (most: number, what: 'bytes' | 'flops' | 'tokens'): readonly [scale: number, prefix: string] =>
+  (what === 'bytes' ? SCALES.slice(1) : SCALES).find(([s]) => most >= s / 10) ?? [1, ''];
+
+/** A rate, in the unit in which the largest of the table is at least a tenth. */
+function rateColumn(what: 'bytes' | 'flops' | 'tokens', unit: string, points: readonly Point[]): Column {
+  const amountOf = ({ work, bound }: Point, { time }: TimedEntry): number | null =>
+    ratesOf(work, bound, time)?.[what] ?? null;
+  const all = points.flatMap((point) => point.entries.filter(isTimed).map((entry) => amountOf(point, entry) ?? 0));
+  const most = Math.max(0, ...all);
+  const [scale, prefix] = scaleOf(most, what);
+  return {
+    name: `${prefix}${unit}`.trim(),
+    number: true,
+    of: timed((point, entry) => {
+      const amount = amountOf(point, entry);
+      return amount === null ? '' : digits(amount / scale);
+    }),
+  };
+}
 
 /** Three significant digits, none lost before the point. */
 export const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : String(Number(x.toPrecision(3))));
 
 const percent = (part: number): string => `${digits(100 * part)} %`;
 
-const FIGURES: readonly Column[] = [
+const TIMES: readonly Column[] = [
   { name: 'median', number: true, of: timed((_, { time }) => milliseconds(time.medianMs)) },
   {
     name: 'p10 to p90',
@@ -73,9 +93,9 @@ const FIGURES: readonly Column[] = [
     number: true,
     of: timed((_, { time }) => `${milliseconds(time.low)} to ${milliseconds(time.high)}`),
   },
-  { name: 'GB/s', number: true, of: rate('bytes', 1e9) },
-  { name: 'TFLOP/s', number: true, of: rate('flops', 1e12) },
-  { name: 'tokens/s', number: true, of: rate('tokens', 1) },
+];
+
+const VERDICTS: readonly Column[] = [
   {
     name: 'of roofline',
     number: true,
@@ -84,7 +104,7 @@ const FIGURES: readonly Column[] = [
       return part === null || bound === null ? '' : `${percent(part)} (${bound.by})`;
     }),
   },
-  { name: 'kernel takes', number: true, of: timed((point, entry) => againstKernel(point, entry)) },
+  { name: 'kernel / it', number: true, of: timed((point, entry) => againstKernel(point, entry)) },
   { name: 'error', number: true, of: (_, { rmse }) => (rmse === undefined ? '' : errorFigure(rmse)) },
   { name: 'configuration', of: (_, { config }) => (config === undefined ? '' : pairs(config)) },
   { name: 'note', of: (_, entry) => noteOf(entry) },
@@ -114,7 +134,14 @@ export function tableOf({ swept, points }: Section): SectionTable {
   const sizes = swept.map((name): Column => ({ name, number: true, of: ({ dims }) => String(dims[name] ?? '') }));
   const who: Column = { name: 'what', of: (_, { name }) => name };
   const all = points.flatMap((point) => point.entries.map((entry) => ({ point, entry })));
-  const columns = [...sizes, who, ...FIGURES].filter((c) => all.some(({ point, entry }) => c.of(point, entry) !== ''));
+  const rates = [
+    rateColumn('bytes', 'B/s', points),
+    rateColumn('flops', 'FLOP/s', points),
+    rateColumn('tokens', ' tokens/s', points),
+  ];
+  const columns = [...sizes, who, ...TIMES, ...rates, ...VERDICTS].filter((c) =>
+    all.some(({ point, entry }) => c.of(point, entry) !== ''),
+  );
   const rows = all.map(({ point, entry }) => ({
     cells: columns.map((column) => column.of(point, entry)),
     marked: entry.role === 'kernel' && points.length > 0 && point.entries.length > 1,
@@ -127,8 +154,9 @@ export function ceilingsText({ ceilings }: Pick<BenchRun, 'ceilings'>): string {
   return Object.entries(ceilings)
     .flatMap(([name, ceiling]) => {
       if (ceiling === undefined) return [];
-      const [unit, per] = name === 'copy' ? ['GB/s', 1e9] : ['TFLOP/s', 1e12];
-      return [`${name} ${digits(ceiling.perSecond / Number(per))} ${unit}`];
+      const [unit, what] = name === 'copy' ? (['B/s', 'bytes'] as const) : (['FLOP/s', 'flops'] as const);
+      const [scale, prefix] = scaleOf(ceiling.perSecond, what);
+      return [`${name} ${digits(ceiling.perSecond / scale)} ${prefix}${unit}`];
     })
     .join(', ');
 }

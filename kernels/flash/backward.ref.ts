@@ -1,4 +1,5 @@
 import type { Reference, ReferenceContext } from '../../driver/reference.js';
+import { pairsOf } from './forward.ref.js';
 
 type Score = (s: number, head: number, i: number, j: number) => number;
 const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
@@ -79,5 +80,14 @@ function whole(ctx: ReferenceContext, isCausal: boolean, score: Score) {
   const { B = 0, H = 0, M = 0, D = 0 } = ctx.dims;
   return gradients(ctx, isCausal, score, deltaOf(ctx.inputs, B * H * M, D));
 }
-export const flashBwd: Reference = { ...part, run: (ctx) => whole(ctx, ctx.options.causal === true, plain) };
-export const alibiBwd: Reference = { ...part, run: (ctx) => whole(ctx, true, alibi) };
+const flops =
+  (causal: boolean): NonNullable<Reference['flops']> =>
+  // Scores anew, and a product with them or their gradients for each of dp, dq, dk and dv.
+  ({ B = 0, H = 0, M = 0, N = 0, D = 0 }, options) =>
+    10 * B * H * D * pairsOf(M, N, causal || options.causal === true);
+export const flashBwd: Reference = {
+  ...part,
+  flops: flops(false),
+  run: (ctx) => whole(ctx, ctx.options.causal === true, plain),
+};
+export const alibiBwd: Reference = { ...part, flops: flops(true), run: (ctx) => whole(ctx, true, alibi) };

@@ -1,5 +1,11 @@
 import type { Reference } from '../../driver/reference.js';
 
+/** Queries and keys that meet: all, or those up to the query's own place. */
+export const pairsOf = (M: number, N: number, causal: boolean): number => {
+  const edge = Math.min(M, N);
+  return causal ? (edge * (edge + 1)) / 2 + Math.max(0, M - N) * N : M * N;
+};
+
 type Score = (s: number, head: number, i: number, j: number) => number;
 
 /** Softmax attention row by row in f64, from the definition: all scores of a query, their maximum, then the sums. */
@@ -8,6 +14,7 @@ function attention(causal: (options: Readonly<Record<string, unknown>>) => boole
     shape: { B: 1, H: 4, M: 500, N: 500, D: 64 },
     dtypes: { T: 'f32' },
     tokens: ({ B = 0, M = 0 }) => B * M,
+    flops: ({ B = 0, H = 0, M = 0, N = 0, D = 0 }, options) => 4 * B * H * D * pairsOf(M, N, causal(options)),
     scalars: { scale: ({ D = 1 }) => 1 / Math.sqrt(D) },
     run({ inputs: { q, k, v }, dims: { B = 0, H = 0, M = 0, N = 0, D = 0 }, scalars: { scale = 1 }, options }) {
       if (!q || !k || !v) throw new Error('flashFwd: q, k and v are needed');

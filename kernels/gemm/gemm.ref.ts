@@ -4,6 +4,7 @@ import type { Reference } from '../../driver/reference.js';
 export const gemm: Reference = {
   shape: { M: 200, N: 136, K: 72 },
   dtypes: { T: 'f32' },
+  flops: ({ M = 0, N = 0, K = 0 }) => 2 * M * N * K,
   run({ inputs: { a, b }, dims: { M = 0, N = 0, K = 0 } }) {
     if (!a || !b) throw new Error('gemm: a and b are needed');
     const y = new Float64Array(M * N);

@@ -6,6 +6,7 @@ const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
 export const gemmNT: Reference = {
   shape: { M: 200, N: 136, K: 72 },
   dtypes: { T: 'f32' },
+  flops: ({ M = 0, N = 0, K = 0 }) => 2 * M * N * K,
   run({ inputs: { a, b }, dims: { M = 0, N = 0, K = 0 } }) {
     const y = new Float64Array(M * N);
     for (const i of y.keys())
@@ -18,6 +19,7 @@ export const gemmNT: Reference = {
 export const gemmTN: Reference = {
   shape: { M: 200, N: 136, K: 72 },
   dtypes: { T: 'f32' },
+  flops: ({ M = 0, N = 0, K = 0 }) => 2 * M * N * K,
   run({ inputs: { a, b }, dims: { M = 0, N = 0, K = 0 } }) {
     const y = new Float64Array(M * N);
     for (let k = 0; k < K; k++)

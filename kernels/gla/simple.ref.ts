@@ -8,6 +8,7 @@ export const simpleGlaFwd: Reference = {
   shape: { B: 1, H: 4, N: 500, D: 64, E: 64 },
   dtypes: { T: 'f32' },
   tokens: ({ B = 0, N = 0 }) => B * N,
+  flops: ({ B = 0, H = 0, N = 0, D = 0, E = 0 }) => 4 * B * H * N * D * E,
   inputs: {
     // log sigmoid(4 + x): decays from about 0.6 to 1, as trained gates have them.
     g: ({ shape, random }) => {

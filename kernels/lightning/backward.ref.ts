@@ -156,6 +156,8 @@ export const lightningBwd: Reference = {
   ...each(),
   shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 300, D: 32, E: 40 },
   dtypes: { T: 'f32' },
+  // Two states, and a product with one of them for each of dq, dk and dv.
+  flops: ({ B = 0, H = 0, N = 0, D = 0, E = 0 }) => 10 * B * H * N * D * E,
   run: (context) => {
     const { dq = new Float64Array(), dk, dv, ...more } = gradients(context);
     const { dh0 = dq, dg = dq, dslope = dq, slopeSquares = dq } = more;

@@ -55,6 +55,7 @@ export const lightningStep: Reference = {
   shape: { B: 3, H: 4, HK: 2, D: 64, E: 64 },
   dtypes: { T: 'f32' },
   tokens: ({ B = 0 }) => B,
+  flops: ({ B = 0, H = 0, D = 0, E = 0 }) => 4 * B * H * D * E,
   inputs,
   run(context) {
     const { o, state } = recurrence({ ...context, tokens: () => 1 });

@@ -25,6 +25,8 @@ export const lightningFwd: Reference = {
   shape: { B: 1, H: 4, HK: ({ H = 0 }) => H, N: 1000, D: 64, E: 64 },
   dtypes: { T: 'f32' },
   tokens: ({ B = 0, N = 0 }) => B * N,
+  // k^T v into the state and q times it; half of that where there is no output.
+  flops: ({ B = 0, H = 0, N = 0, D = 0, E = 0 }, { stateOnly }) => (stateOnly ? 2 : 4) * B * H * N * D * E,
   inputs: { slope, g },
   run({ inputs: { q, k, v, slope, g, h0 }, dims, options }) {
     const { B = 0, H = 0, HK = H, N = 0, D = 0, E = 0 } = dims;

@@ -160,6 +160,7 @@ export const lightningSegments: Reference = {
   dtypes: { T: 'f32' },
   inputs,
   tokens: ({ B = 0, N = 0 }) => B * N,
+  flops: ({ B = 0, H = 0, N = 0, D = 0, E = 0 }) => 4 * B * H * N * D * E,
   run({ inputs, dims, options, ...context }) {
     const { B = 0, H = 0, D = 0, E = 0 } = dims;
     const initial = options.initialState ? inputs.h0 : undefined;
