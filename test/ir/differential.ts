@@ -34,17 +34,27 @@ export interface RunSpec {
 
 const noise = (arg: string, i: number): number => Math.sin(i * 12.9898 + arg.length * 78.233 + arg.charCodeAt(0)) * 1.5;
 
+type Values = Readonly<Record<string, Float64Array>>;
+
 export interface Outcome {
   /** Output values, by argument: on the device, and in the interpreter. */
-  readonly got: Readonly<Record<string, Float64Array>>;
-  readonly want: Readonly<Record<string, Float64Array>>;
+  readonly got: Values;
+  readonly want: Values;
   readonly text: string;
 }
 
 /** Runs one kernel in the interpreter (as built) and on a backend (after the pipeline), on the same inputs. */
 export async function runBoth(spec: RunSpec, backend: Backend): Promise<Outcome> {
+  const { got, text, interpreted } = await runOn(spec, backend);
+  return { got, text, want: interpreted() };
+}
+
+/** Runs a kernel on a backend (after the pipeline); `interpreted` gives what it is (as built) on the same inputs. */
+export async function runOn(
+  spec: RunSpec,
+  backend: Backend,
+): Promise<Omit<Outcome, 'want'> & { readonly interpreted: () => Values }> {
   const dev = await backend.device();
-  const reference = spec.build();
   const kernel = spec.build();
   kernel.config = { warps: 2, ...spec.config };
   const views = kernel.params.filter((p): p is ViewParam => p.kind === 'view');
@@ -88,16 +98,15 @@ export async function runBoth(spec: RunSpec, backend: Backend): Promise<Outcome>
     ...spec.scalars,
   });
   await dev.launch(plan);
-  interpretKernel(reference, args, { mode: spec.mode ?? 'f64', grid: plan.grid, dims });
+  const outputs = views.filter((p) => (p.value.type as ViewType).access !== 'in').map((p) => p.name);
   const got: Record<string, Float64Array> = {};
-  const want: Record<string, Float64Array> = {};
-  for (const p of views) {
-    if ((p.value.type as ViewType).access === 'in') continue;
-    got[p.name] = await (tensors[p.name] as Tensor).read();
-    want[p.name] = (args[p.name] as TensorArg).data;
-  }
+  for (const name of outputs) got[name] = await (tensors[name] as Tensor).read();
   for (const t of Object.values(tensors)) t.free();
-  return { got, want, text: program.text };
+  const interpreted = (): Values => {
+    interpretKernel(spec.build(), args, { mode: spec.mode ?? 'f64', grid: plan.grid, dims });
+    return Object.fromEntries(outputs.map((name) => [name, (args[name] as TensorArg).data]));
+  };
+  return { got, text: program.text, interpreted };
 }
 
 /** Largest |got - want| over 1 + |want|; NaN in one only counts as Infinity. */
