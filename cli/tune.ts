@@ -2,10 +2,12 @@ import { basename, dirname, resolve } from 'node:path';
 import { createColors } from 'picocolors';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { writeFiles } from '../driver/write-files.js';
+import { writeTunedRows } from '../driver/write-tuned-rows.js';
 import { TuningStore } from '../store/store.js';
 import { tuningPage } from '../tuner/report/report.js';
 import { standings } from '../tuner/report/standing.js';
 import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
+import { tunedRowOf } from '../tuner/tuned-row.js';
 import type { Outcome } from '../tuner/types.js';
 import { devicesOf, openWorkers } from '../tuner/worker/pool.js';
 import { measuredCeilings } from './ceilings.js';
@@ -92,6 +94,7 @@ async function tuneOne(
     progress.clear();
     printOutcome(tuned, job, output);
     keep(tuned);
+    if ((options.write === true || options.all === true) && !signal.aborted) writeRow(job, tuned, output);
     if (outcome.best === null && !signal.aborted) throw nothingMeasured(outcome, budget);
     return EXIT.ok;
   } catch (error) {
@@ -116,6 +119,13 @@ function printOutcome(tuned: Tuned, { decl }: TuneJob, output: Output): void {
   const colors = createColors(output.colorOn(output.stdout));
   const text = outcomeText(tuned, Object.keys(decl.tune), colors, output.options.verbose);
   output.result(`${problemText(outcome.problem)}\n${text}`, outcomeFields(tuned));
+}
+
+function writeRow({ decl, problem }: TuneJob, { outcome, device }: Tuned, output: Output): void {
+  const row = tunedRowOf(decl, outcome, device, new Date().toISOString().slice(0, 10));
+  if (row !== null) writeTunedRows(problem.file, [row]);
+  else if (outcome.best !== null)
+    output.warn(`nothing is written: ${device.name} stands for a device that is not here`);
 }
 
 function nothingMeasured({ problem, ended, rows }: Outcome, budgetMs: number | undefined): LacError {
