@@ -33,7 +33,7 @@ export class Run {
 
   /** Begins to prepare a configuration; the row that comes of it is not settled yet. */
   begin(index: number): Promise<Row> {
-    if (this.#stopping.due) return this.#stopping.until(new Promise(() => {}));
+    this.#stopping.check();
     const row = this.costs.spent('prepare', this.#bench.prepare(this.ledger.config(index)));
     row.catch(() => {});
     return row;

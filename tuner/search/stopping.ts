@@ -26,10 +26,15 @@ export class Stopping {
     this.#stopped.catch(() => {});
     signal.addEventListener('abort', this.#stop);
     expired?.addEventListener('abort', this.#stop);
-    if (this.due) this.#stop();
+    if (this.#isDue) this.#stop();
   }
 
-  get due(): boolean {
+  /** Throws Stop where nothing may begin any more. */
+  check(): void {
+    if (this.#isDue) throw this.#reason();
+  }
+
+  get #isDue(): boolean {
     return this.#signal.aborted || this.#expired?.aborted === true;
   }
 
@@ -38,7 +43,7 @@ export class Stopping {
     try {
       return await Promise.race([this.#stopped, work]);
     } catch (error) {
-      throw this.due ? this.#reason() : error;
+      throw this.#isDue ? this.#reason() : error;
     }
   }
 

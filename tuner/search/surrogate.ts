@@ -16,6 +16,8 @@ export interface Observed {
 
 /** Steps along a knob over which times stay alike. */
 const REACH = 2;
+/** However well estimates fit: no model knows everything, and what was measured nearby is worth as much. */
+const MOST_SHARE = 0.5;
 /** Variance that is noise, relative to that of the values. */
 const NOISE = 0.01;
 
@@ -85,7 +87,7 @@ function lineThrough(observed: readonly Observed[]): Line {
   const covariance = mean(known.map((k) => (k.estimate - centre) * (k.value - height)));
   const correlation = covariance / (spread * deviation);
   return {
-    share: Math.min(0.99, Math.max(0, correlation) ** 2),
+    share: Math.min(MOST_SHARE, Math.max(0, correlation) ** 2),
     of: ({ estimate }) => (estimate === null ? 0 : (estimate - centre) / spread),
   };
 }
