@@ -11,12 +11,12 @@ import {
   openDevice,
   type TensorDType,
 } from '../runtime/index.js';
-import { bindDeclaredPlan, bindKernel, launchSpec } from './bind.js';
+import { type BoundKernel, bindDeclaredPlan, bindKernel, launchSpec, type PlannedLaunch } from './bind.js';
 import { type Place, sourcePlace } from './call-site.js';
 import type { Config } from './configurations.js';
 import type { OptionValue } from './reference.js';
 import { isPlan, type KernelDecl, type PlanDecl, SourceProject, withOptions } from './source.js';
-import { afterTrials, trialOn, warnOnce } from './trials.js';
+import { launchAfterTrials, trialOn, warnOnce } from './trials.js';
 
 /** Lets kernels be called from TypeScript: `await lightningFwd(device, { q, k, v, slope, o })`. */
 export function installHost(): void {
@@ -56,28 +56,28 @@ async function launch(
 /** Nothing is waited for where nothing has to be tried: launches come in the order of their calls. */
 async function launchKernel(decl: KernelDecl, device: Device, args: LaunchArgs, config: Config): Promise<void> {
   const launches = launchesOf(decl, config);
-  let plan = launches.known(device, args);
-  if (plan === null) {
-    const bind = () => bindKernel(decl, device, args, config);
-    const first = bind();
-    const made = first.untried.length === 0 ? first : await afterTrials(device, first, bind);
-    warnOnce(made.compiled.diagnostics);
-    plan = launches.keep(made.plan, args);
-  }
-  await device.launch(plan);
+  const known = launches.known(device, args);
+  if (known !== null) return device.launch(known);
+  const bind = () => bindKernel(decl, device, args, config);
+  const launch = ({ plan, compiled }: BoundKernel): Promise<void> => {
+    warnOnce(compiled.diagnostics);
+    return device.launch(launches.keep(plan, args));
+  };
+  const first = bind();
+  await (first.untried.length === 0 ? launch(first) : launchAfterTrials(device, first, bind, launch));
 }
 
 async function launchPlanOf(decl: PlanDecl, device: Device, args: LaunchArgs, config: Config): Promise<void> {
   const plans = plansOf(decl, config);
-  let plan = plans.known(device, args);
-  if (plan === null) {
-    const bind = () => bindDeclaredPlan(decl, device, args, config);
-    const first = bind();
-    const made = first.untried.length === 0 ? first : await afterTrials(device, first, bind);
-    for (const { diagnostics } of made.compiled) warnOnce(diagnostics);
-    plan = plans.keep(device, args, made.bound);
-  }
-  await launchPlan(plan, args);
+  const known = plans.known(device, args);
+  if (known !== null) return launchPlan(known, args);
+  const bind = () => bindDeclaredPlan(decl, device, args, config);
+  const launch = ({ bound, compiled }: PlannedLaunch): Promise<void> => {
+    for (const { diagnostics } of compiled) warnOnce(diagnostics);
+    return launchPlan(plans.keep(device, args, bound), args);
+  };
+  const first = bind();
+  await (first.untried.length === 0 ? launch(first) : launchAfterTrials(device, first, bind, launch));
 }
 
 /** Made once for a declaration, and the knobs that a call gives. */

@@ -13,31 +13,33 @@ const trials = new WeakMap<Device, Promise<void>>();
 /** The trial that runs on a device: launches that come after the one that needs it wait with it. */
 export const trialOn = (device: Device): Promise<void> | undefined => trials.get(device);
 
-/** Tries what nobody has tried on this device, and binds again, which leaves out what is wrong, until nothing is left. */
-export async function afterTrials<B extends Bound>(device: Device, first: B, bind: () => B): Promise<B> {
+/**
+ * Tries what nobody has tried on this device, binds again, which leaves out what is wrong, until nothing is left, and
+ * launches. Launches that others ask for meanwhile come after that one.
+ */
+export async function launchAfterTrials<B extends Bound>(
+  device: Device,
+  first: B,
+  bind: () => B,
+  launch: (bound: B) => Promise<void>,
+): Promise<void> {
+  const launched = tryAll(first, bind)
+    .then(launch)
+    .finally(() => trials.delete(device));
+  trials.set(
+    device,
+    launched.catch(() => {}),
+  );
+  await launched;
+}
+
+async function tryAll<B extends Bound>(first: B, bind: () => B): Promise<B> {
   let bound = first;
   while (bound.untried.length > 0) {
-    await inTurn(device, bound.untried);
+    for (const tried of bound.untried) await tryChoice(tried);
     bound = bind();
   }
   return bound;
-}
-
-async function inTurn(device: Device, untried: readonly Untried[]): Promise<void> {
-  const trial = tryAll(untried);
-  trials.set(
-    device,
-    trial.catch(() => {}),
-  );
-  try {
-    await trial;
-  } finally {
-    trials.delete(device);
-  }
-}
-
-async function tryAll(untried: readonly Untried[]): Promise<void> {
-  for (const tried of untried) await tryChoice(tried);
 }
 
 const told = new Set<string>();

@@ -72,10 +72,21 @@ function stampOf(file: string): string | null {
 }
 
 function parseRows(file: string): readonly TunedRow[] {
-  const top = JsonValue.parse(readTextFile(file, MAX_BYTES, CODE), file, CODE).only('lac', 'configurations', 'note');
+  return rowsOf(readTextFile(file, MAX_BYTES, CODE), file);
+}
+
+/** What a text says that lies in that file. Throws LacError LAC0916. */
+export function rowsOf(text: string, file: string): readonly TunedRow[] {
+  const top = JsonValue.parse(text, file, CODE).only('lac', 'configurations', 'note');
   top.get('lac').whole({ least: 1, most: 1 });
   const rows = top.get('configurations').array();
   return rows.map((row, i) => tunedRow(row, `${basename(file)}, row ${i + 1}`));
+}
+
+/** The text of the file beside a source; null where there is none. */
+export function tuneFileText(source: string): string | null {
+  const file = tuneFileOf(source);
+  return stampOf(file) === null ? null : readTextFile(file, MAX_BYTES, CODE);
 }
 
 function tunedRow(row: JsonValue, name: string): TunedRow {

@@ -142,14 +142,14 @@ function judge(
   if (elsewhere === undefined || device === undefined) return { choice };
   const verdict = verdictOf({ decl, device, dims, dtypes, config: choice.config });
   if (verdict === null) return { choice };
-  if (verdict === 'wrong') return { warning: wrongHere(decl, choice, elsewhere) };
+  if (verdict === 'wrong') return { warning: wrongHere(decl, choice) };
   const checked = verdict === 'right' ? 'checked on this device' : 'not checked for want of a reference';
   return { choice: { ...known, why: `${known.why}, ${checked}` } };
 }
 
-function wrongHere({ name }: KernelDecl | PlanDecl, { config, why }: TunedChoice, elsewhere: string): Diagnostic {
+function wrongHere({ name }: KernelDecl | PlanDecl, { config, why }: TunedChoice): Diagnostic {
   const knobs = Object.entries(config).map(([knob, value]) => `${knob}=${value}`);
-  const message = `${name} is wrong on this device with ${knobs.join(',')}, ${why}, from ${elsewhere}; it is left out`;
+  const message = `${name} is wrong on this device with ${knobs.join(',')}, ${why}; it is left out`;
   const help = [`lac run FILE --kernel ${name} --config ${knobs.join(',')} shows what it does`];
   return diagnostic('LAC0919', message, null, { severity: 'warning', help });
 }

