@@ -24,6 +24,13 @@ import type { Ceiling, CeilingName, Ceilings } from './types.js';
 /** The emulator and the interpreter take their time for other reasons than a device. */
 const hasCeilings = ({ backend }: Pick<Device, 'backend'>): boolean => backend === 'cuda' || backend === 'webgpu';
 
+interface CeilingOptions {
+  /** Where they are kept; null: nowhere. */
+  readonly folder?: string | null;
+  /** How one is measured. */
+  readonly probe?: (name: CeilingName, device: Device) => Promise<Ceiling | null>;
+}
+
 /**
  * The ceilings asked for: those that are kept, and the others measured now and kept. A device without ceilings has none.
  * What cannot be measured, or kept, is left out.
@@ -32,7 +39,7 @@ export async function ceilingsFor(
   device: Device,
   names: readonly CeilingName[],
   onMeasure: (name: CeilingName) => void,
-  folder: string | null = privateFolder('bench'),
+  { folder = privateFolder('bench'), probe = ceilingOf }: CeilingOptions = {},
 ): Promise<Ceilings> {
   if (!hasCeilings(device) || names.length === 0) return {};
   const file = folder === null ? null : new CeilingsFile(folder, device);
@@ -41,7 +48,7 @@ export async function ceilingsFor(
   for (const name of new Set(names)) {
     if (known[name] !== undefined) continue;
     onMeasure(name);
-    const ceiling = await ceilingOf(name, device);
+    const ceiling = await probe(name, device);
     if (ceiling !== null) made[name] = ceiling;
   }
   const all = { ...known, ...made };

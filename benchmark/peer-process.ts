@@ -57,7 +57,7 @@ class PeerProcess implements Peers {
 
   constructor(python: string, script: string, patienceMs: number) {
     this.#patienceMs = patienceMs;
-    this.#child = spawn(python, ['-u', script], { stdio: 'pipe' });
+    this.#child = spawn(python, [script], { stdio: 'pipe' });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     // Libraries talk; nobody listens, and it must not block.
     this.#child.stderr.resume();

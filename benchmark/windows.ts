@@ -15,7 +15,8 @@ export async function windowsOf(tensor: Tensor): Promise<Float64Array> {
   for (let i = 0; i < count; i++) {
     // Even, so that no row of 16-bit elements begins inside a word.
     const begin = count === 1 ? 0 : 2 * Math.floor(((i / (count - 1)) * (extent - width)) / 2);
-    parts.push(await tensor.view([width], [1], begin).read());
+    const end = i === count - 1 ? extent : begin + width;
+    parts.push(await tensor.view([end - begin], [1], begin).read());
   }
   return concatenated(parts);
 }
