@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { rankRows } from '../../tuner/rank-rows.js';
+import type { Row } from '../../tuner/types.js';
+
+const rows: readonly Row[] = Array.from({ length: 40 }, (_, i) => ({
+  config: { C: i },
+  ...(i % 4 === 3 ? { state: 'pruned' as const, why: 'no' } : { state: 'open' as const }),
+}));
+const RESOURCES = { sharedBytes: 0, threads: 32, programs: 1 };
+const WORK = { flops: 1, bytes: 1 };
+
+/** Each estimate takes 50 milliseconds. */
+function ranking(limitMs: number, signal = new AbortController().signal) {
+  let [ms, asked] = [0, 0];
+  const said: [number, number][] = [];
+  const done = rankRows(
+    rows,
+    ({ C = 0 }) => {
+      ms += 50;
+      asked++;
+      return C === 2 ? { state: 'limit', why: 'too large' } : { estimateMs: C + 1, resources: RESOURCES, work: WORK };
+    },
+    { now: () => ms, signal, limitMs, onEstimate: () => {}, onProgress: (done, of) => said.push([done, of]) },
+  );
+  return { done, said, asked: () => asked };
+}
+
+describe('ranking', () => {
+  test('every open row has an estimate or its reason, in their order', async () => {
+    const { done, said, asked } = ranking(Number.POSITIVE_INFINITY);
+    const ranked = await done;
+    expect(ranked.map((r) => r.config)).toEqual(rows.map((r) => r.config));
+    expect(ranked[2]).toEqual({ config: { C: 2 }, state: 'limit', why: 'too large' });
+    expect(ranked[3]).toBe(rows[3]);
+    expect(ranked[4]).toEqual({ config: { C: 4 }, state: 'open', estimateMs: 5, resources: RESOURCES });
+    expect(asked()).toBe(30);
+    expect(said.at(-1)).toEqual([30, 30]);
+  });
+
+  test('where the time is short, the estimates lie evenly in the space', async () => {
+    const ranked = await ranking(50 * 8).done;
+    const estimated = ranked.flatMap((r, i) => (r.estimateMs === undefined ? [] : [i]));
+    expect(estimated.length).toBe(8);
+    const gaps = [...estimated, 40].map((at, i) => at - (estimated[i - 1] ?? 0));
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(10);
+  });
+
+  test('an interruption ends it', async () => {
+    const interrupt = new AbortController();
+    interrupt.abort();
+    const { done, asked } = ranking(Number.POSITIVE_INFINITY, interrupt.signal);
+    expect(await done).toEqual(rows);
+    expect(asked()).toBe(0);
+  });
+});

@@ -1,0 +1,217 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Config } from '../../driver/configurations.js';
+import { type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
+import { targetOf } from '../../driver/target.js';
+import { tunedFor } from '../../driver/tuned.js';
+import { writeTunedRows } from '../../driver/write-tuned-rows.js';
+import { EmulateDevice } from '../../runtime/emulate/device.js';
+import { InterpretDevice } from '../../runtime/interpret/device.js';
+import { type TuneEvent, type TuneRequest, type TuneTools, tune } from '../../tuner/tune.js';
+import { tunedRowOf } from '../../tuner/tuned-row.js';
+import type { Problem } from '../../tuner/types.js';
+import type { OpenBench } from '../../tuner/worker/pool.js';
+import { openStore } from '../store/folders.js';
+import { FakeClock, SimulatedBench, type Simulation } from './search-bench.js';
+
+const SOURCE = `import { cdiv, f32, input, kernel, output } from 'lac';
+export const twice = kernel({
+  args: { x: input(f32, ['N', 'D']), y: output(f32, ['N', 'D']) },
+  comptime: ['D'],
+  options: { negative: false },
+  tune: { C: [8, 16, 32, 64], warps: [1, 2, 64] },
+  prune: ({ C }) => C > 8,
+  tuneKey: ({ N }) => [N / 8],
+  grid: ({ N, C }) => ({ n: cdiv(N, C) }),
+}, ({ x, y }, { C, D, negative }, { n }) => {
+  y.store([n * C, 0], x.load([n * C, 0], [C, D]) * (negative ? -2 : 2));
+});
+`;
+const folder = mkdtempSync(join(tmpdir(), 'lac-tune-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = join(folder, 'twice.ts');
+writeFileSync(file, SOURCE);
+const [declared] = new SourceProject().read(file).kernels;
+if (declared === undefined) throw new Error('the kernel of this test is not read');
+const decl: KernelDecl = declared;
+const problem: Problem = {
+  file,
+  kernel: 'twice',
+  dims: { N: 100, D: 16 },
+  dtypes: {},
+  options: { negative: false },
+  seed: 3,
+};
+
+/** A device that is described, and not there. */
+const description = (device: EmulateDevice | InterpretDevice): OpenBench['device'] => {
+  const { backend, name, info, limits, notes } = device;
+  return { backend, name, info, limits, notes, features: [] };
+};
+const EMULATED = description(new EmulateDevice(90));
+
+/** Least at C=32 warps=2. */
+const landscape = ({ C = 1, warps = 1 }: Config): number => 1 + Math.abs(Math.log2(C / 32)) + (warps === 2 ? 0 : 0.5);
+
+interface Setting {
+  readonly simulation?: Partial<Simulation>;
+  readonly store?: TuneTools['store'];
+  readonly device?: OpenBench['device'];
+  readonly request?: Partial<TuneRequest>;
+  readonly onEvent?: (event: TuneEvent) => void;
+}
+
+function tuning({ simulation, store = null, device = EMULATED, request, onEvent }: Setting = {}) {
+  const clock = new FakeClock();
+  const bench = new SimulatedBench({ clock, seed: 1, ms: landscape, ...simulation });
+  const events: TuneEvent[] = [];
+  let closed = 0;
+  const opened: OpenBench = Object.assign(bench, {
+    ...{ device, ahead: 2 },
+    close: async () => {
+      closed++;
+    },
+  });
+  const done = tune(
+    {
+      ...{ decl, problem, device: 'emulate', signal: new AbortController().signal },
+      onEvent: (event) => {
+        events.push(event);
+        onEvent?.(event);
+      },
+      ...request,
+    },
+    { open: async () => opened, store, now: clock.now },
+  );
+  return { done, bench, events, closed: () => closed };
+}
+
+const measuredConfigs = (bench: SimulatedBench): Set<string> =>
+  new Set(bench.calls.flatMap(({ what, configs }) => (what === 'sample' ? configs.map((c) => JSON.stringify(c)) : [])));
+describe('a tune', () => {
+  test('finds the best, and every configuration has its row', async () => {
+    const { done, closed, events } = tuning();
+    const { outcome, usual, workOf } = await done;
+    expect(outcome).toMatchObject({ ended: 'done', device: EMULATED.name, best: { config: { C: 32, warps: 2 } } });
+    const states = outcome.rows.map(({ config, state }) => [config.C, config.warps, state]);
+    expect(states).toEqual(
+      [8, 16, 32, 64].flatMap((C) =>
+        [1, 2, 64].map((warps) => [C, warps, C === 8 ? 'pruned' : warps === 64 ? 'limit' : 'measured']),
+      ),
+    );
+    expect(usual?.config).toEqual({ C: 16, warps: 1 });
+    // x and y of 100 x 16 in f32 are touched once.
+    expect(workOf({ C: 32, warps: 2 })?.bytes).toBe(2 * 100 * 16 * 4);
+    expect(closed()).toBe(1);
+    expect(events.at(-1)).toMatchObject({ kind: 'row', progress: { best: { config: { C: 32, warps: 2 } } } });
+  });
+
+  test('what was measured before is measured again, unless it is resumed', async () => {
+    const store = openStore();
+    await tuning({ store }).done;
+    const again = tuning({ store });
+    await again.done;
+    expect(measuredConfigs(again.bench).size).toBe(6);
+    expect(again.events).toContainEqual({ kind: 'known', rows: 6, used: false });
+    const resumed = tuning({ store, request: { resume: true } });
+    const { outcome } = await resumed.done;
+    expect(resumed.events).toContainEqual({ kind: 'known', rows: 6, used: true });
+    expect(resumed.bench.calls.filter((c) => c.what === 'prepare').length).toBeLessThan(6);
+    expect(outcome.best?.config).toEqual({ C: 32, warps: 2 });
+  });
+
+  test('an interruption keeps what was measured, and a resumed tune measures the rest', async () => {
+    const store = openStore();
+    const interrupt = new AbortController();
+    let measured = 0;
+    const onEvent = (event: TuneEvent): void => {
+      if (event.kind === 'row' && event.row.state === 'measured' && ++measured === 2) interrupt.abort();
+    };
+    const first = tuning({ store, onEvent, request: { signal: interrupt.signal } });
+    const { outcome } = await first.done;
+    expect(outcome.ended).toBe('interrupted');
+    expect(first.closed()).toBe(1);
+    const kept = outcome.rows.filter((row) => row.state === 'measured').length;
+    expect(kept).toBeGreaterThanOrEqual(2);
+    expect(kept).toBeLessThan(6);
+    const second = tuning({ store, request: { resume: true } });
+    expect((await second.done).outcome).toMatchObject({ ended: 'done', best: { config: { C: 32, warps: 2 } } });
+    expect(second.events).toContainEqual({ kind: 'known', rows: kept, used: true });
+  });
+
+  test('an interruption before the device is open gives it back when it opens', async () => {
+    const interrupt = new AbortController();
+    const bench = new SimulatedBench({ clock: new FakeClock(), seed: 1, ms: landscape });
+    let give = (_: OpenBench): void => {};
+    const opening = new Promise<OpenBench>((resolve) => {
+      give = resolve;
+    });
+    const request = { decl, problem, device: 'emulate', signal: interrupt.signal, onEvent: () => {} };
+    const done = tune(request, { open: () => opening, store: null, now: () => 0 });
+    interrupt.abort();
+    await expect(done).rejects.toBe(interrupt.signal.reason);
+    await new Promise<void>((closed) => {
+      give(Object.assign(bench, { device: EMULATED, ahead: 2, close: async () => closed() }));
+    });
+    expect(bench.calls).toEqual([]);
+  });
+
+  test('a cache that cannot be written is told of once, and the tune comes to its end', async () => {
+    const store = { rows: () => [], put: () => false, choose: () => false, notes: ['no space is left'] };
+    const { done, events } = tuning({ store });
+    expect((await done).outcome.best?.config).toEqual({ C: 32, warps: 2 });
+    expect(events.filter((e) => e.kind === 'unkept')).toEqual([{ kind: 'unkept', why: 'no space is left' }]);
+  });
+
+  test('where every configuration fails, none is best', async () => {
+    const store = openStore();
+    const { outcome } = await tuning({ store, simulation: { fault: () => 'wrong' } }).done;
+    expect(outcome).toMatchObject({ best: null, ended: 'failed', measured: 0 });
+    expect(store.list()).toMatchObject([{ rows: 6, measured: 0, best: null }]);
+  });
+
+  test('keeps its budget, the opening of the device and the ranking included', async () => {
+    const { done } = tuning({ simulation: { prepareMs: 400 }, request: { budgetMs: 1500 } });
+    const { outcome } = await done;
+    expect(outcome.ended).toBe('budget');
+    expect(outcome.best).not.toBeNull();
+    expect(outcome.elapsedMs).toBeLessThanOrEqual(2000);
+    expect(outcome.rows.some((row) => row.state === 'open')).toBe(true);
+  });
+
+  test('the interpreter is refused, and given back', async () => {
+    const { done, closed } = tuning({ device: description(new InterpretDevice('f64')) });
+    await expect(done).rejects.toMatchObject({ diagnostics: [{ code: 'LAC0701' }] });
+    expect(closed()).toBe(1);
+  });
+});
+
+describe('a row of x.tune.json', () => {
+  const GPU = { ...EMULATED, backend: 'cuda' as const, name: 'NVIDIA H100' };
+
+  test('is found again for its problem, and not for other options or comptime sizes', async () => {
+    const { outcome } = await tuning().done;
+    const row = tunedRowOf(decl, outcome, GPU, '2026-11-22');
+    expect(row).toMatchObject({
+      ...{ kernel: 'twice', target: 'cuda', sm: 90, architecture: 'sm_90', config: { C: 32, warps: 2 } },
+      // 100 / 8 lies between.
+      when: { options: { negative: false }, dims: { D: 16 }, key: [{ least: 12, most: 13 }] },
+      note: '1 ms on PTX emulator (sm_90), 2026-11-22',
+    });
+    if (row === null) throw new Error('there is no row');
+    writeTunedRows(file, [row]);
+    const choices = (of: KernelDecl, dims: Problem['dims']): readonly Config[] =>
+      tunedFor(of, { target: targetOf(GPU), dtypes: {}, dims, config: {} }).choices.map((c) => c.config);
+    expect(choices(decl, { N: 100, D: 16 })).toEqual([{ C: 32, warps: 2 }]);
+    expect(choices(decl, { N: 100, D: 32 })).toEqual([]);
+    expect(choices(withOptions(decl, { negative: true }), { N: 100, D: 16 })).toEqual([]);
+  });
+
+  test('is not written for an emulated device, nor where nothing was found', async () => {
+    const { outcome } = await tuning().done;
+    expect(tunedRowOf(decl, outcome, EMULATED, '')).toBeNull();
+    expect(tunedRowOf(decl, { ...outcome, best: null }, GPU, '')).toBeNull();
+  });
+});
