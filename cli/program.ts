@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { version } from '../driver/version.js';
 import { assignments, collected, dtypeChoices, duration, positive, seed, share, sizes } from './arguments.js';
+import type { CacheAction } from './cache.js';
 import type { Context, Verb } from './context.js';
 import type { ExitCode } from './exit.js';
 import { sweep } from './sweep.js';
@@ -217,6 +218,23 @@ function machineVerbs(program: Command, run: Runner): void {
     .description('what is missing on this machine, and the command that fixes it');
   action(run, doctor, async () => (await import('./doctor.js')).doctor, none);
 
+  const cache = program
+    .command('cache')
+    .description('what was measured on this machine: list, remove, carry to another one, check')
+    .addArgument(new Argument('<action>').choices(['ls', 'clear', 'export', 'import', 'verify']))
+    .addArgument(new Argument('[file]', 'to export to (default: stdout), or to import from'))
+    .addOption(new Option('--kernel <name>', 'rows of this kernel alone'))
+    .addOption(new Option('--device <words>', 'rows of devices with these words in their name alone'));
+  action(
+    run,
+    cache,
+    async () => (await import('./cache.js')).cache,
+    ([what, file]) => ({
+      action: what as CacheAction,
+      file: file as string | undefined,
+    }),
+  );
+
   const lsp = program
     .command('lsp')
     .description('language server on stdin and stdout, for editors')
@@ -234,7 +252,6 @@ function machineVerbs(program: Command, run: Runner): void {
 /** Verbs of the plan that are not there yet: who reads of them elsewhere is told so, and what to use meanwhile. */
 const TO_COME = {
   init: 'copy a kernel of kernels/ and the reference beside it',
-  cache: 'nothing is cached between runs but the software driver; `lac doctor` says what it needs',
   repro: '`lac ir FILE --locations` and `lac run FILE --seed S` say what a report needs',
 } as const;
 

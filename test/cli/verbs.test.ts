@@ -338,7 +338,7 @@ describe('lac ir and lac opt', () => {
 });
 
 describe('what is refused', () => {
-  test.each(['tune', 'bench', 'init', 'cache', 'repro'])('%s is not built yet, and says so', async (verb) => {
+  test.each(['tune', 'bench', 'init', 'repro'])('%s is not built yet, and says so', async (verb) => {
     const outcome = await lac.run([verb, folder.path('scale.ts'), '--budget', '30s']);
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain(`error[LAC0909]: lac ${verb} is not built yet`);

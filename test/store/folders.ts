@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { Database, loadLibsql } from '../../store/database.js';
 import { TuningStore } from '../../store/store.js';
 
 const made: string[] = [];
@@ -25,4 +26,11 @@ export function openStore(path = folder()): TuningStore {
   if (!(store instanceof TuningStore)) throw new Error(store.why);
   opened.push(store);
   return store;
+}
+
+/** Everything in the file itself, and nothing beside it, as after the last of many processes. */
+export function settle(file: string): void {
+  const db = new Database(loadLibsql(), file);
+  db.all('PRAGMA wal_checkpoint(TRUNCATE)');
+  db.close();
 }

@@ -54,6 +54,7 @@ export const anyRow: fc.Arbitrary<StoredRow> = fc
       }),
       rmse: amount,
       compileMs: amount,
+      dims: fc.constant({ N: 513, D: 64 }),
     },
     { requiredKeys: ['config', 'state'] },
   )
