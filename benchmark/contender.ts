@@ -7,13 +7,13 @@ import type { Config } from '../driver/configurations.js';
 import { drawInputs, isTensorArg } from '../driver/inputs.js';
 import { checkDeviceMemory, type Settled, settle } from '../driver/preflight.js';
 import { type Prepared, prepare } from '../driver/prepare.js';
+import { elementsOf, reducedDims } from '../driver/reduced-dims.js';
 import type { Dims, OptionValue, Reference } from '../driver/reference.js';
 import { runKernel } from '../driver/run.js';
 import type { KernelDecl, PlanDecl } from '../driver/source.js';
 import { type PlacedTensors, placeTensors } from '../driver/tensors.js';
 import type { Device } from '../runtime/device.js';
 import { setsWanted } from '../tuner/measure.js';
-import { elementsOf, reducedDims } from '../tuner/worker/reduced.js';
 import type { Entry, Role } from './types.js';
 import { neverWritten, windowsOf } from './windows.js';
 
@@ -22,8 +22,10 @@ export interface Candidate {
   readonly role: Exclude<Role, 'peer'>;
   readonly name: string;
   readonly decl: KernelDecl | PlanDecl;
-  /** Null: its results are not checked. */
+  /** Sizes, inputs, and what is right. */
   readonly reference: Reference | null;
+  /** Whether its results are compared with the reference. */
+  readonly checked: boolean;
   readonly config: Config;
 }
 
@@ -118,8 +120,8 @@ export class Contender {
 
   /** The same program against the reference, at full sizes where that is affordable. */
   async #check(request: PointRequest): Promise<void> {
-    const { decl, reference } = this.candidate;
-    if (reference === null) return;
+    const { decl, reference, checked } = this.candidate;
+    if (reference === null || !checked) return;
     const { dims: full } = this.settled;
     const dims = elementsOf(decl, full) <= AFFORDABLE ? full : reducedDims(decl, full, reference, AFFORDABLE);
     const { config = {} } = this.#facts;

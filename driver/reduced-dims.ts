@@ -131,7 +131,7 @@ function raggedSize(decl: Declaration, d: string, full: Dims, sizes: Dims): numb
 function keepRatios(pairs: readonly (readonly [string, string])[], full: Dims, sizes: Record<string, number>): void {
   for (const [a, b] of pairs) {
     const [small, large] = [sizeIn(full, a), sizeIn(full, b)];
-    if (small === 0 || large % small !== 0) continue;
+    if (small === 0 || large === 0 || large % small !== 0) continue;
     const [to, size] = [sizeIn(sizes, a), sizeIn(sizes, b)];
     sizes[b] = large === small ? to : Math.max(2 * to, size - (size % to));
   }

@@ -42,7 +42,7 @@ export class ChildLink {
     child.on('message', (message) => {
       const read = readMessage(message);
       if (read !== null && !this.#strange) events.message(read);
-      else this.#reject();
+      else this.distrust();
     });
     this.ended = this.#end().then((how) => events.ended(this.#death(how)));
   }
@@ -51,8 +51,8 @@ export class ChildLink {
     return this.#child.pid;
   }
 
-  /** A process that has run into anything is not believed any more. */
-  #reject(): void {
+  /** A process that says what it should not has run into anything: it is not heard any more. */
+  distrust(): void {
     this.#strange = true;
     this.kill();
   }

@@ -68,8 +68,12 @@ class WorkerPool implements OpenBench {
     return this.#workers[0].device;
   }
 
+  prepare(config: Config): Promise<Row> {
+    return heard(this.#prepare(config));
+  }
+
   /** On the worker that has least to do; of equal ones the last, since the first has to measure too. */
-  async prepare(config: Config): Promise<Row> {
+  async #prepare(config: Config): Promise<Row> {
     const at = this.#load.lastIndexOf(Math.min(...this.#load));
     const load = (by: number): void => {
       this.#load[at] = (this.#load[at] ?? 0) + by;
@@ -83,16 +87,22 @@ class WorkerPool implements OpenBench {
   }
 
   sample(configs: readonly Config[], count: number): Promise<readonly (Samples | Row)[]> {
-    return this.#workers[0].sample(configs, count);
+    return heard(this.#workers[0].sample(configs, count));
   }
 
   recheck(config: Config): Promise<Row | null> {
-    return this.#workers[0].recheck(config);
+    return heard(this.#workers[0].recheck(config));
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()));
   }
+}
+
+/** A search that is interrupted leaves promises alone, which `close` rejects: no reason to end the process. */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 /**

@@ -5,10 +5,10 @@ import { drawInputs, scalarValues, wholeInputs } from '../../driver/inputs.js';
 import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
 import { type Expected, runReference } from '../../driver/outputs.js';
 import { settle } from '../../driver/preflight.js';
+import { elementsOf, reducedDims } from '../../driver/reduced-dims.js';
 import type { Dims, Reference } from '../../driver/reference.js';
 import { type KernelDecl, optionValues, type PlanDecl, SourceProject } from '../../driver/source.js';
 import type { Problem } from '../types.js';
-import { elementsOf, reducedDims } from './reduced.js';
 
 export interface Subject {
   readonly decl: KernelDecl | PlanDecl;

@@ -139,16 +139,13 @@ export class DeviceWorker implements Bench {
   /** Rejected where the request is not at fault: nothing can go on. */
   #submit<R extends Request>(request: R, first = false): Promise<AnswerTo<R['kind']> | Fault> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
-    const made = new Promise<AnswerTo<R['kind']> | Fault>((resolve, reject) => {
+    return new Promise<AnswerTo<R['kind']> | Fault>((resolve, reject) => {
       const now = this.#clock.now();
       const sent: Sent<R> = { request, stage: 'waiting', since: now, resolve, reject, met: false, alone: false };
       if (first) this.#send(sent as unknown as Sent);
       else this.#queue.push(sent as unknown as Sent);
+      this.#pump();
     });
-    // A search that was interrupted may have left it alone.
-    made.catch(() => {});
-    this.#pump();
-    return made;
   }
 
   #pump(): void {
@@ -200,7 +197,7 @@ export class DeviceWorker implements Bench {
       return;
     }
     if (message.answer.kind !== 'failed' && !answers(sent.request, message.answer)) {
-      link.kill();
+      link.distrust();
       return;
     }
     this.#sent.delete(message.id);
@@ -242,7 +239,7 @@ export class DeviceWorker implements Bench {
     if (this.#ended !== null) return;
     const culprit = killed === null ? blamed(jobs) : killed.culprit;
     const fault = killed?.fault ?? death;
-    for (const job of jobs) {
+    for (const job of jobs.reverse()) {
       if (job === culprit || !opened || (killed === null && job.alone)) job.resolve(fault);
       else this.#again(job, killed === null && culprit === null);
     }

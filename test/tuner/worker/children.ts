@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Problem } from '../../../tuner/types.js';
+import type { Clock } from '../../../tuner/worker/deadline.js';
+import { type OpenBench, openWorker } from '../../../tuner/worker/pool.js';
+import type { WorkerEvent, WorkerOptions } from '../../../tuner/worker/worker.js';
+import { ROOT } from '../../house/sources.js';
+import type { Faults } from './faults.js';
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+/** Workers as JavaScript, which child processes need; vitest's own transform does not reach them. */
+export class Children {
+  readonly #folder: string;
+
+  constructor(name: string) {
+    mkdirSync(join(ROOT, 'build'), { recursive: true });
+    this.#folder = mkdtempSync(join(ROOT, 'build', `${name}-`));
+    const config = {
+      extends: join(ROOT, 'tsconfig.json'),
+      compilerOptions: {
+        noEmit: false,
+        noCheck: true,
+        declaration: false,
+        sourceMap: false,
+        outDir: 'out',
+        rootDir: ROOT,
+      },
+      include: [join(ROOT, 'tuner/worker'), here('faults.ts')],
+    };
+    writeFileSync(this.path('tsconfig.json'), JSON.stringify(config));
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    execFileSync(process.execPath, [tsc, '-p', this.#folder], { stdio: 'pipe' });
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.#folder, ...parts);
+  }
+
+  /** A program with nothing around it. */
+  bare(text: string): URL {
+    const file = this.path(`program-${Math.random().toString(36).slice(2)}.mjs`);
+    writeFileSync(file, text);
+    return pathToFileURL(file);
+  }
+
+  /** A program of statements; `pool` is that module, `serve` the child's, `faults` the one beside this. */
+  program(body: string): URL {
+    const from = (module: string): string => JSON.stringify(pathToFileURL(this.path('out', module)).href);
+    const lines = [
+      `import * as pool from ${from('tuner/worker/pool.js')};`,
+      `import { serve } from ${from('tuner/worker/serve.js')};`,
+      `import { openDevice } from ${from('runtime/index.js')};`,
+      `import * as faults from ${from('test/tuner/worker/faults.js')};`,
+    ];
+    return this.bare([...lines, body].join('\n'));
+  }
+
+  /** A child in whose devices these faults are. */
+  entry(faults: Faults, first = ''): URL {
+    return this.program(`${first}\nserve(faults.faulty(openDevice, ${JSON.stringify(faults)}));`);
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+export const problem = (dims: Problem['dims'] = { M: 3, N: 70 }): Problem => ({
+  file: here('double.ts'),
+  kernel: 'double',
+  dims,
+  dtypes: {},
+  options: {},
+  seed: 1,
+});
+
+export const config = (C: number) => ({ C, warps: 1 });
+
+/** A clock that goes on only when it is told to. */
+export class ManualClock implements Clock {
+  #now = 0;
+  readonly #waiting = new Set<{ readonly at: number; readonly call: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, call: () => void): () => void {
+    const entry = { at: this.#now + ms, call };
+    this.#waiting.add(entry);
+    return () => void this.#waiting.delete(entry);
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const entry of [...this.#waiting]) if (entry.at <= this.#now && this.#waiting.delete(entry)) entry.call();
+  }
+}
+
+/** Whether a process is there, and not only waits to be counted. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
+export interface Watched {
+  readonly bench: OpenBench;
+  readonly events: WorkerEvent[];
+  readonly pids: () => readonly number[];
+}
+
+/** A worker whose events are kept. */
+export async function watched(options: Partial<WorkerOptions> & Pick<WorkerOptions, 'entry'>): Promise<Watched> {
+  const events: WorkerEvent[] = [];
+  const bench = await openWorker({
+    device: 'interpret',
+    problem: problem(),
+    ...options,
+    onEvent: (event) => {
+      events.push(event);
+      options.onEvent?.(event);
+    },
+  });
+  const pids = (): readonly number[] => events.flatMap((e) => (e.kind === 'started' ? [e.pid] : []));
+  return { bench, events, pids };
+}

@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/**
+ * Children that have no compiler and no device: a few lines of JavaScript that answer as they like. `on(kind, f)` says what
+ * to do with a request: `f(message, at, answer)`; `at(stage)` tells the stage, `answer(fields, unfit)` answers.
+ */
+export class Scripts {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'lac-scripted-'));
+  #count = 0;
+
+  entry(body: string): URL {
+    const file = join(this.#folder, `child-${++this.#count}.mjs`);
+    writeFileSync(file, `${PRELUDE}\n${body}`);
+    return pathToFileURL(file);
+  }
+
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const PRELUDE = `
+import { appendFileSync, readFileSync } from 'node:fs';
+const lives = new URL(import.meta.url + '.lives');
+appendFileSync(lives, '.');
+/** Which process of this script it is, from 1. */
+const life = readFileSync(lives, 'utf8').length;
+const does = {};
+const on = (kind, f) => { does[kind] = f; };
+const send = (message) => new Promise((resolve) => process.send(message, resolve));
+const nothing = { outputs: {}, sizes: {} };
+const device = { backend: 'interpret', name: 'scripted', info: {}, limits: {}, notes: [], features: [] };
+on('open', (request, at, answer) => answer({ kind: 'ready', device, known: { reduced: nothing, full: nothing } }));
+const row = (config, more = {}) => ({ kind: 'prepared', row: { config, state: 'open', ...more }, launchMs: 1, trusted: null });
+const never = () => new Promise(() => {});
+const crash = () => { process.kill(process.pid, 'SIGSEGV'); return never(); };
+on('prepare', ({ config }, at, answer) => answer(row(config)));
+on('sample', ({ configs, count }, at, answer) =>
+  answer({ kind: 'sampled', results: configs.map(() => ({ ms: Array(count).fill(1), how: 'host' })) }));
+on('recheck', (request, at, answer) => answer({ kind: 'rechecked', row: null }));
+process.on('message', (message) => {
+  if (message.kind === 'end') process.exit(0);
+  const { id, request } = message;
+  void does[request.kind](request, (stage) => send({ id, stage }), (answer, unfit = false) => send({ id, answer, unfit }));
+});
+`;

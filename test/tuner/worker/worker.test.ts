@@ -1,0 +1,140 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Row, Samples } from '../../../tuner/types.js';
+import type { OpenBench } from '../../../tuner/worker/pool.js';
+import type { WorkerEvent, WorkerOptions } from '../../../tuner/worker/worker.js';
+import { Children, config, isAlive, ManualClock, problem, type Watched, watched } from './children.js';
+import type { Faults } from './faults.js';
+
+let children: Children;
+beforeAll(() => {
+  children = new Children('worker');
+});
+afterAll(() => children.remove());
+
+const open: OpenBench[] = [];
+const pids: number[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((bench) => bench.close()));
+  expect(pids.splice(0).filter(isAlive)).toEqual([]);
+});
+
+async function worker(faults: Faults, options: Partial<WorkerOptions> = {}): Promise<Watched> {
+  const made = await watched({
+    entry: children.entry(faults),
+    ...options,
+    onEvent: (event) => {
+      if (event.kind === 'started') pids.push(event.pid);
+      options.onEvent?.(event);
+    },
+  });
+  open.push(made.bench);
+  return made;
+}
+
+/** Deadlines pass as soon as configuration C comes to a stage. */
+function passing(C: number, stage: string): Pick<WorkerOptions, 'clock' | 'onEvent'> {
+  const clock = new ManualClock();
+  const onEvent = (event: WorkerEvent): void => {
+    if (event.kind === 'stage' && event.stage === stage && event.configs.some((c) => c.C === C))
+      queueMicrotask(() => clock.advance(1e9));
+  };
+  return { clock, onEvent };
+}
+
+const states = (rows: readonly (Samples | Row | null)[]): string[] =>
+  rows.map((row) => (row === null ? 'right' : 'ms' in row ? 'timed' : row.state));
+
+const NOTHING = { sharedBytes: 0, threads: 1 };
+
+describe('a worker', () => {
+  test('compiles, checks and times; wrong configurations are rows, and harm no other', async () => {
+    const { bench, pids } = await worker({ 8: 'wrong', 16: 'outside', 32: 'late' });
+    expect(bench.device.backend).toBe('interpret');
+    expect(bench.ahead).toBe(2);
+    const rows = await Promise.all([8, 16, 32, 64, 128].map((C) => bench.prepare(config(C))));
+    expect(states(rows)).toEqual(['wrong', 'wrong', 'open', 'open', 'open']);
+    expect(rows[0]?.why).toMatch(/y: relative RMSE .* is 3 and not .*, at M=3,N=70/);
+    expect(rows[0]?.rmse).toBeGreaterThan(0.1);
+    expect(rows[1]?.why).toMatch(/wrote 4 bytes before y/);
+    expect(rows.slice(2)).toMatchObject(
+      [9, 6, 3].map((programs) => ({ rmse: 0, resources: { ...NOTHING, programs } })),
+    );
+    expect(rows.slice(2).every((row) => (row.compileMs ?? 0) > 0)).toBe(true);
+    // Ctrl-C is for the tuner.
+    for (const pid of pids()) process.kill(pid, 'SIGINT');
+    const samples = await bench.sample([8, 32, 64].map(config), 3);
+    expect(states(samples)).toEqual(['wrong', 'timed', 'timed']);
+    const ms = samples.flatMap((s) => ('ms' in s ? s.ms : []));
+    expect(ms.length).toBeGreaterThan(1);
+    expect(ms.every((x) => x > 0)).toBe(true);
+    // 32 is wrong from now on.
+    expect(states([await bench.recheck(config(64)), await bench.recheck(config(32))])).toEqual(['right', 'wrong']);
+    expect(states(await bench.sample([config(32)], 1))).toEqual(['wrong']);
+    expect(pids()).toHaveLength(1);
+    await bench.close();
+    await expect(bench.prepare(config(8))).rejects.toThrow('was closed');
+  });
+
+  test('is replaced when it crashes, blocks, is out of memory, or crashes in timing', async () => {
+    const faults = { 8: 'segfault', 16: 'block', 32: 'memory', 64: 'timing crashes' } as const;
+    const { bench, events, pids } = await worker(faults, passing(16, 'check'));
+    const rows = await Promise.all([8, 16, 32, 64, 128].map((C) => bench.prepare(config(C))));
+    expect(states(rows)).toEqual(['crash', 'hang', 'memory', 'open', 'open']);
+    expect(rows.map((row) => row.why)).toMatchObject([
+      /SIGSEGV/,
+      /did not end/,
+      /no memory is left/,
+      undefined,
+      undefined,
+    ]);
+    expect(states(await bench.sample([config(64), config(128)], 1))).toEqual(['crash', 'timed']);
+    expect(events.flatMap((e) => (e.kind === 'replaced' ? [e.state] : []))).toEqual([
+      'crash',
+      'hang',
+      'memory',
+      'crash',
+      'crash',
+    ]);
+    expect(pids().map(isAlive)).toEqual([false, false, false, false, false, true]);
+  });
+
+  test('that cannot have its problem is an error, and leaves no process', async () => {
+    await expect(worker({}, { device: 'cuda:999' })).rejects.toThrow(/LAC070[12]/);
+    await expect(worker({}, { problem: { ...problem(), kernel: 'triple' } })).rejects.toThrow('LAC0904');
+  });
+});
+
+describe('at sizes that no reference is asked for', () => {
+  const large = problem({ M: 40, N: 1000 });
+
+  test('a configuration is compared with one that was right', async () => {
+    const { bench, pids } = await worker({ 16: 'large', 64: 'exit' }, { problem: large });
+    expect(states([await bench.prepare(config(8)), await bench.prepare(config(16))])).toEqual(['open', 'wrong']);
+    // The new child is told which outputs were right.
+    expect((await bench.prepare(config(64))).state).toBe('crash');
+    const wrong = await bench.prepare(config(16));
+    expect(wrong).toMatchObject({ state: 'wrong' });
+    expect(wrong.why).toMatch(/compared with C=8,warps=1/);
+    expect(pids()).toHaveLength(2);
+  });
+
+  test('one that came first and is wrong there is outvoted', async () => {
+    const { bench } = await worker({ 16: 'large' }, { problem: large });
+    expect((await bench.prepare(config(16))).state).toBe('open');
+    expect((await bench.prepare(config(8))).state).toBe('open');
+    expect(await bench.recheck(config(16))).toMatchObject({ state: 'wrong' });
+    expect((await bench.prepare(config(32))).state).toBe('open');
+  });
+});
+
+describe.each(['webgpu:software', 'emulate'])('on %s', (device) => {
+  test('configurations are checked and timed, also after a process has ended', async () => {
+    const { bench } = await worker({ 16: 'segfault', 32: 'unwritten' }, { device });
+    const rows = await Promise.all([8, 16, 32].map((C) => bench.prepare(config(C))));
+    expect(states(rows)).toEqual(['open', 'crash', 'wrong']);
+    expect(rows[0]?.resources).toMatchObject({ threads: 32, programs: 27 });
+    expect(rows[2]?.why).toMatch(/is NaN and not/);
+    expect(states(await bench.sample([config(8)], 2))).toEqual(['timed']);
+    expect(await bench.recheck(config(8))).toBe(null);
+  });
+});
