@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Config } from '../../driver/configurations.js';
+import { deviceKey } from '../../driver/device-key.js';
 import { maxInvocations, targetOf } from '../../driver/target.js';
 import { type AnyVariant, openDevice } from '../../runtime/index.js';
 import { median } from '../table.js';
@@ -208,7 +209,7 @@ const askFirst = (course: Course | undefined): void =>
 function write(): void {
   const found: BlockMeasurements = {
     ...{ device: device.name, api: device.backend === 'cuda' ? 'CUDA' : 'WebGPU' },
-    ...{ target, maxInvocations: maxInvocations(target) },
+    ...{ architecture: deviceKey(device).architecture, target, maxInvocations: maxInvocations(target) },
     ...{ date: new Date().toISOString().slice(0, 10), commit: options.commit, cases: done },
   };
   mkdirSync(path.dirname(options.out), { recursive: true });

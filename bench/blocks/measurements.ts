@@ -5,6 +5,8 @@ import type { Case, Shape } from './problem.js';
 export interface BlockMeasurements {
   readonly device: string;
   readonly api: 'CUDA' | 'WebGPU';
+  /** As rows of tune files name it. */
+  readonly architecture: string;
   readonly target: Target;
   /** Of a program. */
   readonly maxInvocations: number;
