@@ -58,7 +58,7 @@ export class TuneProgress {
   }
 
   #known({ rows, used }: TuneEvent & { readonly kind: 'known' }): void {
-    const have = `the cache has ${rows} configuration${rows === 1 ? '' : 's'} of ${this.#kernel} at such sizes`;
+    const have = `the cache has ${rows} configuration${rows === 1 ? '' : 's'} of ${this.#kernel} at these sizes`;
     this.clear();
     this.#output.detail(
       used ? `${have}; they are not measured again` : `${have}; --resume would not measure them again`,

@@ -30,7 +30,21 @@ export function readKey(value: JsonValue): TuningKey {
 }
 
 export function readRow(value: JsonValue): StoredRow {
-  value.only('config', 'state', 'why', 'code', 'estimateMs', 'resources', 'samples', 'rmse', 'compileMs', 'imported');
+  value.only(
+    ...[
+      'config',
+      'state',
+      'why',
+      'code',
+      'estimateMs',
+      'resources',
+      'samples',
+      'rmse',
+      'compileMs',
+      'dims',
+      'imported',
+    ],
+  );
   const row = {
     config: readConfig(value.get('config')),
     state: value.get('state').oneOf(STATES),
@@ -41,6 +55,7 @@ export function readRow(value: JsonValue): StoredRow {
     ...part(value, 'samples', samples),
     ...part(value, 'rmse', amount),
     ...part(value, 'compileMs', amount),
+    ...part(value, 'dims', readConfig),
     ...part(value, 'imported', yes),
   };
   if (row.state === 'measured' && row.samples === undefined) throw value.wrong('was measured and has no samples');

@@ -35,6 +35,8 @@ export interface StoredRow {
   readonly samples?: { readonly ms: readonly number[]; readonly how: 'timestamp' | 'host' };
   readonly rmse?: number;
   readonly compileMs?: number;
+  /** The sizes that it was measured at; those of the key are buckets. */
+  readonly dims?: Readonly<Record<string, number>>;
   /** It came in a file, and was not measured here. */
   readonly imported?: true;
 }

@@ -1,3 +1,4 @@
+import type { Dims } from '../driver/reference.js';
 import type { TuningStore } from '../store/store.js';
 import type { TuningKey } from '../store/types.js';
 import type { Row } from './types.js';
@@ -9,25 +10,33 @@ export type RowStore = Pick<TuningStore, 'rows' | 'put' | 'choose' | 'notes'>;
 export class Kept {
   readonly #store: RowStore;
   readonly #key: TuningKey;
+  readonly #dims: Dims;
   readonly #onBroken: (why: string) => void;
   #broken = false;
 
-  constructor(store: RowStore, key: TuningKey, onBroken: (why: string) => void) {
+  constructor(store: RowStore, key: TuningKey, dims: Dims, onBroken: (why: string) => void) {
     this.#store = store;
     this.#key = key;
+    this.#dims = dims;
     this.#onBroken = onBroken;
   }
 
-  /** What was found out on this device before. */
+  /** What was found out on this device before, at exactly these sizes: times of others do not compare. */
   rows(): readonly Row[] {
-    return this.#store.rows(this.#key).filter((row) => row.imported !== true);
+    const own = this.#store.rows(this.#key).filter(({ imported, dims }) => imported !== true && this.#isHere(dims));
+    return own.map(({ dims: _, ...row }) => row);
+  }
+
+  #isHere(dims: Dims | undefined): boolean {
+    const names = Object.keys(this.#dims);
+    return dims !== undefined && names.every((name) => dims[name] === this.#dims[name]);
   }
 
   put(row: Row): void {
     const { state } = row;
     // What is out by its declaration is found again without a device.
     if (state !== 'open' && state !== 'pruned' && state !== 'same')
-      this.#check(this.#store.put(this.#key, { ...row, state }));
+      this.#check(this.#store.put(this.#key, { ...row, state, dims: this.#dims }));
   }
 
   choose({ config }: Row): void {

@@ -113,7 +113,7 @@ async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTool
   const left = (): number => (request.budgetMs ?? Number.POSITIVE_INFINITY) - (now() - begin);
   const ctx = { dims, dtypes, target: targetOf(device) };
   const unkept = (why: string): void => onEvent({ kind: 'unkept', why });
-  const kept = store === null ? null : new Kept(store, keyOf(decl, { dims, dtypes, device }), unkept);
+  const kept = store === null ? null : new Kept(store, keyOf(decl, { dims, dtypes, device }), dims, unkept);
   const before = kept?.rows() ?? [];
   if (before.length > 0) onEvent({ kind: 'known', rows: before.length, used: resume });
   const works = new Map<string, Estimate['work']>();

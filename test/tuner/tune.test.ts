@@ -122,6 +122,16 @@ describe('a tune', () => {
     expect(outcome.best?.config).toEqual({ C: 32, warps: 2 });
   });
 
+  test('times of other sizes in the same bucket of the cache are not resumed', async () => {
+    const store = openStore();
+    await tuning({ store }).done;
+    const at = { ...problem, dims: { ...problem.dims, N: 101 } };
+    const other = tuning({ store, request: { problem: at, resume: true } });
+    await other.done;
+    expect(measuredConfigs(other.bench).size).toBe(6);
+    expect(other.events.filter((e) => e.kind === 'known')).toEqual([]);
+  });
+
   test('an interruption keeps what was measured, and a resumed tune measures the rest', async () => {
     const store = openStore();
     const interrupt = new AbortController();
