@@ -1,14 +1,34 @@
 import { resolve } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** What sets variables of the process, replaces modules, starts children or fills the memory: a process for each file. */
+const APART = [
+  'test/{bench,benchmark,cli,docs,fuzz,house,lsp,python,random,runtime,store}/**/*.test.ts',
+  'test/tuner/worker/**/*.test.ts',
+  'docs/**/*.test.ts',
+];
 
 export default defineConfig({
   // Documentation imports the package by its name.
   resolve: { alias: [{ find: /^lac$/, replacement: resolve(import.meta.dirname, 'index.ts') }] },
   test: {
-    include: ['test/**/*.test.ts', 'docs/**/*.test.ts'],
-    setupFiles: ['test/setup/seed.ts', 'test/setup/cache.ts'],
+    setupFiles: ['test/setup/seed.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'apart', include: APART, sequence: { groupOrder: 1 } } },
+      // One file after another in the same process: half of the time of most files was loading and warming the compiler.
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...APART],
+          isolate: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });
