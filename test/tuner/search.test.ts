@@ -109,7 +109,10 @@ describe('faults', () => {
         expect(new Set(prepared).size).toBe(prepared.length);
         for (const { config, state, samples } of rows) {
           const steps = bench.calls.filter((c) => c.configs.some((k) => configKey(k) === configKey(config)));
+          const broken = Object.values(all[config.C ?? 0] ?? {}).some((fault) => fault !== null);
+          expect(state).toBe(broken ? state : 'measured');
           if (state === 'measured') {
+            expect(broken).toBe(false);
             expect(steps.map((s) => s.what).slice(0, 3)).toEqual(['prepare', 'sample', 'recheck']);
             expect(steps.at(-1)?.what).toBe('recheck');
             expect(samples?.ms.length).toBeGreaterThan(0);

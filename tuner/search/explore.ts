@@ -16,7 +16,7 @@ const AHEAD = 2;
 const RACE_SHARE = 0.2;
 
 /** How many of so many configurations are timed. */
-export const quota = (open: number, exhaustive: boolean): number =>
+const quota = (open: number, exhaustive: boolean): number =>
   exhaustive || open <= FEW ? open : Math.min(MOST, Math.max(LEAST, Math.floor(open / 4)));
 
 interface Begun {

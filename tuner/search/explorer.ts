@@ -7,6 +7,10 @@ import { type Observed, type Point, Surrogate } from './surrogate.js';
 const NEIGHBOUR_EVERY = 4;
 /** Standard deviations by which a configuration may be better than expected. */
 const HOPE = 3;
+/** The surrogate is asked about so many of the best estimates, and about what lies so near so many of the fastest. */
+const RANKED = 256;
+const NEAR = 2;
+const CENTRES = 8;
 
 /**
  * Which configuration is timed next. The first picks are half those that the cost model ranks best, half those that lie
@@ -80,15 +84,25 @@ export class Explorer {
       if (point !== undefined) observed.push({ point, value });
     }
     const surrogate = new Surrogate(observed);
-    return least(left, (i) => {
+    return least(this.#promising(left), (i) => {
       const point = this.#points[i];
       return point === undefined ? Number.POSITIVE_INFINITY : surrogate.lower(point, HOPE);
     });
   }
 
+  /** Of very many, those that the cost model ranks best and those around the best so far. */
+  #promising(left: readonly number[]): readonly number[] {
+    const best = this.#fastest().slice(0, CENTRES);
+    return left.filter((i, rank) => rank < RANKED || best.some((j) => this.#distance(i, j) <= NEAR));
+  }
+
+  /** Indices of what was observed, the fastest first. */
+  #fastest(): readonly number[] {
+    return [...this.#observed].sort(([, a], [, b]) => a - b).map(([i]) => i);
+  }
+
   #neighbour(left: readonly number[]): number | undefined {
-    const best = [...this.#observed].sort(([, a], [, b]) => a - b);
-    for (const [i] of best) {
+    for (const i of this.#fastest()) {
       const next = left.find((j) => this.#distance(i, j) === 1);
       if (next !== undefined) return next;
     }
