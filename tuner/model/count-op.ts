@@ -186,6 +186,7 @@ function foldWork(v: Value | undefined, axis: number, ctx: CountContext, each: n
 
 function exchangeWork(v: Value | undefined, ctx: CountContext, each: number): Work {
   if (!isTile(v)) return NO_WORK;
-  const issued = registerCount(v.layout) * each * ctx.warps;
+  const words = registerCount(v.layout) / (is16Bit(v.type.dtype) ? 2 : 1);
+  const issued = words * each * ctx.warps;
   return work({ issued, wavefronts: each > 1 ? issued / each : 0, latency: SHUFFLE_LATENCY });
 }

@@ -7,6 +7,8 @@ import { type CountContext, eagerWork, lazyWork, readPart } from './count-op.js'
 import type { WorkOf } from './program-work.js';
 import { NO_WORK, WorkSum } from './work.js';
 
+/** Instructions of a warp before anything is loaded: which program it is, strides, addresses. */
+const PROLOGUE = 40;
 /** Registers of a tile that is cheap to make, up to which a loop holds what it reads from outside. */
 const HELD_REGISTERS = 8;
 
@@ -25,6 +27,8 @@ interface Scope {
 export function workByOp(kernel: Kernel, ctx: CountContext): WorkOf {
   const demand = new Demand(kernel, ctx);
   demand.block({ block: kernel.body, parent: null, owner: null, made: new Set() });
+  const [first] = kernel.body.ops;
+  if (first !== undefined) demand.of(first).add({ issued: PROLOGUE * ctx.warps });
   return (op) => demand.works.get(op)?.total ?? NO_WORK;
 }
 
@@ -53,7 +57,7 @@ class Demand {
     for (const op of scope.block.ops as AnyOp[]) {
       if (isLazy(op) && (op as Op<'smem_read'>).attrs.now !== true) continue;
       if (isLazy(op)) this.#make(op, scope, op);
-      else this.#of(op).add(eagerWork(op, this.#ctx));
+      else this.of(op).add(eagerWork(op, this.#ctx));
       for (const v of op.operands) this.#ask(v, scope, op);
       for (const region of op.regions) this.block({ block: region, parent: scope, owner: op, made: new Set() });
     }
@@ -66,15 +70,15 @@ class Demand {
   #waits(block: Block): void {
     const loads = block.ops.filter((op) => op.name === 'load' || op.name === 'gather' || op.name === 'get');
     const first = loads.find((op) => this.#users.get(op.results[0] as Value)?.some((u) => u.name !== 'yield'));
-    if (first !== undefined) this.#of(first).add({ exposedLoads: 1 });
+    if (first !== undefined) this.of(first).add({ exposedLoads: 1 });
     const copies = block.ops.findIndex((op) =>
       [op, ...op.regions.flatMap((r) => r.ops)].some((x) => x.name === 'smem_copy'),
     );
     const wait = block.ops.find((op, i) => copies >= 0 && i > copies && op.name === 'smem_wait');
-    if (wait !== undefined && (wait as Op<'smem_wait'>).attrs.left === 0) this.#of(wait).add({ exposedLoads: 1 });
+    if (wait !== undefined && (wait as Op<'smem_wait'>).attrs.left === 0) this.of(wait).add({ exposedLoads: 1 });
   }
 
-  #of(op: Op): WorkSum {
+  of(op: Op): WorkSum {
     const known = this.works.get(op) ?? new WorkSum();
     this.works.set(op, known);
     return known;
@@ -91,7 +95,7 @@ class Demand {
   #make(op: AnyOp, where: Scope, on: Op): void {
     where.made.add(op);
     const part = op.name === 'smem_read' ? readPart(this.#readers(op.results[0] as Value)) : 1;
-    this.#of(on).add(lazyWork(op, this.#ctx, part));
+    this.of(on).add(lazyWork(op, this.#ctx, part));
     for (const v of op.operands) this.#ask(v, where, on);
   }
 

@@ -30,9 +30,12 @@ const BARRIER_WARP_CYCLES = 10;
 /** Instructions and cycles for a register that lies in memory, each time it is used. */
 const SPILL_ACCESSES = 4;
 const SPILL_LATENCY = 8;
+/** What a warp alone waits for an instruction, and for a wavefront: some are merged by ptxas, most are asked for ahead. */
+const OWN_ISSUE = 0.8;
+const OWN_WAVEFRONT = 0.25;
 /** How much what is limited by different units overlaps: 1 not at all, infinity entirely. */
 const UNITS_OVERLAP = 3;
-const WARPS_OVERLAP = 2;
+const WARPS_OVERLAP = 1.5;
 const MEMORY_OVERLAP = 6;
 
 const overlapped = (parts: readonly number[], power: number): number => {
@@ -72,7 +75,8 @@ function programCycles({ work, threads, spilled }: Launch, machine: Machine): (n
     (work.special * SPECIAL_CYCLES) / used,
   ];
   const serial =
-    work.issued / warps +
+    (work.issued / warps) * OWN_ISSUE +
+    (work.wavefronts / warps) * OWN_WAVEFRONT +
     work.tensorCycles * Math.min(1, SUB_CORES / warps) +
     work.latency +
     work.barriers * (BARRIER_CYCLES + BARRIER_WARP_CYCLES * warps) +

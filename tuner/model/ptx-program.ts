@@ -16,7 +16,7 @@ import type { ModelledProgram } from './modelled-program.js';
 const FRAGMENT_REGISTERS = 85;
 const OTHERS = 1.4;
 /** Registers that a kernel with products needs beside its tiles: with fewer it spills. */
-const LEAST_BESIDE = 64;
+const LEAST_BESIDE = 70;
 const LEAST = 32;
 
 /** What the model reads of a kernel after the common pipeline. Throws LacError LAC05xx as `emitPtx` does. */
