@@ -22,7 +22,9 @@ import { arithmeticCeiling, boundOf, workOf } from './work.js';
 export interface Job {
   readonly decl: KernelDecl | PlanDecl;
   readonly reference: Reference | null;
-  readonly baseline: Omit<Candidate, 'role' | 'config'> | null;
+  /** Whether results are compared with the reference. */
+  readonly checked: boolean;
+  readonly baseline: Pick<Candidate, 'name' | 'decl' | 'reference'> | null;
 }
 
 /** A run that was stored, and how it is called. */
@@ -151,11 +153,14 @@ class PointRun {
   }
 
   #candidates(): Candidate[] {
-    const { decl, reference, baseline } = this.#job;
+    const { decl, reference, checked: asked, baseline } = this.#job;
     const { config } = this.#request;
-    const own: Candidate = { role: 'kernel', name: decl.name, decl, reference, config };
+    const checked = asked && reference !== null;
+    const own: Candidate = { role: 'kernel', name: decl.name, decl, reference, checked, config };
     // Knobs are the kernel's: those of the baseline are its own affair.
-    return baseline === null ? [own] : [own, { ...baseline, role: 'baseline', config: {} }];
+    return baseline === null
+      ? [own]
+      : [own, { ...baseline, role: 'baseline', checked: asked && baseline.reference !== null, config: {} }];
   }
 
   #kernel(): Contender | undefined {
@@ -168,7 +173,7 @@ class PointRun {
     try {
       const contender = await Contender.open(candidate, asked, this.#device);
       this.#contenders.push(contender);
-      const state = candidate.reference === null ? 'unchecked' : 'measured';
+      const state = candidate.checked ? 'measured' : 'unchecked';
       this.#enter(candidate, { state, ...contender.facts });
     } catch (error) {
       this.#fault(candidate, error);

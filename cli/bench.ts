@@ -127,13 +127,14 @@ function storedBaseline({ baseline }: BenchOptions): StoredRun | null {
 async function jobsOf(project: SourceProject, file: string, options: BenchOptions, output: Output): Promise<Job[]> {
   const { kernel, check, baseline } = options;
   const own = await withReferences(file, readDeclarations(project, file, kernel, output), options, output);
-  if (baseline === undefined || isStored(baseline)) return own.map((job) => ({ ...job, baseline: null }));
+  const checked = check !== false;
+  if (baseline === undefined || isStored(baseline)) return own.map((job) => ({ ...job, checked, baseline: null }));
   const others = readDeclarations(project, baseline, undefined, output);
   const jobs: Job[] = [];
   for (const job of own) {
     const decl = counterpart(job.decl, others, baseline);
-    const reference = check === false ? null : ((await ownReference(baseline, decl.name)) ?? job.reference);
-    jobs.push({ ...job, baseline: { name: `${displayName(baseline)}: ${decl.name}`, decl, reference } });
+    const reference = (await ownReference(baseline, decl.name)) ?? job.reference;
+    jobs.push({ ...job, checked, baseline: { name: `${displayName(baseline)}: ${decl.name}`, decl, reference } });
   }
   return jobs;
 }
