@@ -41,6 +41,8 @@ export interface BenchRequest {
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly config: Config;
   readonly seed: number;
+  /** Elements of all arguments up to which the f64 reference is asked at full sizes. Default 2^20: seconds, not minutes. */
+  readonly affordable?: number;
   /** Samples of each contender; fewer where launches are slow. */
   readonly samples: number;
   /** Milliseconds of sampling, of all points together. */
@@ -55,6 +57,7 @@ export interface BenchRequest {
   readonly onPoint: (point: Point) => void;
 }
 
+const AFFORDABLE = 2 ** 20;
 /** Milliseconds of sampling for one contender, where nobody says. */
 const SAMPLES_MS = 1000;
 /** A launch that takes longer is not timed. */
@@ -168,8 +171,8 @@ class PointRun {
   }
 
   async #open(candidate: Candidate): Promise<void> {
-    const { dtypes, options, seed } = this.#request;
-    const asked: PointRequest = { dims: this.#dims, dtypes, options, seed };
+    const { dtypes, options, seed, affordable = AFFORDABLE } = this.#request;
+    const asked: PointRequest = { dims: this.#dims, dtypes, options, seed, affordable };
     try {
       const contender = await Contender.open(candidate, asked, this.#device);
       this.#contenders.push(contender);
@@ -189,8 +192,8 @@ class PointRun {
     if (error instanceof WrongResult) this.#enter(candidate, { state: 'wrong', why: error.message, ...error.facts });
     else if (error instanceof LacError && this.#device.state === 'open') {
       const [first] = error.diagnostics;
-      const code = first === undefined ? {} : { code: first.code };
-      this.#enter(candidate, { state: 'failed', why: error.message, ...code });
+      if (first === undefined) throw error;
+      this.#enter(candidate, { state: 'failed', why: first.message, code: first.code });
     } else throw error;
   }
 

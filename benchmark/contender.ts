@@ -35,10 +35,9 @@ export interface PointRequest {
   readonly dtypes: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly seed: number;
+  /** Elements of all arguments up to which results are compared at full sizes. */
+  readonly affordable: number;
 }
-
-/** Elements of all arguments up to which the f64 reference on this CPU takes seconds, not minutes. */
-const AFFORDABLE = 2 ** 20;
 
 type Facts = Pick<Entry, 'config' | 'chosen' | 'rmse' | 'checkedAt'>;
 
@@ -123,7 +122,8 @@ export class Contender {
     const { decl, reference, checked } = this.candidate;
     if (reference === null || !checked) return;
     const { dims: full } = this.settled;
-    const dims = elementsOf(decl, full) <= AFFORDABLE ? full : reducedDims(decl, full, reference, AFFORDABLE);
+    const { affordable } = request;
+    const dims = elementsOf(decl, full) <= affordable ? full : reducedDims(decl, full, reference, affordable);
     const { config = {} } = this.#facts;
     const watched: Reference = {
       ...reference,
