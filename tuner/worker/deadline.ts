@@ -44,6 +44,9 @@ export const TIMEOUTS: Timeouts = {
   endMs: 500,
 };
 
+/** On a GPU even the largest tensors are filled, written and looked at within seconds. */
+export const GPU_TIMEOUTS: Partial<Timeouts> = { driverMs: 60_000, firstRunMs: 20_000, leastRunMs: 6_000 };
+
 /** A request that a worker has. */
 export interface Job {
   readonly request: Request;

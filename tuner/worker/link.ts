@@ -16,6 +16,10 @@ export interface LinkEvents {
   ended(death: Death): void;
 }
 
+/** From SIGKILL on: a driver takes its time to stop a GPU, and to take back what was allocated there. */
+const KILL_MS = 10_000;
+/** As much where nobody comes after it: who ends a tune waits less than a second in all. */
+const LAST_KILL_MS = 400;
 /** Of what it printed last. */
 const KEPT_CHARACTERS = 4096;
 
@@ -23,10 +27,13 @@ const KEPT_CHARACTERS = 4096;
 export class ChildLink {
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
+  readonly #clock: Clock;
   #printed = '';
   #strange = false;
+  #giveUp: (how: string) => void = () => {};
 
-  constructor(entry: URL, events: LinkEvents) {
+  constructor(entry: URL, clock: Clock, events: LinkEvents) {
+    this.#clock = clock;
     // A process group of its own: Ctrl-C reaches the parent alone.
     this.#child = fork(fileURLToPath(entry), [], {
       serialization: 'advanced',
@@ -44,7 +51,10 @@ export class ChildLink {
       if (read !== null && !this.#strange) events.message(read);
       else this.distrust();
     });
-    this.ended = this.#end().then((how) => events.ended(this.#death(how)));
+    const abandoned = new Promise<string>((resolve) => {
+      this.#giveUp = resolve;
+    });
+    this.ended = Promise.race([this.#end(), abandoned]).then((how) => events.ended(this.#death(how)));
   }
 
   get pid(): number | undefined {
@@ -85,14 +95,25 @@ export class ChildLink {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  kill(): void {
+  /** Not even this ends a process that is caught in its driver at once: it is waited for so long, and then no more. */
+  kill(waitMs = KILL_MS): void {
     this.#child.kill('SIGKILL');
+    const callOff = this.#clock.after(waitMs, () => this.#abandon());
+    void this.ended.then(callOff);
+  }
+
+  #abandon(): void {
+    const child = this.#child;
+    child.unref();
+    if (child.connected) child.disconnect();
+    for (const stream of child.stdio) stream?.destroy();
+    this.#giveUp('was killed, and is caught in its driver');
   }
 
   /** Asks it to end, and ends it where it does not. */
-  async close(clock: Clock, graceMs: number): Promise<void> {
+  async close(graceMs: number): Promise<void> {
     this.send(END);
-    const callOff = clock.after(graceMs, () => this.kill());
+    const callOff = this.#clock.after(graceMs, () => this.kill(LAST_KILL_MS));
     await this.ended;
     callOff();
   }

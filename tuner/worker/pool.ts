@@ -1,6 +1,7 @@
 /** Benches on real devices: one worker, or several on GPUs of one kind. */
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
+import type { NativeDevice } from '../../runtime/cuda/native.js';
 import type { Bench } from '../search/search.js';
 import type { Row, Samples } from '../types.js';
 import type { DeviceDescription } from './protocol.js';
@@ -105,14 +106,17 @@ function heard<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+type ListGpus = () => Promise<readonly Pick<NativeDevice, 'name' | 'sm'>[]>;
+
+const installedGpus: ListGpus = async () => (await import('../../runtime/cuda/open.js')).listCudaDevices();
+
 /**
  * The devices that a name stands for: `cuda` all GPUs of the kind of the first, everything else itself. Throws LAC0702 where
  * there is no GPU.
  */
-export async function devicesOf(which: string): Promise<readonly string[]> {
+export async function devicesOf(which: string, list = installedGpus): Promise<readonly string[]> {
   if (which !== 'cuda') return [which];
-  const { listCudaDevices } = await import('../../runtime/cuda/open.js');
-  const gpus = listCudaDevices();
+  const gpus = await list();
   const [first] = gpus;
   return gpus.flatMap(({ name, sm }, i) => (name === first?.name && sm === first.sm ? [`cuda:${i}`] : []));
 }

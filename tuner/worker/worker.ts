@@ -3,7 +3,17 @@ import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
 import type { Bench } from '../search/search.js';
 import type { Problem, Row, Samples, Verdict } from '../types.js';
-import { blamed, type Clock, type Job, nextDue, Speed, SYSTEM_CLOCK, TIMEOUTS, type Timeouts } from './deadline.js';
+import {
+  blamed,
+  type Clock,
+  GPU_TIMEOUTS,
+  type Job,
+  nextDue,
+  Speed,
+  SYSTEM_CLOCK,
+  TIMEOUTS,
+  type Timeouts,
+} from './deadline.js';
 import { ChildLink, type Death } from './link.js';
 import {
   type Answer,
@@ -31,7 +41,7 @@ export interface WorkerOptions {
   readonly problem: Problem;
   /** Default: `cold`. */
   readonly caches?: Caches;
-  /** Those that differ from the default. */
+  /** Those that are not to be as the kind of device suggests. */
   readonly timeouts?: Partial<Timeouts>;
   /** The program of the child; it calls `serve`. */
   readonly entry?: URL;
@@ -64,7 +74,7 @@ const ENTRY = new URL('./child.js', import.meta.url);
 
 export class DeviceWorker implements Bench {
   readonly #options: WorkerOptions;
-  readonly #timeouts: Timeouts;
+  #timeouts: Timeouts;
   readonly #clock: Clock;
   /** Requests that the child has, by number. */
   readonly #sent = new Map<number, Sent>();
@@ -116,7 +126,7 @@ export class DeviceWorker implements Bench {
   /** A child process, with device and problem. */
   async #start(): Promise<void> {
     this.#ready = false;
-    const link = new ChildLink(this.#options.entry ?? ENTRY, {
+    const link = new ChildLink(this.#options.entry ?? ENTRY, this.#clock, {
       message: (message) => this.#onMessage(link, message),
       ended: (death) => this.#onEnd(link, death),
     });
@@ -127,6 +137,8 @@ export class DeviceWorker implements Bench {
     const outcome = await this.#submit(request, true);
     if ('state' in outcome) throw new LacError(noWorker(device, `opening it: ${outcome.why}`));
     this.#device = outcome.device;
+    const kind = outcome.device.info.kind === 'gpu' ? GPU_TIMEOUTS : {};
+    this.#timeouts = { ...TIMEOUTS, ...kind, ...this.#options.timeouts };
     this.#known = outcome.known;
     this.#ready = true;
     this.#pump();
@@ -311,7 +323,7 @@ export class DeviceWorker implements Bench {
     const link = this.#link;
     this.#stop(new Error(`the worker of ${this.#options.device} was closed`));
     this.#callOff();
-    await link?.close(this.#clock, this.#timeouts.endMs);
+    await link?.close(this.#timeouts.endMs);
   }
 }
 

@@ -247,8 +247,10 @@ describe('several devices', () => {
     expect(pids).toHaveLength(2);
   });
 
-  test('a name that is no family stands for itself', async () => {
+  test('a name stands for itself, and cuda for the GPUs like the first', async () => {
     expect(await devicesOf('cuda:1')).toEqual(['cuda:1']);
+    const gpus = async () => ['H100', 'L4', 'H100'].map((name) => ({ name, sm: name === 'L4' ? 89 : 90 }));
+    expect(await devicesOf('cuda', gpus)).toEqual(['cuda:0', 'cuda:2']);
     expect(await devicesOf('webgpu:software')).toEqual(['webgpu:software']);
   });
 });
