@@ -53,6 +53,12 @@ describe('a small space', () => {
     expect(bench.launches).toBeLessThan(6 * (7 + 15 + 30 + 60));
   });
 
+  test('where nothing is launched, all are equally fast', async () => {
+    const { best, measured } = await trial({ rows: rowsOf(70), ms: () => 0 });
+    expect(measured).toBe(17);
+    expect(best?.samples?.ms.every((ms) => ms === 0)).toBe(true);
+  });
+
   test('what is out already is never touched', async () => {
     const rows: Row[] = rowsOf(8).map((row) => (row.config.C === 5 ? { ...row, state: 'pruned', why: 'small' } : row));
     const { bench, best, rows: after } = await trial({ rows });

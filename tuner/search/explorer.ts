@@ -11,6 +11,8 @@ const HOPE = 3;
 const RANKED = 256;
 const NEAR = 2;
 const CENTRES = 8;
+/** Of what launches nothing: it takes no time, which has no logarithm. */
+const LEAST_MS = 1e-6;
 
 /**
  * Which configuration is timed next. The first picks are half those that the cost model ranks best, half those that lie
@@ -44,7 +46,7 @@ export class Explorer {
 
   observe(index: number, ms: number): void {
     this.take(index);
-    this.#observed.set(index, Math.log(ms));
+    this.#observed.set(index, Math.log(Math.max(ms, LEAST_MS)));
   }
 
   /** Index of a row that was not taken; null where none is left. */
