@@ -1,4 +1,5 @@
 import type { Estimate, Estimator } from './model/estimate.js';
+import { EstimateOrder } from './model/estimate-order.js';
 import type { Row } from './types.js';
 
 interface RankOptions {
@@ -17,7 +18,8 @@ const WORD_MS = 300;
 
 /**
  * Open rows with what the cost model says of them, or out with its reason, in their order. Where the time does not suffice
- * for all, those that have an estimate lie evenly in the space. The event loop keeps turning meanwhile.
+ * for all, some that lie evenly in the space have an estimate, and those that look best by them. The event loop keeps
+ * turning meanwhile.
  */
 export async function rankRows(
   rows: readonly Row[],
@@ -25,33 +27,28 @@ export async function rankRows(
   { now, signal, limitMs, onEstimate, onProgress }: RankOptions,
 ): Promise<readonly Row[]> {
   const ranked = [...rows];
-  const open = evenly([...rows.keys()].filter((i) => rows[i]?.state === 'open'));
+  const order = new EstimateOrder(rows);
+  const open = rows.filter((row) => row.state === 'open').length;
   const begin = now();
   let [turn, word] = [begin, begin];
-  for (const [done, i] of open.entries()) {
-    if (signal.aborted || now() - begin >= limitMs) break;
+  for (let done = 1; !signal.aborted && now() - begin < limitMs; done++) {
+    const i = order.next();
+    if (i === null) break;
     const row = rows[i] as Row;
     const found = estimate(row.config);
-    if ('estimateMs' in found) onEstimate(row, found);
+    if ('estimateMs' in found) {
+      order.tell(i, found.estimateMs);
+      onEstimate(row, found);
+    }
     ranked[i] =
       'state' in found ? { ...row, ...found } : { ...row, estimateMs: found.estimateMs, resources: found.resources };
     if (now() - turn < TURN_MS) continue;
     if (now() - word >= WORD_MS) {
       word = now();
-      onProgress(done + 1, open.length);
+      onProgress(done, open);
     }
     await new Promise(setImmediate);
     turn = now();
   }
   return ranked;
 }
-
-/** The same numbers, so that every beginning of the list is spread over all of it. */
-function evenly(list: readonly number[]): readonly number[] {
-  const n = list.length;
-  let step = Math.max(1, Math.round(n * 0.6180339887498949));
-  while (greatestCommonDivisor(step, n) > 1) step++;
-  return list.map((_, k) => list[(k * step) % n] as number);
-}
-
-const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
