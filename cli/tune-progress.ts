@@ -59,10 +59,9 @@ export class TuneProgress {
 
   #known({ rows, used }: TuneEvent & { readonly kind: 'known' }): void {
     const have = `the cache has ${rows} configuration${rows === 1 ? '' : 's'} of ${this.#kernel} at these sizes`;
+    this.#output.event('progress', { kernel: this.#kernel, known: rows, resumed: used });
     this.clear();
-    this.#output.detail(
-      used ? `${have}; they are not measured again` : `${have}; --resume would not measure them again`,
-    );
+    this.#output.detail(`${have}; ${used ? 'they are kept' : '--resume would keep them'}`);
   }
 
   #note(text: string): void {

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { parseHTML } from 'linkedom';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SCALE, SCALE_REFERENCE } from './fixtures-text.js';
+import { buildLac, type Event, type Lac, scratch } from './lac.js';
+
+let lac: Lac;
+const folder = scratch({
+  'scale.ts': SCALE.replace(
+    'C: [64, 128], warps: [1] }',
+    'C: [64, 128, 32, 256], warps: [1] },\n    prune: ({ C }) => C > 32',
+  ),
+  'scale.ref.ts': SCALE_REFERENCE,
+  'wrong.ts': SCALE,
+  'wrong.ref.ts': SCALE_REFERENCE.replace('v * (a ?? 0)', '1'),
+});
+const env = { LAC_TUNING_CACHE: folder.path('cache') };
+const tune = (...args: string[]) =>
+  lac.events(['tune', folder.path('scale.ts'), '--device', 'emulate', ...args], { env });
+const rowsOf = (events: readonly Event[], state: string): readonly Event[] =>
+  events.filter((e) => e.event === 'result' && e.state === state);
+
+beforeAll(() => {
+  lac = buildLac('test-cli-tune');
+});
+afterAll(() => {
+  lac.remove();
+  folder.remove();
+});
+
+describe('lac tune', () => {
+  test('Ctrl-C at the first time that is measured keeps it; --resume measures the others; the report has them all', async () => {
+    let sent = false;
+    const onOutput = (stdout: string): NodeJS.Signals | undefined => {
+      if (sent || !stdout.includes('"state":"measured"')) return undefined;
+      sent = true;
+      return 'SIGINT';
+    };
+    const first = await lac.events(['tune', folder.path('scale.ts'), '--device', 'emulate'], { env, onOutput });
+    expect(first.code).toBe(130);
+    expect(first.events.at(-1)).toMatchObject({ event: 'done', exitCode: 130 });
+    const kept = rowsOf(first.events, 'measured').length;
+    expect(kept).toBeGreaterThanOrEqual(1);
+    expect(rowsOf(first.events, 'open').length).toBe(3 - kept);
+
+    const report = folder.path('report.html');
+    const second = await tune('--resume', '--report', report);
+    expect(second).toMatchObject({ code: 0, stderr: '' });
+    const [done] = second.events.filter((e) => e.event === 'result' && 'configurations' in e);
+    expect(done).toMatchObject({
+      kernel: 'scale',
+      configurations: 4,
+      states: { measured: 3, pruned: 1 },
+      ended: 'done',
+    });
+    expect(second.events).toContainEqual(expect.objectContaining({ event: 'progress', known: kept, resumed: true }));
+    expect(rowsOf(second.events, 'measured').length).toBe(3);
+    expect(second.events.filter((e) => e.event === 'progress' && 'tried' in e).length).toBeGreaterThan(0);
+    const [best] = rowsOf(second.events, 'measured').filter((e) => e.best === true);
+    expect(best?.config).toEqual(done?.best);
+    const { document } = parseHTML(readFileSync(report, 'utf8'));
+    expect(document.querySelectorAll('tbody tr').length).toBe(4);
+  });
+
+  test('a table for people, of what was measured before; nothing on stderr where it is no terminal', async () => {
+    const args = ['tune', folder.path('scale.ts'), '--device', 'emulate', '--resume', '--budget', '1m'];
+    const { code, stdout, stderr } = await lac.run(args, { env });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^kernel +scale {2}N=1000$/m);
+    expect(stdout).toMatch(/^ +C +warps +time +95 % interval +of best +error/m);
+    expect(stdout).toMatch(/^out +1 pruned by the kernel: C=32 warps=1: prune: C > 32 does not hold for C=32$/m);
+    expect(stdout).toMatch(/^measured +\d of 4 in /m);
+    expect(stdout).toMatch(/^best +C=\d+ warps=1 /m);
+  });
+
+  test('where every configuration is wrong: exit code 1, and why', async () => {
+    const { code, events } = await lac.events(['tune', folder.path('wrong.ts'), '--device', 'emulate'], { env });
+    expect(code).toBe(1);
+    expect(events.find((e) => e.event === 'diagnostic')).toMatchObject({ code: 'LAC0921' });
+    const [wrong] = rowsOf(events, 'wrong');
+    expect(wrong?.why).toMatch(/^y: relative RMSE/);
+    expect(events.some((e) => e.best === true)).toBe(false);
+  });
+
+  test('a device that is not there: exit code 3', async () => {
+    const { code, stderr } = await lac.run(['tune', folder.path('scale.ts'), '--device', 'toaster'], { env });
+    expect(code).toBe(3);
+    expect(stderr).toContain('error[LAC0701]');
+  });
+
+  test.each([
+    ['a length of time without a unit', ['--budget', '30'], 'it needs a unit: 30s or 30m'],
+    ['an unknown dimension', ['--shape', 'M=4'], 'error[LAC0907]'],
+  ])('%s: exit code 2', async (_what, args, text) => {
+    const { code, stderr } = await lac.run(['tune', folder.path('scale.ts'), ...args], { env });
+    expect(code).toBe(2);
+    expect(stderr).toContain(text);
+  });
+});
