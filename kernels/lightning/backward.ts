@@ -16,6 +16,7 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBest } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
 import { decaysAt, laterDecaysAt } from './later-decay.js';
@@ -61,7 +62,9 @@ export const lightningBwdDq = kernel(
       tokenGradient: false,
     },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
-    prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 96 * 1024,
+    prune: ({ BD, D }) => BD < 2 * D || BD === 8,
+    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors }) =>
+      farFromBest({ C, columns: BD, warps, stages }, { rows: E, total: D, heads: B * H, N }, processors),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
   },
@@ -140,6 +143,8 @@ export const lightningBwdDkDv = kernel(
       tokenGradient: false,
     },
     tune: { C: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
+    prefer: ({ C, warps, stages, B, H, N, D, E, processors }) =>
+      farFromBest({ C, columns: E, warps, stages }, { rows: D, total: E, heads: B * H, N }, processors),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H }) => ({ h: H, b: B }),
   },
@@ -209,7 +214,9 @@ export const lightningBwdDk = kernel(
       tokenGradient: false,
     },
     tune: { ...COLUMNS, BD: [32, 64, 128, 16, 8] },
-    prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 96 * 1024,
+    prune: ({ BD, D }) => BD < 2 * D || BD === 8,
+    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors }) =>
+      farFromBest({ C, columns: BD, warps, stages }, { rows: E, total: D, heads: B * H, N }, processors),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
   },
@@ -271,7 +278,9 @@ export const lightningBwdDv = kernel(
       reverse: false,
     },
     tune: { ...COLUMNS, BE: [32, 64, 128, 16, 8] },
-    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    prune: ({ BE, E }) => BE < 2 * E || BE === 8,
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors }) =>
+      farFromBest({ C, columns: BE, warps, stages }, { rows: D, total: E, heads: B * H, N }, processors),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },

@@ -1,4 +1,5 @@
 import { bf16, cdiv, dtypes, f16, f32, idiv, input, kernel, minimum, output, range, zeros } from '../../dsl/index.js';
+import { farFromBest } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { type ChunkDecay, headDecays, noDecays, partialHeadDecays, tokenDecays } from './decay.js';
 
@@ -54,11 +55,12 @@ export const lightningFwd = kernel(
     },
     // At most one half of the last column block may be padding; the smallest block serves every narrower E. Parts only
     // where heads alone cannot fill a GPU and the sequence is long enough to share.
-    prune: ({ C, BE, D, E, B, H, N, G }) =>
+    prune: ({ BE, E, B, H, N, G }) =>
       (BE < 2 * E || BE === 8) &&
-      C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024 &&
       G > 1 === (N >= 2048 && B * H * cdiv(E, BE) * 2 <= 128) &&
       (G === 1 || B * H * cdiv(E, BE) * G <= 256),
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors }) =>
+      farFromBest({ C, columns: BE, warps, stages }, { rows: D, total: E, heads: B * H, N }, processors),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE, G }) => ({ e: cdiv(E, BE), g: G, h: H, b: B }),
   },

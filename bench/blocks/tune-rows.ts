@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Config } from '../../driver/configurations.js';
+import type { Range } from '../../driver/tuned-file.js';
+import { type NewTunedRow, writeTunedRows } from '../../driver/write-tuned-rows.js';
+import type { BlockMeasurements, CasePoints } from './measurements.js';
+import { KERNELS, type Shape } from './problem.js';
+import { timedAt } from './rule.js';
+
+/**
+ * The rows of kernels/lightning/*.tune.json for the devices of the block measurements, beside those that are there:
+ *   node dist/bench/blocks/tune-rows.js [--data bench/blocks/data]
+ */
+const { values: options } = parseArgs({ options: { data: { type: 'string', default: 'bench/blocks/data' } } });
+
+/** One configuration serves all shapes where it is nowhere slower than the best by more than this. */
+const ALIKE = 0.03;
+
+/** Between shapes of the grid half of the doublings belong to each. */
+const between = (a: number, b: number): number => Math.round(Math.sqrt(a * b));
+
+/** Heads and tokens for which a point of the grid speaks: as far as half way to the next one. */
+function regionOf(shape: Shape, shapes: readonly Shape[]): readonly [heads: Range, tokens: Range] {
+  const alike = shapes.filter((s) => s.heads === shape.heads);
+  const range = (own: number, all: readonly number[]): Range => {
+    const sorted = [...new Set(all)].sort((a, b) => a - b);
+    const [below, above] = [sorted.filter((x) => x < own).at(-1), sorted.find((x) => x > own)];
+    return {
+      ...(below === undefined ? {} : { least: between(below, own) + 1 }),
+      ...(above === undefined ? {} : { most: between(own, above) }),
+    };
+  };
+  const heads = range(
+    shape.heads,
+    shapes.map((s) => s.heads),
+  );
+  return [
+    heads,
+    range(
+      shape.N,
+      alike.map((s) => s.N),
+    ),
+  ];
+}
+
+/** The configuration that is good enough at every shape, the best of those; null: there is none. */
+function forAll(of: CasePoints): Config | null {
+  const byShape = of.shapes.map((_, at) => timedAt(of, at)).filter((timed) => timed.length > 0);
+  const [first = []] = byShape;
+  const worst = first.map(({ config }) => {
+    const losses = byShape.map((timed) => {
+      const own = timed.find((t) => JSON.stringify(t.config) === JSON.stringify(config));
+      return own === undefined ? Number.POSITIVE_INFINITY : own.ms / (timed[0]?.ms ?? own.ms) - 1;
+    });
+    return { config, loss: Math.max(...losses) };
+  });
+  const [best] = worst.sort((a, b) => a.loss - b.loss);
+  return best !== undefined && best.loss <= ALIKE ? best.config : null;
+}
+
+function rowsOf(measured: BlockMeasurements, of: CasePoints): NewTunedRow[] {
+  const { target, architecture } = measured;
+  // What is measured for one of the 16-bit dtypes alone holds for both.
+  const twins = measured.cases.filter((c) => c.kernel === of.kernel && c.D === of.D && c.dtype !== 'f32');
+  const dtypes = of.dtype === 'f32' || twins.length > 1 ? [of.dtype] : (['f16', 'bf16'] as const);
+  const size = { ...(of.D > 32 ? { least: of.D / 2 + 1 } : {}), most: of.D };
+  const row = (config: Config, key: readonly Range[]): NewTunedRow => ({
+    kernel: of.kernel,
+    ...(target.kind === 'cuda' ? { target: 'cuda', sm: target.target.sm } : { target: 'webgpu' }),
+    architecture,
+    when: { dtypes: { T: dtypes }, dims: { D: size, E: size }, ...(key.length > 0 ? { key } : {}) },
+    config,
+  });
+  const common = forAll(of);
+  if (common !== null) return [row(common, [])];
+  return of.shapes.flatMap((shape, at) => {
+    const [best] = timedAt(of, at);
+    if (best === undefined) return [];
+    const [heads, tokens] = regionOf(shape, of.shapes);
+    return [row(best.config, Object.keys(tokens).length > 0 ? [heads, tokens] : [heads])];
+  });
+}
+
+for (const name of readdirSync(options.data).sort()) {
+  const measured = JSON.parse(readFileSync(path.join(options.data, name), 'utf8')) as BlockMeasurements;
+  for (const of of measured.cases) writeTunedRows(KERNELS[of.kernel].file, rowsOf(measured, of));
+  console.log(`${name}: ${measured.cases.length} cases`);
+}

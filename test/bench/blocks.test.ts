@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { blocksOf, configKey, variationsOf } from '../../bench/blocks/grid.js';
+import type { BlockMeasurements } from '../../bench/blocks/measurements.js';
+import { blockSizesPage } from '../../bench/blocks/page.js';
+import { declarationOf } from '../../bench/blocks/problem.js';
+import { lossOf, picks } from '../../bench/blocks/rule.js';
+import { targetNamed } from '../../driver/target.js';
+
+const target = targetNamed('sm_90');
+if (target === null) throw new Error('no target');
+const of = { kernel: 'lightningFwd', D: 64, dtype: 'bf16' } as const;
+const decl = declarationOf('lightningFwd');
+
+/** Every block takes as long as it has warps, but for one that takes `best`. */
+function measurements(best: string, ms: number): BlockMeasurements {
+  const times = blocksOf(of, decl, 'cuda').map((config) => ({
+    config: Object.values(config),
+    ms: [configKey(config) === best ? ms : (config.warps ?? 0), null],
+  }));
+  const shapes = [
+    { heads: 128, N: 8192 },
+    { heads: 1, N: 64 },
+  ];
+  const point = { ...of, shapes, knobs: Object.keys(decl.tune), times, refused: [] };
+  return {
+    ...{ device: 'GPU <one>', api: 'CUDA', architecture: 'sm_90', date: '2026-01-02', commit: 'abc', cases: [point] },
+    ...{ target: { ...target, processors: 132 }, maxInvocations: 1024 },
+  } as BlockMeasurements;
+}
+
+describe('block sizes', () => {
+  test('the grid has every block at one depth, then depths and parts of good ones', () => {
+    const blocks = blocksOf(of, decl, 'cuda');
+    expect(blocks).toContainEqual({ C: 64, BE: 64, warps: 8, stages: 2, G: 1 });
+    expect(new Set(blocks.map(({ stages, G }) => `${stages} ${G}`))).toEqual(new Set(['2 1']));
+    expect(blocks.every(({ BE = 0 }) => BE < 2 * of.D)).toBe(true);
+    const [first = {}] = blocks;
+    const keys = variationsOf(decl, [first], true).map(configKey);
+    expect(keys).toEqual(['32,32,4,1,1', '32,32,4,3,1', '32,32,4,2,4', '32,32,4,2,2', '32,32,4,2,8']);
+  });
+
+  test('the loss of the default is counted against the best, and is on the page', () => {
+    const [pick] = picks(measurements('128,64,8,2,1', 1));
+    expect(pick && lossOf(pick)).toBe(0);
+    const slow = measurements('16,16,4,2,1', 1);
+    expect(picks(slow).map(lossOf)).toEqual([7]);
+    const { markdown, svgs } = blockSizesPage([slow]);
+    const text = markdown.replaceAll(/ +/g, ' ');
+    expect(text).toContain('| CUDA | lightningFwd bf16 | 1 | 700.0 % | 700.0 % | 0 of 1 |');
+    expect(text).toContain('| CUDA | lightningFwd bf16 D=64 | 128 x 8192 | 128x64 8w | 16x16 4w | 700.0 % |');
+    const shown = [...markdown.matchAll(/\]\(([^)]+\.svg)\)/g)].map(([, file]) => file);
+    expect(Object.keys(svgs).sort()).toEqual(shown.sort());
+  });
+});
