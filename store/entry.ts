@@ -32,8 +32,7 @@ export function entryOf({ kind, key, ...rest }: Content): Entry {
 /** What the line says; null where a byte of it is not what was written. The checksum ties all of it to its key. */
 export function contentOf(entry: Entry): Content | null {
   const { kind, key, problem, config, text, checksum } = entry;
-  if (typeof text !== 'string' || typeof kind !== 'string' || typeof config !== 'string') return null;
-  if (digest(kind, String(key), String(problem), config, text) !== checksum) return null;
+  if (digest(kind, key, problem, config, text) !== checksum) return null;
   return readOrNull(text, (value) => readContent(kind, value));
 }
 

@@ -18,6 +18,8 @@ const REASONS: readonly (readonly [code: RegExp, why: string])[] = [
   [/CANTOPEN|PERM|AUTH|EACCES/, 'it cannot be opened'],
   [/IOERR|EIO|EFBIG/, 'reading or writing fails'],
   [/BUSY|LOCKED|PROTOCOL/, 'others hold it'],
+  [/^(EEXIST|ENOTDIR)$/, 'a file is in the way of its folder'],
+  [/^ENOENT$/, 'its folder cannot be made'],
   [/MODULE_NOT_FOUND|ERR_DLOPEN/, 'libsql has no binary for this platform'],
 ];
 

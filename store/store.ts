@@ -22,12 +22,22 @@ interface Read {
   readonly content: Content | null;
 }
 
-const ALL = 'SELECT * FROM entries ORDER BY sequence';
-const OF_KEY = 'SELECT * FROM entries WHERE key = ? AND kind = ? ORDER BY sequence';
-const OF_PROBLEM = 'SELECT * FROM entries WHERE problem = ? AND kind = ? ORDER BY sequence DESC';
-const ONE = 'SELECT * FROM entries WHERE key = ? AND kind = ? AND config = ?';
+/**
+ * libsql ends the process where text is no UTF-8, as after a byte has changed: every column comes as bytes, under a name
+ * that is not read from the file.
+ */
+const COLUMNS = ['kind', 'key', 'problem', 'config', 'text', 'checksum']
+  .map((name) => `CAST(${name} AS BLOB) AS ${name}`)
+  .join(', ');
+const SELECT = `SELECT sequence + 0 AS sequence, ${COLUMNS} FROM entries`;
+const ALL = `${SELECT} ORDER BY sequence`;
+const OF_KEY = `${SELECT} WHERE key = ? AND kind = ? ORDER BY sequence`;
+const OF_PROBLEM = `${SELECT} WHERE problem = ? AND kind = ? ORDER BY sequence DESC`;
+const ONE = `${SELECT} WHERE key = ? AND kind = ? AND config = ?`;
+const FAULTS = 'SELECT CAST(integrity_check AS BLOB) AS fault FROM pragma_integrity_check(20)';
 const PUT = 'INSERT OR REPLACE INTO entries (kind, key, problem, config, text, checksum) VALUES (?, ?, ?, ?, ?, ?)';
 const REMOVE = 'DELETE FROM entries WHERE sequence = ?';
+const REMOVE_ALL = 'DELETE FROM entries';
 const REMOVE_KIND = 'DELETE FROM entries WHERE key = ? AND kind = ?';
 const REMOVE_ONE = 'DELETE FROM entries WHERE key = ? AND kind = ? AND config = ?';
 
@@ -144,8 +154,9 @@ export class TuningStore {
   clear(filter: Filter = {}): number | null {
     const all = Object.values(filter).every((value) => value === undefined);
     const removed = this.#connection.write((db) => {
-      const gone = readAll(db).filter(({ content }) => all || (content !== null && matches(content.key, filter)));
-      for (const { entry } of gone) db.run(REMOVE, entry.sequence);
+      const gone = readAll(db).filter(({ content }) => content !== null && matches(content.key, filter));
+      if (all) db.run(REMOVE_ALL);
+      else for (const { entry } of gone) db.run(REMOVE, entry.sequence);
       return gone.filter(({ content }) => content?.kind === 'row').length;
     });
     if (removed !== undefined && all) removeBefore(this.#folder, newest(this.#folder));
@@ -170,7 +181,7 @@ export class TuningStore {
 
   /** Reads everything. `bad`: rows that changed after they were written, and what SQLite finds wrong with the file. */
   verify(): { readonly sound: number; readonly bad: readonly string[] } {
-    const faults = this.#connection.read((db) => db.all('PRAGMA integrity_check(20)').map(faultText)) ?? [];
+    const faults = this.#connection.read((db) => db.all(FAULTS).map(faultText)) ?? [];
     const entries = this.#all();
     const bad = entries.filter(({ content }) => content === null).map(({ entry }) => badText(entry));
     return { sound: entries.length - bad.length, bad: [...bad, ...faults.filter((f) => f !== 'ok'), ...this.notes] };
@@ -185,7 +196,7 @@ export class TuningStore {
   }
 
   #contents(sql: string, ...values: string[]): Content[] {
-    const entries = this.#connection.read((db) => db.all(sql, ...values) as Sequenced[]) ?? [];
+    const entries = this.#connection.read((db) => entriesOf(db, sql, ...values)) ?? [];
     return entries.flatMap((entry) => contentUnder(entry, values) ?? []);
   }
 }
@@ -195,8 +206,24 @@ function contentUnder(entry: Entry, asked: readonly string[]): Content | null {
   return entry.key === asked[0] || entry.problem === asked[0] ? contentOf(entry) : null;
 }
 
-const readAll = (db: Database): Read[] =>
-  (db.all(ALL) as Sequenced[]).map((entry) => ({ entry, content: contentOf(entry) }));
+const readAll = (db: Database): Read[] => entriesOf(db, ALL).map((entry) => ({ entry, content: contentOf(entry) }));
+
+/** Bytes that are no UTF-8 become other ones, which the checksum sees. */
+function entriesOf(db: Database, sql: string, ...values: string[]): Sequenced[] {
+  return (db.all(sql, ...values) as Readonly<Record<keyof Sequenced, unknown>>[]).map((row) => ({
+    sequence: Number(row.sequence),
+    kind: textOf(row.kind),
+    key: textOf(row.key),
+    problem: textOf(row.problem),
+    config: textOf(row.config),
+    text: textOf(row.text),
+    checksum: textOf(row.checksum),
+  }));
+}
+
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const textOf = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? UTF8.decode(value as ArrayBuffer) : '';
 
 const insert = (db: Database, { kind, key, problem, config, text, checksum }: Entry): number =>
   db.run(PUT, kind, key, problem, config, text, checksum);
@@ -239,8 +266,8 @@ function listed(contents: readonly Content[]): Listed[] {
 function takeIn(db: Database, content: Content): boolean {
   if (content.kind === 'check') return false;
   const entry = entryOf(content);
-  const rows = db.all(ONE, entry.key, 'row', entry.config) as Entry[];
-  const settled = content.kind === 'best' ? (db.all(OF_KEY, entry.key, 'best') as Entry[]) : [];
+  const rows = entriesOf(db, ONE, entry.key, 'row', entry.config);
+  const settled = content.kind === 'best' ? entriesOf(db, OF_KEY, entry.key, 'best') : [];
   if ([...rows, ...settled].map(contentOf).some((c) => c !== null && isOwn(c, content.kind))) return false;
   if (content.kind === 'best') db.run(REMOVE_KIND, entry.key, 'best');
   insert(db, entry);
@@ -254,7 +281,7 @@ function isOwn(content: Content, kind: Content['kind']): boolean {
   return kind === 'row' || content.row.state !== 'measured';
 }
 
-const faultText = (row: unknown): string => printable(String(Object.values(row as object)[0]));
+const faultText = (row: unknown): string => printable(textOf((row as { readonly fault?: unknown }).fault));
 
 const badText = ({ sequence, kind, key }: Sequenced): string =>
-  printable(`entry ${sequence} (${kind}, key ${String(key).slice(0, 8)}) is not what was written`);
+  printable(`entry ${sequence} (${kind}, key ${key.slice(0, 8)}) is not what was written`);
