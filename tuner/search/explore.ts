@@ -6,12 +6,10 @@ import { Stop } from './stopping.js';
 /** As many are all timed. */
 const FEW = 24;
 /** Of more, a quarter, but no fewer and no more than these. */
-const LEAST = 16;
+const LEAST = 12;
 const MOST = 96;
 /** Samples of a first look. */
 const LOOK = 7;
-/** Prepared ahead of what is timed. */
-const AHEAD = 2;
 /** Share of the budget that is left for the race. */
 const RACE_SHARE = 0.2;
 
@@ -71,7 +69,7 @@ class Queue {
 
   /** Begins as many as are wanted, and end in time. */
   fill(): void {
-    while (this.#begun.length < AHEAD && this.#wanted > 0 && !this.#isShort) {
+    while (this.#begun.length < this.#run.ahead && this.#wanted > 0 && !this.#isShort) {
       const index = this.#isRanked ? this.#explorer.nextRanked() : this.#explorer.next();
       if (index === null) return;
       this.#isShort = !this.#run.costs.affords(this.#neededMs(index) + this.#reserveMs);

@@ -31,6 +31,11 @@ export class Run {
     this.#stopping.forget();
   }
 
+  /** Configurations that are prepared ahead of what is timed. */
+  get ahead(): number {
+    return this.#bench.ahead ?? 2;
+  }
+
   /** Begins to prepare a configuration; the row that comes of it is not settled yet. */
   begin(index: number): Promise<Row> {
     this.#stopping.check();

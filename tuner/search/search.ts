@@ -10,7 +10,9 @@ import { Stop } from './stopping.js';
  * configuration are rows; a promise is rejected only where nothing can go on.
  */
 export interface Bench {
-  /** Compiled, loaded and checked: `open` with its resources, or out with the reason. Two may be in flight. */
+  /** Calls of `prepare` that keep it busy; 2 where it does not say. */
+  readonly ahead?: number;
+  /** Compiled, loaded and checked: `open` with its resources, or out with the reason. `ahead` may be in flight. */
   prepare(config: Config): Promise<Row>;
   /**
    * Times configurations in turn: one launch of each, at most `count` rounds. In their order; a row for one that fell out.
