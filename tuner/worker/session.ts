@@ -46,7 +46,7 @@ export class Session {
   readonly #device: Device;
   readonly #subject: Subject;
   readonly #verifier: Verifier;
-  /** The device runs one thing at a time. */
+  /** The device runs one thing at a time, what was asked for before what is done ahead. */
   readonly #turns = new Turns();
   readonly #held = new Map<string, Held>();
 
@@ -136,13 +136,14 @@ export class Session {
     const settled = { results: configs.map((c) => known.get(nameOf(c)) as Samples | Row), unfit: false };
     if (ready.length === 0) return settled;
     await announce('waiting');
-    return this.#turns.take(async () => {
+    const time = async (): ReturnType<Session['sample']> => {
       await announce('time');
       const timed = await this.#time(ready, count);
       if (timed.results === null) return timed;
       for (const [i, { config }] of ready.entries()) known.set(nameOf(config), timed.results[i] as Samples | Row);
       return { results: configs.map((c) => known.get(nameOf(c)) as Samples | Row), unfit: timed.unfit };
-    });
+    };
+    return this.#turns.take(time, { urgent: true });
   }
 
   async #time(
@@ -172,8 +173,21 @@ export class Session {
 
   /** Looks at the outputs once more; null: they are as they should be. */
   async recheck(config: Config, announce: Announce): Promise<{ readonly row: Row | null; readonly unfit: boolean }> {
-    const { row, unfit } = await this.prepare(config, announce);
-    return { row: row.state === 'open' ? null : row, unfit };
+    const held = this.#held.get(nameOf(config));
+    if (held === undefined) {
+      const { row, unfit } = await this.prepare(config, announce);
+      return { row: row.state === 'open' ? null : row, unfit };
+    }
+    const check = async (): Promise<void> => {
+      await announce('check');
+      await this.#verifier.check(held.decl, config);
+    };
+    try {
+      await this.#turns.take(check, { urgent: true });
+      return { row: null, unfit: false };
+    } catch (error) {
+      return this.#fallen(config, error);
+    }
   }
 }
 
