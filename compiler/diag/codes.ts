@@ -945,7 +945,7 @@ export const CODES = {
   },
   LAC0909: {
     title: 'verb is not built yet',
-    explain: 'The verbs tune, bench, init, cache, repro and lsp are planned, and so is kernel.tune().',
+    explain: 'The verbs init and repro are planned, and so is kernel.tune(): `lac tune` searches on the command line.',
     right: 'lac run forward.ts --config C=64',
   },
   LAC0910: {

@@ -71,7 +71,7 @@ describe('the tutorial', () => {
   });
 });
 
-describe('commands of the tutorial print what the pages show', () => {
+describe('commands of the tutorial, and of the page on benchmarks, print what is shown', () => {
   const built: { lac?: Lac } = {};
   const folder = scratch();
   beforeAll(() => {
@@ -81,7 +81,8 @@ describe('commands of the tutorial print what the pages show', () => {
     built.lac?.remove();
     folder.remove();
   });
-  const commands = pages.flatMap(({ text }) =>
+  const texts = [...pages.map(({ text }) => text), readFileSync(join(ROOT, 'docs/benchmarks.md'), 'utf8')];
+  const commands = texts.flatMap((text) =>
     blocks(text, 'console').map((block) => {
       const [, command = '', shown = ''] = /^\$ npx lac (.*)\n([\s\S]*)$/.exec(block) ?? [];
       return { command, shown };
