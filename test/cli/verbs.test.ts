@@ -26,7 +26,19 @@ describe('usage', () => {
   test('help and version go to stdout', async () => {
     const help = await lac.run(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    for (const verb of ['check', 'compile', 'run', 'bench', 'ir', 'opt', 'explain', 'devices', 'doctor', 'completion', 'lsp'])
+    for (const verb of [
+      'check',
+      'compile',
+      'run',
+      'bench',
+      'ir',
+      'opt',
+      'explain',
+      'devices',
+      'doctor',
+      'completion',
+      'lsp',
+    ])
       expect(help.stdout).toContain(`  ${verb}`);
     expect((await lac.run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
