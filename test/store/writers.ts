@@ -1,5 +1,5 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../house/sources.js';
 
@@ -19,6 +19,8 @@ export function compileWriter(): { readonly entry: string; remove(): void } {
   execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder], { stdio: 'pipe' });
   const entry = join(folder, 'writer.mjs');
   writeFileSync(entry, WRITER);
+  // For a process of another user.
+  chmodSync(folder, 0o755);
   return { entry, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
@@ -60,13 +62,18 @@ export interface Writer {
   readonly gone: Promise<readonly Said[]>;
 }
 
-/** Starts a writer; `onSaid` may kill it. With `shell`, words before `node`, as of ulimit. */
+/** Starts a writer, which waits for a message to begin; `onSaid` may kill it. `shell` comes before node, as of ulimit. */
 export function startWriter(
   entry: string,
   args: { readonly folder: string; readonly name: string; readonly rows: number },
   onSaid: (said: Said, child: ChildProcess) => void,
+  { shell = '', uid }: { readonly shell?: string; readonly uid?: number } = {},
 ): Writer {
-  const child = fork(entry, [args.folder, args.name, String(args.rows)], { stdio: 'inherit' });
+  const command = [process.execPath, entry, args.folder, args.name, String(args.rows)];
+  const child = spawn('bash', ['-c', `${shell}\nexec "$0" "$@"`, ...command], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    ...(uid === undefined ? {} : { uid }),
+  });
   const all: Said[] = [];
   child.on('message', (said: Said) => {
     all.push(said);
@@ -74,7 +81,7 @@ export function startWriter(
   });
   const gone = new Promise<readonly Said[]>((done, failed) => {
     child.on('error', failed);
-    child.on('exit', () => done(all));
+    child.on('close', () => done(all));
   });
   return { child, gone };
 }
