@@ -32,12 +32,11 @@ echo "$checked kernels correct at odd shapes and in test/kernels/cases"
 lac run kernels/lightning/forward.ts --device webgpu --shape B=1,H=16,N=4096,D=64,E=64 -v || failed=1
 echo; echo "== lightning forward, one launch"
 for config in C=32,BE=32,warps=4,stages=2,G=4 C=32,BE=32,warps=4,stages=2,G=1 C=32,BE=64,warps=4,stages=2,G=8 C=16,BE=32,warps=2,stages=2,G=4; do
-  node dist/bench/webgpu.js --shape B=1,H=16,N=4096,D=64,E=64 --config $config --samples 50 | grep -E '^\| C='
+  lac bench kernels/lightning/forward.ts --kernel lightningFwd --device webgpu --shape B=1,H=16,N=4096,D=64,E=64 --config $config | grep lightningFwd || failed=1
 done
 echo; echo "== lightning forward, two launches over segments"
 node dist/bench/segments.js --segments 8,16 --blocks 32,64,4 --blocks 32,32,4 --blocks 16,64,4 --samples 50
 echo; echo "== the same without robustness (Node only)"
-node dist/bench/webgpu.js --shape B=1,H=16,N=4096,D=64,E=64 --config C=32,BE=32,warps=4,stages=2,G=4 --robust false --samples 50 | grep -E '^\| C='
 node dist/bench/segments.js --segments 8 --blocks 32,64,4 --robust false --samples 50 | grep -E '^\| G='
 echo; echo "== compile times"
 node dist/bench/compile.js
