@@ -63,8 +63,10 @@ export async function measure(
     return typeof ms === 'number' && launched.length > 0 ? [{ of, sets: launched, ms }] : [];
   });
   await warmUp(device, lanes, options);
+  const { now = () => performance.now() } = options;
   const counts = lanes.map(({ ms }) => roundsFor(ms, options.count, options.samplesMs ?? SAMPLES_MS));
   const taken = await inTurn(device, lanes, counts);
+  lastWork.set(device, now());
   return first.map((f, i) => (typeof f === 'number' ? (taken.get(i) ?? NOTHING) : f));
 }
 
@@ -97,14 +99,23 @@ const LEAST_BATCHES = 3;
 /** Where a look is faster than those before by a larger share, the clocks still rise. */
 const STEADY = 0.01;
 
-/** Launches all of them in turn until they get no faster, but no longer than `warmUpMs`. */
+/** A GPU that had nothing to do for so long lowers its clocks. */
+const IDLE_MS = 50;
+/** Its clocks then rise in steps, which look steady, for about so long: milliseconds. */
+const RISING_MS = 300;
+/** When each device last had work from here. */
+const lastWork = new WeakMap<MeasuringDevice, number>();
+
+/** Launches all of them in turn until they get no faster and clocks had the time to rise, but no longer than `warmUpMs`. */
 async function warmUp(device: MeasuringDevice, lanes: readonly Lane[], options: MeasureOptions): Promise<void> {
   const { now = () => performance.now(), warmUpMs = device.info.kind === 'gpu' ? 400 : 0 } = options;
   const roundMs = lanes.reduce((sum, lane) => sum + lane.ms, 0);
   const rounds = Math.max(1, Math.min(Math.floor(BATCH_MS / roundMs), Math.floor(MOST_TURNS / lanes.length)));
-  const end = now() + warmUpMs;
+  const begin = now();
+  const rested = begin - (lastWork.get(device) ?? Number.NEGATIVE_INFINITY) > IDLE_MS;
+  const risen = begin + (rested && device.info.kind === 'gpu' ? RISING_MS : 0);
   const looks: number[] = [];
-  while (lanes.length > 0 && now() + rounds * roundMs <= end && !isSteady(looks)) {
+  while (lanes.length > 0 && now() + rounds * roundMs <= begin + warmUpMs && !(now() >= risen && isSteady(looks))) {
     const taken = await inTurn(
       device,
       lanes,
