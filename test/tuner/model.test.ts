@@ -4,6 +4,7 @@ import { bindKernel } from '../../driver/bind.js';
 import { SourceProject, withOptions } from '../../driver/source.js';
 import { EmulateDevice } from '../../runtime/emulate/device.js';
 import { openDevice } from '../../runtime/open.js';
+import { estimator } from '../../tuner/model/estimate.js';
 import { gpuTime, type Launch } from '../../tuner/model/gpu-time.js';
 import { machineOf } from '../../tuner/model/machine.js';
 import { occupancy } from '../../tuner/model/occupancy.js';
@@ -280,6 +281,34 @@ describe('ranks as an H100 does', () => {
     const wrong = apart.filter(([a, b]) => a.estimateMs >= b.estimateMs);
     expect(wrong.length).toBeLessThanOrEqual(apart.length / 10);
     for (const { ms, estimateMs } of found) expect(Math.abs(Math.log2(estimateMs / ms))).toBeLessThan(1);
+  });
+});
+
+describe('a CPU', () => {
+  const swift = machineOf({
+    ...{ backend: 'webgpu', name: 'SwiftShader (CPU)' },
+    info: { kind: 'software', vendor: '', architecture: '', driver: '', subgroup: [4, 4] },
+  });
+  const estimate = estimator(LIGHTNING, {
+    ...{ dims: heads(4, 512, 32), dtypes: { T: 'f32' as const }, target: WEBGPU },
+    machine: { ...swift, multiprocessors: 2 },
+  });
+  /** Milliseconds of two cores' processor time, 2026-11-22. */
+  const measured = [
+    [{ C: 32, BE: 32, warps: 2 }, 23],
+    [{ C: 16, BE: 32, warps: 4 }, 55],
+    [{ C: 32, BE: 16, warps: 4 }, 82],
+  ] as const;
+
+  test('takes as long as SwiftShader did, or half or twice that', () => {
+    const found = measured.map(([config, ms]) => {
+      const made = estimate({ ...config, stages: 2, G: 1 });
+      if ('state' in made) throw new Error(made.why);
+      return made.estimateMs / (ms / 2);
+    });
+    for (const ratio of found) expect(Math.abs(Math.log2(ratio))).toBeLessThan(1);
+    const times = found.map((ratio, i) => ratio * (measured[i]?.[1] ?? 0));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 });
 
