@@ -51,8 +51,8 @@ export class TuneProgress {
     });
     const parts = [
       `${this.#kernel}  ${bar(toTry === 0 ? 1 : tried / toTry)} ${tried} of ${toTry}`,
-      ...(best === null ? [] : [`best ${milliseconds(medianOf(best))} (${pairs(best.config)})`]),
       ...(leftMs === null ? [] : [`${Math.ceil(leftMs / 1000)} s left`]),
+      ...(best === null ? [] : [`best ${milliseconds(medianOf(best))} (${pairs(best.config)})`]),
     ];
     this.#line?.show(parts.join('  '));
   }
