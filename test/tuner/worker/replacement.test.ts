@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { LacError } from '../../../compiler/diag/diagnostic.js';
 import type { Row, Samples } from '../../../tuner/types.js';
@@ -127,6 +128,35 @@ describe('when a process ends', () => {
         : { kind: 'sampled', results: [configs[0].C === 8 ? { config: configs[0], state: 'error', why: 'no' } : { ms: [1], how: 'host' }] }));`);
     expect(states(await bench.sample([config(8), config(16)], 1))).toEqual(['error', 'timed']);
     expect(pids()).toHaveLength(1);
+  });
+
+  test('a worker that is killed at any moment: what it had is done by another', async () => {
+    const entry = scripts.entry(`
+      on('prepare', async ({ config }, at, answer) => {
+        for (const stage of ['compile', 'driver', 'waiting', 'check']) await at(stage);
+        await answer(row(config));
+      });`);
+    const moments = fc.uniqueArray(fc.nat({ max: 40 }), { minLength: 1, maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(moments, async (kills) => {
+        let count = 0;
+        let pid = 0;
+        const { bench, pids } = await watched({
+          entry,
+          onEvent: (event) => {
+            if (event.kind === 'started') pid = event.pid;
+            else if (kills.includes(count++)) process.kill(pid, 'SIGKILL');
+          },
+        });
+        const rows = await Promise.all([8, 16, 32, 64, 128].map((C) => bench.prepare(config(C))));
+        const states = rows.map((row) => row.state);
+        expect(states.filter((s) => s !== 'open' && s !== 'crash')).toEqual([]);
+        expect(states.filter((s) => s === 'crash').length).toBeLessThanOrEqual(kills.length);
+        await bench.close();
+        expect(pids().filter(isAlive)).toEqual([]);
+      }),
+      { numRuns: 8 },
+    );
   });
 });
 

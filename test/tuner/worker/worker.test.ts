@@ -1,3 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Row, Samples } from '../../../tuner/types.js';
 import type { OpenBench } from '../../../tuner/worker/pool.js';
@@ -6,10 +11,16 @@ import { Children, config, isAlive, ManualClock, problem, type Watched, watched 
 import type { Faults } from './faults.js';
 
 let children: Children;
-beforeAll(() => {
+let server: Server;
+beforeAll(async () => {
   children = new Children('worker');
+  server = createServer().listen(children.path('gone'));
+  await once(server, 'listening');
 });
-afterAll(() => children.remove());
+afterAll(() => {
+  server.close();
+  children.remove();
+});
 
 const open: OpenBench[] = [];
 const pids: number[] = [];
@@ -87,19 +98,13 @@ describe('a worker', () => {
       undefined,
       undefined,
     ]);
-    expect(states(await bench.sample([config(64), config(128)], 1))).toEqual(['crash', 'timed']);
-    expect(events.flatMap((e) => (e.kind === 'replaced' ? [e.state] : []))).toEqual([
-      'crash',
-      'hang',
-      'memory',
-      'crash',
-      'crash',
-    ]);
-    expect(pids().map(isAlive)).toEqual([false, false, false, false, false, true]);
+    expect(states(await bench.sample([config(64)], 1))).toEqual(['crash']);
+    const replaced = events.flatMap((e) => (e.kind === 'replaced' ? [e.state] : []));
+    expect(replaced).toEqual(['crash', 'hang', 'memory', 'crash']);
+    expect(pids().map(isAlive)).toEqual([false, false, false, false, true]);
   });
 
   test('that cannot have its problem is an error, and leaves no process', async () => {
-    await expect(worker({}, { device: 'cuda:999' })).rejects.toThrow(/LAC070[12]/);
     await expect(worker({}, { problem: { ...problem(), kernel: 'triple' } })).rejects.toThrow('LAC0904');
   });
 });
@@ -107,23 +112,16 @@ describe('a worker', () => {
 describe('at sizes that no reference is asked for', () => {
   const large = problem({ M: 40, N: 1000 });
 
-  test('a configuration is compared with one that was right', async () => {
+  test('a configuration is compared with one that was right; one that came first and was not is outvoted', async () => {
     const { bench, pids } = await worker({ 16: 'large', 64: 'exit' }, { problem: large });
-    expect(states([await bench.prepare(config(8)), await bench.prepare(config(16))])).toEqual(['open', 'wrong']);
+    const rows: Row[] = [];
+    for (const C of [16, 8, 32, 64]) rows.push(await bench.prepare(config(C)));
+    expect(states(rows)).toEqual(['open', 'open', 'open', 'crash']);
     // The new child is told which outputs were right.
-    expect((await bench.prepare(config(64))).state).toBe('crash');
-    const wrong = await bench.prepare(config(16));
+    const wrong = await bench.recheck(config(16));
     expect(wrong).toMatchObject({ state: 'wrong' });
-    expect(wrong.why).toMatch(/compared with C=8,warps=1/);
+    expect(wrong?.why).toMatch(/compared with C=8,warps=1/);
     expect(pids()).toHaveLength(2);
-  });
-
-  test('one that came first and is wrong there is outvoted', async () => {
-    const { bench } = await worker({ 16: 'large' }, { problem: large });
-    expect((await bench.prepare(config(16))).state).toBe('open');
-    expect((await bench.prepare(config(8))).state).toBe('open');
-    expect(await bench.recheck(config(16))).toMatchObject({ state: 'wrong' });
-    expect((await bench.prepare(config(32))).state).toBe('open');
   });
 });
 
@@ -136,5 +134,71 @@ describe.each(['webgpu:software', 'emulate'])('on %s', (device) => {
     expect(rows[2]?.why).toMatch(/is NaN and not/);
     expect(states(await bench.sample([config(8)], 2))).toEqual(['timed']);
     expect(await bench.recheck(config(8))).toBe(null);
+  });
+});
+
+/** Connects before anything else is loaded, then blocks in the first launch of C=8, where no message can reach it. */
+const child = (): URL =>
+  children.bare(`
+    import { connect } from 'node:net';
+    connect(${JSON.stringify(children.path('gone'))});
+    const { serve } = await import(${JSON.stringify(moduleOf('tuner/worker/serve.js'))});
+    const { faulty } = await import(${JSON.stringify(moduleOf('test/tuner/worker/faults.js'))});
+    const { openDevice } = await import(${JSON.stringify(moduleOf('runtime/index.js'))});
+    serve(faulty(openDevice, { 8: 'block' }));`);
+
+const moduleOf = (name: string): string => pathToFileURL(children.path('out', name)).href;
+
+/** A tuner that prints what its worker does; `end` after so many lines. */
+function tuner(end: string, after: number): ChildProcess {
+  const options = JSON.stringify({ device: 'interpret', problem: problem() });
+  const program = children.bare(`
+    const pool = await import(${JSON.stringify(moduleOf('tuner/worker/pool.js'))});
+    let lines = 0;
+    const onEvent = (event) => {
+      console.log(event.kind === 'started' ? 'pid ' + event.pid : event.stage);
+      if (++lines === ${after}) { ${end} }
+    };
+    const bench = await pool.openWorker({ ...${options}, entry: new URL(${JSON.stringify(child().href)}), onEvent });
+    await bench.prepare({ C: 16, warps: 1 });
+    await bench.prepare({ C: 8, warps: 1 });`);
+  return spawn(process.execPath, [fileURLToPath(program)], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** The tuner is killed by us when it says this, or ends by itself. The process of its worker. */
+async function ended(parent: ChildProcess, when: (line: string) => boolean): Promise<number> {
+  const connection = once(server, 'connection') as Promise<[Socket]>;
+  let pid = 0;
+  const over = once(parent, 'exit');
+  for await (const line of createInterface({ input: parent.stdout as NodeJS.ReadableStream })) {
+    if (line.startsWith('pid ')) pid = Number(line.slice(4));
+    if (when(line)) parent.kill('SIGKILL');
+  }
+  await over;
+  const [socket] = await connection;
+  socket.resume();
+  if (!socket.closed) await once(socket, 'close');
+  return pid;
+}
+
+/** A process has closed its files a moment before it is gone. */
+async function isGone(pid: number): Promise<boolean> {
+  for (let i = 0; i < 1e5 && isAlive(pid); i++) await new Promise((resolve) => setImmediate(resolve));
+  return !isAlive(pid);
+}
+
+describe('no process is left', () => {
+  test('when the tuner is killed while the worker is loading', async () => {
+    expect(await isGone(await ended(tuner('', 0), (line) => line.startsWith('pid ')))).toBe(true);
+  });
+
+  test('when the tuner is killed while the worker is caught in a call that never returns', async () => {
+    let checks = 0;
+    const pid = await ended(tuner('', 0), (line) => line === 'check' && ++checks === 2);
+    expect(await isGone(pid)).toBe(true);
+  });
+
+  test('when the tuner exits without a word', async () => {
+    expect(await isGone(await ended(tuner('process.exit(0);', 5), () => false))).toBe(true);
   });
 });
