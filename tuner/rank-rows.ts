@@ -50,5 +50,9 @@ export async function rankRows(
     await new Promise(setImmediate);
     turn = now();
   }
-  return ranked;
+  return ranked.some((row) => row.state === 'open') ? ranked : withSpills(rows, ranked);
 }
+
+/** Slow is better than not at all: where nothing else is left, what spills registers is measured. */
+const withSpills = (rows: readonly Row[], ranked: readonly Row[]): readonly Row[] =>
+  ranked.map((row, i) => (row.code === 'LAC0503' ? (rows[i] as Row) : row));

@@ -45,6 +45,19 @@ describe('ranking', () => {
     expect(Math.max(...gaps)).toBeLessThanOrEqual(10);
   });
 
+  test('where nothing fits, what spills registers stays in the race', async () => {
+    const ranked = await rankRows(
+      rows,
+      ({ C = 0 }) => ({ state: 'limit', why: 'too much', code: C === 5 ? 'LAC0503' : 'LAC0501' }),
+      {
+        ...{ now: () => 0, signal: new AbortController().signal, limitMs: 1 },
+        ...{ onEstimate: () => {}, onProgress: () => {} },
+      },
+    );
+    expect(ranked.flatMap((row) => (row.state === 'open' ? [row.config] : []))).toEqual([{ C: 5 }]);
+    expect(ranked[4]).toMatchObject({ state: 'limit', code: 'LAC0501' });
+  });
+
   test('an interruption ends it', async () => {
     const interrupt = new AbortController();
     interrupt.abort();
