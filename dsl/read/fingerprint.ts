@@ -1,7 +1,7 @@
 /**
  * What a kernel means, as a number: equal for sources that differ in comments and formatting, another one after any other
- * change of its declaration, or of a function or constant that it reaches, in whatever file. `tune` and `prune` do not
- * count: they say which configurations there are, and not what one of them computes.
+ * change of its declaration, or of a function or constant that it reaches, in whatever file. `tune`, `prune` and `prefer`
+ * do not count: they say which configurations there are, and not what one of them computes.
  *
  * Syntax alone is looked at. Names are followed where a module has one of that name, so that more may be reached than a
  * kernel uses (a local name like that of a function beside it): then a change that does not matter counts too.
@@ -171,10 +171,11 @@ const isProperty = (node: TS.Identifier): boolean => {
   return ts.isBindingElement(parent) && parent.propertyName === node;
 };
 
-/** `tune` and `prune` of a declaration. */
+const ABOUT_CONFIGURATIONS: ReadonlySet<string> = new Set(['tune', 'prune', 'prefer']);
+
 function saysWhichConfigurations(node: TS.Node, module: SourceModule): boolean {
   if (!ts.isObjectLiteralElement(node) || node.name === undefined || !ts.isIdentifier(node.name)) return false;
-  if (node.name.text !== 'tune' && node.name.text !== 'prune') return false;
+  if (!ABOUT_CONFIGURATIONS.has(node.name.text)) return false;
   const call = node.parent.parent;
   return call !== undefined && ts.isCallExpression(call) && call.arguments[0] === node.parent && declares(call, module);
 }
