@@ -60,6 +60,8 @@ export const bench: Verb<string, BenchOptions> = async (file, options, context) 
   const started = options.peers === true ? await peersOn(device) : null;
   const [peers, notes] =
     started !== null && 'why' in started ? [null, [`without peers: ${started.why}`]] : [started, []];
+  // Libraries may be silent for minutes: an interrupted run does without them, and keeps what it has.
+  context.signal.addEventListener('abort', () => peers?.close(), { once: true });
   try {
     if (context.signal.aborted) return EXIT.interrupted;
     for (const stored of [before, request.stored?.run ?? null])
