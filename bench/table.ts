@@ -1,11 +1,11 @@
+import { textTable } from '../reporting/text-table.js';
+
 /** Columns of text, as a Markdown table: figures go into docs/performance.md as they are printed. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [head, head.map(() => '---'), ...rows.map((row) => row.map(String))];
-  const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    `| ${widths.map((w, i) => (row[i] ?? '').padEnd(w, row[i] === '---' ? '-' : ' ')).join(' | ')} |`;
-  return cells.map(line).join('\n');
-}
+export const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
+  textTable(
+    head.map((name) => ({ name })),
+    rows.map((row) => row.map(String)),
+  );
 
 /** Three significant digits. */
 export const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));

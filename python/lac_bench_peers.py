@@ -77,16 +77,22 @@ def lightning_gradients(q, k, v, dout, decay):
     return {"dq": dq, "dk": dk, "dv": dv}
 
 
+#: Queries whose scores are held at once.
+ROWS = 1024
+
+
 def attention(q, k, v, scale, causal):
-    """softmax(scale q k^T) v, head by head: scores of one head in fp64 at a time."""
+    """softmax(scale q k^T) v: scores of some queries of one head in fp64 at a time."""
     out = torch.empty(q.shape, device=q.device, dtype=torch.float64)
-    for b in range(q.shape[0]):
-        for h in range(q.shape[1]):
-            scores = q[b, h].double() @ k[b, h].double().T * scale
+    keys = torch.arange(k.shape[2], device=q.device)
+    for b, h in ((b, h) for b in range(q.shape[0]) for h in range(q.shape[1])):
+        for begin in range(0, q.shape[2], ROWS):
+            rows = slice(begin, begin + ROWS)
+            scores = q[b, h, rows].double() @ k[b, h].double().mT * scale
             if causal:
-                hidden = torch.ones(scores.shape, device=q.device, dtype=torch.bool).triu(1)
-                scores = scores.masked_fill(hidden, float("-inf"))
-            out[b, h] = scores.softmax(-1) @ v[b, h].double()
+                queries = begin + torch.arange(scores.shape[0], device=q.device)
+                scores = scores.masked_fill(keys > queries.unsqueeze(-1), float("-inf"))
+            out[b, h, rows] = scores.softmax(-1) @ v[b, h].double()
     return out
 
 
