@@ -31,6 +31,11 @@ export const launchSpec = (decl: KernelDecl) => ({
 
 type How = Pick<CompileRequest, 'passes' | 'verify'>;
 
+export interface PlanHow extends How {
+  /** Knobs of kernels that the plan runs, where it leaves them to the sizes. */
+  readonly steps?: ReadonlyMap<KernelDecl, Config>;
+}
+
 export interface BoundKernel {
   readonly plan: LaunchPlan;
   readonly compiled: Compiled;
@@ -128,7 +133,7 @@ export function bindDeclaredPlan(
   device: Device,
   args: LaunchArgs,
   config: Config,
-  how: How = {},
+  { steps, ...how }: PlanHow = {},
 ): PlannedLaunch {
   const { dims, dtypes } = readArguments({ kernel: decl.name, ...decl }, args, device);
   const request = { dims, dtypes, config, target: targetOf(device), device };
@@ -137,7 +142,8 @@ export function bindDeclaredPlan(
   const compiled = new Set<Compiled>();
   const untried = [...ofPlans];
   const bound = bindPlan(device, spec, args, (step, stepArgs, stepConfig) => {
-    const made = bindKernel(kernels.get(step.kernel) as KernelDecl, device, stepArgs, stepConfig, how);
+    const kernel = kernels.get(step.kernel) as KernelDecl;
+    const made = bindKernel(kernel, device, stepArgs, { ...steps?.get(kernel), ...stepConfig }, how);
     compiled.add(made.compiled);
     untried.push(...made.untried);
     return made.plan;

@@ -1,8 +1,8 @@
 import type { Diagnostic } from '../compiler/diag/diagnostic.js';
 import type { Kernel } from '../compiler/ir/module.js';
 import type { Device, HeldPlan, LaunchArgs, LaunchPlan, Tensor } from '../runtime/index.js';
-import { bindDeclaredPlan, bindKernel, type PlannedLaunch, type Untried } from './bind.js';
-import type { Compiled, CompileRequest, CompileTimings } from './compile.js';
+import { bindDeclaredPlan, bindKernel, type PlanHow, type PlannedLaunch, type Untried } from './bind.js';
+import type { Compiled, CompileTimings } from './compile.js';
 import type { Config } from './configurations.js';
 import { isPlan, type KernelDecl, type PlanDecl } from './source.js';
 
@@ -12,6 +12,8 @@ export interface Prepared {
   /** Tensor arguments that a launch touches. */
   readonly touched: ReadonlySet<string>;
   readonly config: Config;
+  /** Knobs of the kernels that a plan runs; those that run in one configuration only. */
+  readonly steps: ReadonlyMap<KernelDecl, Config>;
   /** IR of every program, after the passes. */
   readonly programs: readonly Kernel[];
   /** Of all programs. */
@@ -31,16 +33,24 @@ export interface PrepareRequest {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly scalars: Readonly<Record<string, number>>;
   readonly config: Config;
-  readonly how: Pick<CompileRequest, 'passes' | 'verify'>;
+  readonly how: PlanHow;
 }
 
 /** Compiles and binds a kernel, or every step of a plan. Throws LacError for whatever is refused. */
 export function prepare({ decl, device, tensors, scalars, config, how }: PrepareRequest): Prepared {
   const args: LaunchArgs = { ...scalars, ...tensors };
   if (isPlan(decl)) return ofPlan(bindDeclaredPlan(decl, device, args, config, how), tensors);
-  const { plan, compiled, untried } = bindKernel(decl, device, args, config, how);
+  const { steps: _, ...own } = how;
+  const { plan, compiled, untried } = bindKernel(decl, device, args, config, own);
   const launches: HeldPlan = { key: plan, launches: [plan], free: () => {} };
-  return { ...compiled, programs: [compiled.kernel], launches, touched: touchedBy([plan], tensors), untried };
+  return {
+    ...compiled,
+    programs: [compiled.kernel],
+    steps: new Map(),
+    launches,
+    touched: touchedBy([plan], tensors),
+    untried,
+  };
 }
 
 function ofPlan(
@@ -53,6 +63,7 @@ function ofPlan(
     launches,
     touched: touchedBy(launches.launches, tensors),
     config: choice.config,
+    steps: stepsOf(compiled),
     programs: compiled.map((c) => c.kernel),
     timings: total(compiled.map((c) => c.timings)),
     diagnostics: compiled.flatMap((c) => c.diagnostics),
@@ -61,6 +72,12 @@ function ofPlan(
     skipped: compiled.reduce((sum, c) => sum + c.skipped, 0),
     untried,
   };
+}
+
+function stepsOf(compiled: readonly Compiled[]): ReadonlyMap<KernelDecl, Config> {
+  const differ = (a: Compiled): boolean =>
+    compiled.some((b) => a.decl === b.decl && knobs(a.config) !== knobs(b.config));
+  return new Map(compiled.filter((c) => !differ(c)).map((c) => [c.decl, c.config]));
 }
 
 const knobs = (config: Config): string =>

@@ -55,9 +55,10 @@ export class Arena {
     this.#sets = [];
   }
 
-  /** Compiles what is not compiled yet, and binds it to a set. */
-  bind(decl: KernelDecl | PlanDecl, config: Config, { tensors }: PlacedTensors): Prepared {
+  /** Compiles what is not compiled yet, and binds it to a set. `steps`: of a plan, as `Prepared` has them. */
+  bind(decl: KernelDecl | PlanDecl, config: Config, { tensors }: PlacedTensors, steps?: Prepared['steps']): Prepared {
     const scalars = scalarsAt(this.#subject, this.dims);
-    return prepare({ decl, device: this.#device, tensors, scalars, config, how: {} });
+    const how = steps === undefined ? {} : { steps };
+    return prepare({ decl, device: this.#device, tensors, scalars, config, how });
   }
 }

@@ -44,6 +44,8 @@ export class Verifier {
   readonly #subject: Subject;
   readonly #known: Known;
   readonly #voters = new Set<string>();
+  /** Of plans that are compiled: knobs of their kernels at full sizes. */
+  readonly #steps = new WeakMap<Decl, Prepared['steps']>();
   #trusted: Trusted | null;
 
   constructor(
@@ -65,18 +67,21 @@ export class Verifier {
     return this.#trusted;
   }
 
-  /** Compiles for both sizes, which are mostly one program. Launches are those at full sizes; their tensors are not kept. */
+  /**
+   * Compiles for both sizes, which mostly are one program: the kernels of a plan are those of full sizes. Launches are those at
+   * full sizes; their tensors are not kept.
+   */
   compile(
     decl: Decl,
     config: Config,
   ): { readonly variants: ReadonlySet<AnyVariant>; readonly launches: readonly LaunchPlan[] } {
-    const [full, reduced] = [this.full, this.#reduced].map((arena) => {
-      const { launches } = arena.bind(decl, config, arena.first());
-      launches.free();
-      return launches.launches;
-    });
-    const all = [...(full ?? []), ...(reduced ?? [])];
-    return { variants: new Set(all.map((plan) => plan.variant)), launches: full ?? [] };
+    const { launches: full, steps } = this.full.bind(decl, config, this.full.first());
+    full.free();
+    this.#steps.set(decl, steps);
+    const { launches: reduced } = this.#reduced.bind(decl, config, this.#reduced.first(), steps);
+    reduced.free();
+    const all = [...full.launches, ...reduced.launches];
+    return { variants: new Set(all.map((plan) => plan.variant)), launches: full.launches };
   }
 
   /** Throws Wrong. Tensors that a wrong program may have written over are made anew. */
@@ -104,7 +109,7 @@ export class Verifier {
     config: Config,
   ): Promise<Finding & { launchMs: number }> {
     const set = arena.first();
-    const prepared = arena.bind(decl, config, set);
+    const prepared = arena.bind(decl, config, set, arena === this.#reduced ? this.#steps.get(decl) : undefined);
     try {
       const launchMs = await launchOnce(this.#device, set, prepared);
       const { backend } = this.#device;
@@ -202,6 +207,7 @@ export class Verifier {
   async #witness(config: Config): Promise<Trusted['outputs'] | null> {
     try {
       const decl = { ...this.#subject.decl };
+      this.compile(decl, config);
       const { wrong } = await this.#compare(this.#reduced, this.#known.reduced, decl, config);
       if (wrong === null) return (await this.#sampled(decl, config)).outputs;
     } catch (error) {
