@@ -67,7 +67,13 @@ function bestText({ outcome, usual }: Finding, ranked: readonly Standing[], colo
   const [first] = ranked;
   if (outcome.best === null || first === undefined) return colors.red('none: no configuration was measured');
   const { row } = first;
-  return `${colors.green(pairs(row.config) || 'the only configuration')}  ${intervalText(first)}${againstUsual(usual, ranked)}`;
+  return `${colors.green(pairs(row.config) || 'the only configuration')}  ${intervalText(first)}${tieText(ranked)}${againstUsual(usual, ranked)}`;
+}
+
+/** Why the best need not have the least time. */
+function tieText([best, ...others]: readonly Standing[]): string {
+  const faster = others.filter(({ ratio }) => ratio < 1).length;
+  return best === undefined || faster === 0 ? '' : `, the smallest of ${faster + 1} that the noise does not tell apart`;
 }
 
 function againstUsual(usual: Row | null, ranked: readonly Standing[]): string {

@@ -209,6 +209,14 @@ describe('the table', () => {
     expect(lines.at(-1)).toMatch(/^best {6}C=64 BE=64 warps=8 {2}1\.00 ms .*, 2\.7\d times as fast as the default$/);
   });
 
+  test('where the best has not the least time, it says why', () => {
+    const [second = null] = outcome().rows.filter(
+      ({ config }) => config.C === 64 && config.BE === 64 && config.warps === 4,
+    );
+    expect(text(false, { best: second })).toContain('the smallest of 2 that the noise does not tell apart');
+    expect(text(false)).not.toContain('the smallest of');
+  });
+
   test('long tables are cut, unless somebody wants all', () => {
     const rows = outcome().rows.flatMap((r) => [1, 2].map((G) => ({ ...r, config: { ...r.config, G } })));
     expect(text(false, { rows, best: rows[0] })).toContain('more      15 slower ones; -v shows all');
