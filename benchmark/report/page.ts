@@ -3,7 +3,7 @@ import { figure, type Html, heading, note, page, paragraph, table } from '../../
 import { rooflineChart } from '../../reporting/roofline.js';
 import type { BenchRun, Ceilings } from '../types.js';
 import { isTimed, type Point } from '../types.js';
-import { ceilingsText, type Section, sectionsOf, tableOf } from './rows.js';
+import { ceilingsText, type Section, sectionsOf, sizeAt, sweptName, tableOf } from './rows.js';
 
 /** The whole run as one file: tables, times over each dimension that was swept, and the roofline. */
 export function pageOf(run: BenchRun): Html {
@@ -27,27 +27,34 @@ function sectionOf(section: Section, ceilings: Ceilings): Html[] {
   ];
 }
 
-/** A chart for each dimension that was swept; those of one place in all others belong together. */
+/** A chart for each dimension that was swept; points of one place in all others make a line. */
 function sweepCharts({ swept, points }: Section): Html[] {
-  return swept.flatMap((name) => {
-    const series = seriesOver(name, swept, points);
+  return swept.flatMap((names) => {
+    const series = seriesOver(names, swept, points);
     if (series.every((s) => s.points.length < 2)) return [];
+    const name = sweptName(names);
     const chart = lineChart(series, { title: `Time over ${name}`, x: name, y: 'ms' }, true);
     return [figure(chart, `Median time of a launch over ${name}.`)];
   });
 }
 
-function seriesOver(name: string, swept: readonly string[], points: readonly Point[]): Series[] {
+function seriesOver(names: readonly string[], swept: Section['swept'], points: readonly Point[]): Series[] {
   const lines = new Map<string, { x: number; y: number }[]>();
-  for (const { dims, entries } of points)
-    for (const entry of entries) {
-      const x = dims[name] ?? 0;
+  const others = swept.filter((other) => other !== names && !follows(other, names, points));
+  for (const point of points)
+    for (const entry of point.entries) {
+      const x = sizeAt(point, names);
       if (!isTimed(entry) || x <= 0 || entry.time.medianMs <= 0) continue;
-      const others = swept.filter((other) => other !== name).map((other) => `${other}=${dims[other]}`);
-      const label = [entry.name, ...others].join(' ');
+      const label = [entry.name, ...others.map((other) => `${sweptName(other)}=${sizeAt(point, other)}`)].join(' ');
       lines.set(label, [...(lines.get(label) ?? []), { x, y: entry.time.medianMs }]);
     }
-  return [...lines].map(([label, at]) => ({ name: label, points: at.sort((a, b) => a.x - b.x) }));
+  return [...lines].map(([name, at]) => ({ name, points: at.sort((a, b) => a.x - b.x) }));
+}
+
+/** Whether a size is the same wherever another one is: twice as large, say. */
+function follows(size: readonly string[], other: readonly string[], points: readonly Point[]): boolean {
+  const seen = new Map(points.map((point) => [sizeAt(point, other), sizeAt(point, size)]));
+  return points.every((point) => seen.get(sizeAt(point, other)) === sizeAt(point, size));
 }
 
 function roofline({ points }: Section, ceilings: Ceilings): Html[] {

@@ -9,8 +9,8 @@ export interface Section {
   readonly title: string;
   /** Sizes that all points share. */
   readonly fixed: string;
-  /** Dimensions whose sizes differ. */
-  readonly swept: readonly string[];
+  /** Dimensions whose sizes differ; those that are equal at every point together. */
+  readonly swept: readonly (readonly string[])[];
   readonly points: readonly Point[];
 }
 
@@ -21,11 +21,23 @@ export function sectionsOf({ points }: Pick<BenchRun, 'points'>): Section[] {
     groups.set(title, [...(groups.get(title) ?? []), point]);
   }
   return [...groups].map(([title, of]) => {
-    const names = Object.keys(of[0]?.dims ?? {});
-    const swept = names.filter((name) => new Set(of.map((p) => p.dims[name])).size > 1);
-    return { title, fixed: pairs(without(of[0]?.dims ?? {}, swept)), swept, points: of };
+    const swept = sweptOf(of);
+    return { title, fixed: pairs(without(of[0]?.dims ?? {}, swept.flat())), swept, points: of };
   });
 }
+
+function sweptOf(points: readonly Point[]): string[][] {
+  const bySizes = new Map<string, string[]>();
+  for (const name of Object.keys(points[0]?.dims ?? {})) {
+    const sizes = points.map((p) => p.dims[name]);
+    if (new Set(sizes).size > 1) bySizes.set(String(sizes), [...(bySizes.get(String(sizes)) ?? []), name]);
+  }
+  return [...bySizes.values()];
+}
+
+/** How dimensions that go together are called: `M=N=K`. */
+export const sweptName = (names: readonly string[]): string => names.join('=');
+export const sizeAt = ({ dims }: Pick<Point, 'dims'>, [name = '']: readonly string[]): number => dims[name] ?? 0;
 
 const without = (dims: Dims, names: readonly string[]): Dims =>
   Object.fromEntries(Object.entries(dims).filter(([name]) => !names.includes(name)));
@@ -131,7 +143,9 @@ export interface SectionTable {
 
 /** Columns of which no cell says anything are left out. */
 export function tableOf({ swept, points }: Section): SectionTable {
-  const sizes = swept.map((name): Column => ({ name, number: true, of: ({ dims }) => String(dims[name] ?? '') }));
+  const sizes = swept.map(
+    (names): Column => ({ name: sweptName(names), number: true, of: (point) => String(sizeAt(point, names)) }),
+  );
   const who: Column = { name: 'what', of: (_, { name }) => name };
   const all = points.flatMap((point) => point.entries.map((entry) => ({ point, entry })));
   const rates = [

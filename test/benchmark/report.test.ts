@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compareRuns } from '../../benchmark/compare.js';
 import { figuresOf } from '../../benchmark/figures.js';
 import { pageOf } from '../../benchmark/report/page.js';
-import { sectionsOf, tableOf } from '../../benchmark/report/rows.js';
+import { type Section, sectionsOf, tableOf } from '../../benchmark/report/rows.js';
 import { closingText, comparisonText, markdownOf, sectionText } from '../../benchmark/report/text.js';
 import type { Entry, Point } from '../../benchmark/types.js';
 import { pointAt, runOf } from './runs.js';
@@ -28,7 +28,7 @@ describe('the table of a kernel', () => {
   test('has the sizes that were swept, rates, the part of the roofline, and how the others compare', () => {
     const [section] = sectionsOf(runOf(swept));
     if (section === undefined) throw new Error('no section');
-    expect(section).toMatchObject({ title: 'scale  T=f32', fixed: 'B=2', swept: ['N'] });
+    expect(section).toMatchObject({ title: 'scale  T=f32', fixed: 'B=2', swept: [['N']] });
     const table = lines(sectionText(section));
     expect(table[0]).toBe('scale T=f32 B=2');
     expect(table[2]).toBe(
@@ -52,6 +52,17 @@ describe('the table of a kernel', () => {
     expect(notes({ state: 'unchecked', time })).toBe('not checked, host time');
     // What was timed and then found wrong shows no time.
     expect(notes({ state: 'wrong', why: 'x', time })).toBe('WRONG: x');
+  });
+
+  test('dimensions that go together are one column, and one chart', () => {
+    const points = [32, 64].map((M) => pointAt(M, [1, 1], { dims: { M, B: 3, N: M, K: 2 * M } }));
+    const run = runOf(points);
+    expect(sectionsOf(run)[0]).toMatchObject({ fixed: 'B=3', swept: [['M', 'N'], ['K']] });
+    expect(sectionText(sectionsOf(run)[0] as Section)).toMatch(/\| M=N \| +K \| what/);
+    expect(pageOf(run).match(/Median time of a launch over [^.]*/g)).toEqual([
+      'Median time of a launch over M=N',
+      'Median time of a launch over K',
+    ]);
   });
 
   test('kernels, dtypes and options are apart', () => {
