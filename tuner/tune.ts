@@ -147,7 +147,7 @@ function usualOf({ decl, problem }: TuneRequest, target: Target, rows: readonly 
 
 /** A rank is worth less than a measurement: what ranking may take of the budget that is left, and at most. */
 const RANKING_SHARE = 0.25;
-const RANKING_MS = 10_000;
+const RANKING_MS = 6000;
 
 function limits(leftMs: number): Pick<SearchOptions, 'budgetMs' | 'expired'> {
   if (leftMs === Number.POSITIVE_INFINITY) return {};

@@ -64,6 +64,13 @@ test('the intervals, the lines of the knobs and the points are those that were m
   for (const svg of [spread, knobs, roof]) expect(svg?.outerHTML).not.toMatch(/NaN|undefined|Infinity/);
 });
 
+test('slow devices have a roofline in units of theirs', () => {
+  const slow = { bytesPerSecond: 4e9, roofs: [{ name: 'f32', flopsPerSecond: 2e9 }], source: 'measured by this test' };
+  const [, , roof] = [...parsed(pageOf(outcome(), slow)).querySelectorAll('svg')];
+  expect(roof?.textContent).toContain('f32, 2 GFLOP/s');
+  expect(roof?.textContent).toContain('memory, 4 GB/s');
+});
+
 test('nothing is fetched and nothing runs, in light and in dark', () => {
   const html = pageOf(outcome());
   expect(html).not.toMatch(/<script|<link|<img|\bon\w+=|url\(|@import/i);
