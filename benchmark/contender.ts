@@ -135,7 +135,8 @@ export class Contender {
         return reference.run({ ...context, cancels });
       },
     };
-    const report = await runKernel({ ...request, decl, reference: watched, device: this.#device, dims, config });
+    const { steps = new Map() } = this.#prepared[0] ?? {};
+    const report = await runKernel({ ...request, decl, reference: watched, device: this.#device, dims, config, steps });
     const rmse = Math.max(0, ...report.outputs.map((o) => o.rmse));
     this.#facts = { ...this.#facts, checkedAt: report.dims, ...(Number.isFinite(rmse) ? { rmse } : {}) };
     const [damaged] = report.damaged;
