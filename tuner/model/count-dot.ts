@@ -5,9 +5,9 @@ import { type Layout, registerCount } from '../../compiler/layout/layout.js';
 import { MMA_COLUMNS, MMA_ROWS } from '../../compiler/layout/mma.js';
 import { type Work, work } from './work.js';
 
-/** Cycles between two `mma.sync` of one sub-core, measured on an H100 (design: ptx-lowering.md); until a sum may be added to. */
+/** Cycles between two `mma.sync` of one sub-core, and until a sum may be added to (H100; design: ptx-lowering.md). */
 const MMA_CYCLES = 6.4;
-const MMA_LATENCY = 33;
+const MMA_LATENCY = { m16n8k16: 33, m16n8k8: 24 } as const;
 const SUB_CORES = 4;
 /** Columns, or terms of the sum, that warps skip together (backends/ptx/lower/skip-zeros.ts). */
 const UNIT = 32;
@@ -44,7 +44,7 @@ export function dotWork(op: Op<'dot'>): Work {
     ...(instr === 'm16n8k16' ? { tensorFlops: flops } : { tf32Flops: flops }),
     tensorCycles: each * busiest * MMA_CYCLES,
     issued: mma + split,
-    latency: Math.max(0, steps * exact * (MMA_LATENCY - sums * MMA_CYCLES)) + MMA_LATENCY,
+    latency: Math.max(0, steps * exact * (MMA_LATENCY[instr] - sums * MMA_CYCLES)) + MMA_LATENCY[instr],
   });
 }
 

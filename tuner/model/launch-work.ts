@@ -10,7 +10,7 @@ import { type Work, WorkSum } from './work.js';
 
 /** Programs that are walked: all of a small grid, of a larger one some that lie evenly in it. */
 const ALL_PROGRAMS = 64;
-const SAMPLED_PROGRAMS = 16;
+const SAMPLED_PROGRAMS = 32;
 
 /** What a launch does, over all its programs. */
 export interface LaunchWork {
@@ -36,23 +36,55 @@ export function launchWork(
 ): LaunchWork {
   const grid = gridOf(decl, dims, config);
   const programs = grid.reduce((n, [, extent]) => n * extent, 1);
-  const count = programs <= ALL_PROGRAMS ? programs : SAMPLED_PROGRAMS;
+  const places = sampled(grid, programs);
   const [sum, bytes] = [new WorkSum(), new Map<string, number>()];
   const blocks = new Blocks(workOf);
-  let most = 0;
-  for (let i = 0; i < count; i++) {
-    const program = programWork(kernel, dims, placeOf(Math.floor(((i + 0.5) * programs) / count), grid), blocks);
-    sum.add(program.total, 1 / count);
-    most = Math.max(most, program.total.issued);
-    for (const [name, n] of program.bytes) bytes.set(name, (bytes.get(name) ?? 0) + (n * programs) / count);
+  for (const place of places) {
+    const program = programWork(kernel, dims, place, blocks);
+    sum.add(program.total, 1 / places.length);
+    for (const [name, n] of program.bytes) bytes.set(name, (bytes.get(name) ?? 0) + (n * programs) / places.length);
   }
   const work = sum.total;
-  const longest = work.issued === 0 ? 1 : most / work.issued;
+  const most = Math.max(0, ...ends(grid).map((place) => programWork(kernel, dims, place, blocks).total.issued));
+  const longest = work.issued === 0 ? 1 : Math.max(1, most / work.issued);
   return { programs, work, longest, uniqueBytes: unique(decl, bytes, dims, dtypes) };
 }
 
+type Grid = ReturnType<typeof gridOf>;
+type Place = Readonly<Record<string, number>>;
+
+/**
+ * Places of the programs that are walked. Of a large grid they are those of a sequence that fills a cube evenly (Roberts'
+ * R sequence: steps along axis k are the powers of one root), so that no two axes go together.
+ */
+function sampled(grid: Grid, programs: number): readonly Place[] {
+  if (programs <= ALL_PROGRAMS) return Array.from({ length: programs }, (_, i) => placeOf(i, grid));
+  const root = generalGolden(grid.length);
+  return Array.from({ length: SAMPLED_PROGRAMS }, (_, i) =>
+    Object.fromEntries(
+      grid.map(([axis, extent], k) => [axis, Math.floor(((0.5 + i * root ** -(k + 1)) % 1) * extent)] as const),
+    ),
+  );
+}
+
+/** The positive root of x^(d+1) = x + 1; for one axis the golden section. */
+function generalGolden(d: number): number {
+  let x = 2;
+  for (let i = 0; i < 32; i++) x = (1 + x) ** (1 / (d + 1));
+  return x;
+}
+
+/** First and last programs of each axis, the others in the middle: where one is longer than the mean, it is among these. */
+function ends(grid: Grid): readonly Place[] {
+  const middle = grid.map(([axis, extent]) => [axis, extent >> 1] as const);
+  if (grid.some(([, extent]) => extent === 0)) return [];
+  return grid.flatMap(([axis, extent]) =>
+    [0, extent - 1].map((at) => Object.fromEntries([...middle, [axis, at] as const])),
+  );
+}
+
 /** Index along each axis of the grid of program number n. */
-function placeOf(n: number, grid: readonly (readonly [string, number])[]): Record<string, number> {
+function placeOf(n: number, grid: Grid): Place {
   let rest = n;
   return Object.fromEntries(
     grid.map(([axis, extent]) => {
