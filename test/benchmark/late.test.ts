@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type BenchRequest, bench, type Job } from '../../benchmark/bench.js';
 import type { PeerPoint, Peers } from '../../benchmark/peers.js';
@@ -9,6 +9,7 @@ import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Reference } from '../../driver/reference.js';
 import { SourceProject } from '../../driver/source.js';
 import { SCALE } from '../cli/fixtures-text.js';
+import { ROOT } from '../house/sources.js';
 import { devices } from '../kernels/session.js';
 
 const on = devices('sm90');
@@ -60,6 +61,18 @@ describe('what is larger than the reference can be asked for', () => {
     expect(entries.map(told)).toEqual([['kernel', 'measured']]);
     expect(entries[0]?.checkedAt?.N).toBeLessThan(1000);
     expect(entries[0]?.config).toEqual({ C: 64, warps: 1 });
+  });
+
+  test('may be a plan: all of its launches are one sample', async () => {
+    const { plans } = project.read(resolve(ROOT, 'test/plans/fixtures.ts'));
+    const scaled = plans.find((p) => p.name === 'scaled');
+    if (scaled === undefined) throw new Error('no plan scaled');
+    const own: Reference = { ...reference, shape: { M: 300 }, scalars: { f: 3 } };
+    const plan: Job = { decl: scaled, reference: own, checked: true, baseline: null };
+    const { entries } = await entriesOf([plan], { affordable: 64, config: { G: 2 } });
+    expect(entries.map(told)).toEqual([['kernel', 'measured']]);
+    expect(entries[0]).toMatchObject({ config: { G: 2 }, checkedAt: { M: expect.any(Number) } });
+    expect(entries[0]?.checkedAt?.M).toBeLessThan(300);
   });
 
   test('and wrong at its own sizes only, differs from a baseline: neither has a time', async () => {
