@@ -4,7 +4,7 @@ import type { KernelDecl, PlanDecl } from '../driver/source.js';
 import { deviceNames, maxInvocations, type Target, targetOf } from '../driver/target.js';
 import { keyOf } from '../driver/tuning-key.js';
 import { Kept, type RowStore } from './kept.js';
-import { type Estimate, estimator } from './model/estimate.js';
+import { type Estimate, type Estimator, estimator } from './model/estimate.js';
 import { machineOf } from './model/machine.js';
 import { rankRows } from './rank-rows.js';
 import { type Progress, type SearchOptions, type SearchResult, search } from './search/search.js';
@@ -70,9 +70,9 @@ export async function tune(request: TuneRequest, tools: TuneTools): Promise<Tune
   try {
     if (worker.device.backend === 'interpret') throw NOT_THE_INTERPRETER;
     onEvent({ kind: 'device', device: worker.device });
-    const { found, workOf } = await searchOn(worker, request, tools, begin);
+    const { found, ...more } = await searchOn(worker, request, tools, begin);
     const outcome = { problem, device: worker.device.name, elapsedMs: tools.now() - begin, ...found };
-    return { outcome, device: worker.device, workOf, usual: usualOf(request, targetOf(worker.device), found.rows) };
+    return { outcome, device: worker.device, ...more };
   } finally {
     await worker.close();
   }
@@ -100,47 +100,65 @@ const NOT_THE_INTERPRETER = new LacError(
   }),
 );
 
-interface Found {
+interface Found extends Pick<Tuned, 'workOf' | 'usual'> {
   readonly found: SearchResult;
-  readonly workOf: Tuned['workOf'];
 }
 
 async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTools, begin: number): Promise<Found> {
   const { decl, problem, signal, onEvent, resume = false } = request;
-  const { dims, dtypes, seed } = problem;
-  const { device } = worker;
   const { now, store } = tools;
   const left = (): number => (request.budgetMs ?? Number.POSITIVE_INFINITY) - (now() - begin);
-  const ctx = { dims, dtypes, target: targetOf(device) };
   const unkept = (why: string): void => onEvent({ kind: 'unkept', why });
-  const kept = store === null ? null : new Kept(store, keyOf(decl, { dims, dtypes, device }), dims, unkept);
+  const key = keyOf(decl, { ...problem, device: worker.device });
+  const kept = store === null ? null : new Kept(store, key, problem.dims, unkept);
   const before = kept?.rows() ?? [];
   if (before.length > 0) onEvent({ kind: 'known', rows: before.length, used: resume });
-  const works = new Map<string, Estimate['work']>();
-  const rows = await rankRows(enumerateSpace(decl, ctx), estimator(decl, { ...ctx, machine: machineOf(device) }), {
-    ...{ now, signal, limitMs: Math.min(RANKING_MS, left() * RANKING_SHARE) },
-    onEstimate: ({ config }, { work }) => works.set(JSON.stringify(config), work),
-    onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
-  });
-  const found = await search(rows, worker, {
+  const space = await rankedSpace(worker.device, request, now, left());
+  const found = await search(space.rows, worker, {
     ...limits(left()),
     ...(request.exhaustive === undefined ? {} : { exhaustive: request.exhaustive }),
-    ...{ seed, signal, now, known: resume ? before : [] },
+    ...{ seed: problem.seed, signal, now, known: resume ? before : [] },
     onRow: (row, progress) => {
       kept?.put(row);
       onEvent({ kind: 'row', row, progress });
     },
   });
   if (found.best !== null && found.ended !== 'interrupted') kept?.choose(found.best);
-  return { found, workOf: (config) => works.get(JSON.stringify(config)) ?? null };
+  const usual = found.rows.find(({ config }) => JSON.stringify(config) === space.usual) ?? null;
+  return { found, workOf: space.workOf, usual };
 }
 
-/** What is over a limit of the device is left out by a call as well. */
-function usualOf({ decl, problem }: TuneRequest, target: Target, rows: readonly Row[]): Row | null {
-  const byConfig = new Map(rows.map((row) => [JSON.stringify(row.config), row]));
+interface RankedSpace extends Pick<Tuned, 'workOf'> {
+  readonly rows: readonly Row[];
+  /** As JSON. */
+  readonly usual: string;
+}
+
+/** Every configuration, with what the cost model says of it as far as the time allows. */
+async function rankedSpace(
+  device: OpenBench['device'],
+  request: TuneRequest,
+  now: () => number,
+  leftMs: number,
+): Promise<RankedSpace> {
+  const { decl, problem, signal, onEvent } = request;
+  const ctx = { dims: problem.dims, dtypes: problem.dtypes, target: targetOf(device) };
+  const estimate = estimator(decl, { ...ctx, machine: machineOf(device) });
+  const usual = JSON.stringify(usualOf(request, ctx.target, estimate));
+  const works = new Map<string, Estimate['work']>();
+  const rows = await rankRows(enumerateSpace(decl, ctx), estimate, {
+    ...{ now, signal, limitMs: Math.min(RANKING_MS, leftMs * RANKING_SHARE) },
+    onEstimate: ({ config }, { work }) => works.set(JSON.stringify(config), work),
+    onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
+  });
+  return { rows, usual, workOf: (config) => works.get(JSON.stringify(config)) ?? null };
+}
+
+/** What is over a limit of the device is left out by a call as well. Asked first: no other is then the same before it. */
+function usualOf({ decl, problem }: TuneRequest, target: Target, estimate: Estimator): Config | null {
   for (const config of candidates(decl, problem.dims, {}, maxInvocations(target), deviceNames(target))) {
-    const row = byConfig.get(JSON.stringify(config)) ?? null;
-    if (row?.state !== 'limit') return row;
+    const found = estimate(config);
+    if (!('state' in found) || found.state !== 'limit') return config;
   }
   return null;
 }
