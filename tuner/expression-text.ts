@@ -17,6 +17,8 @@ const BINDING: Readonly<Record<string, number>> = {
   '%': 6,
   '**': 7,
 };
+/** -a ** b is no TypeScript. */
+const BINDING_OF_POWER = 7;
 const SPELLED: Readonly<Record<string, string>> = { '==': '===', '!=': '!==' };
 
 /** An expression as its author would write it, for people. `around`: how tightly what it stands in binds. */
@@ -30,7 +32,7 @@ export function expressionText(e: Expr, around = 0): string {
     return binding < around ? `(${text})` : text;
   }
   if (op === '!') return `!${expressionText(a, 9)}`;
-  if (op === 'neg') return `-${expressionText(a, 9)}`;
+  if (op === 'neg') return around >= BINDING_OF_POWER ? `(-${expressionText(a, 9)})` : `-${expressionText(a, 9)}`;
   if (op === '?:') return `(${expressionText(a, 1)} ? ${expressionText(b)} : ${expressionText(c)})`;
   return `${op}(${args.map((x) => expressionText(x)).join(', ')})`;
 }
