@@ -47,7 +47,7 @@ export async function againstReference(
 
 const worstRmse = (outputs: readonly Comparison[]): number => Math.max(0, ...outputs.map((o) => o.rmse));
 
-const sizesText = (dims: Dims): string =>
+export const sizesText = (dims: Dims): string =>
   Object.entries(dims)
     .map(([name, size]) => `${name}=${size}`)
     .join(',');

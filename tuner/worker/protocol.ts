@@ -2,6 +2,7 @@
 import type { Diagnostic } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
 import type { Expected } from '../../driver/outputs.js';
+import type { Dims } from '../../driver/reference.js';
 import type { NativeDevice } from '../../runtime/cuda/native.js';
 import type { Device } from '../../runtime/device.js';
 import type { Problem, Row, Samples, Verdict } from '../types.js';
@@ -15,7 +16,9 @@ export interface DeviceDescription extends Pick<Device, 'backend' | 'name' | 'in
 
 /** What the reference says of a problem. Computed once: a worker that takes the place of another is given it. */
 export interface Known {
-  /** At reduced sizes. */
+  /** The reduced sizes. */
+  readonly dims: Dims;
+  /** At those. */
   readonly reduced: Expected;
   /** At full sizes; null where that would take too long. */
   readonly full: Expected | null;
@@ -65,8 +68,14 @@ export interface Failure {
 
 export type Answer =
   | { readonly kind: 'ready'; readonly device: DeviceDescription; readonly known: Known }
-  /** `launchMs`: of one launch at full sizes; null where there was none. `trusted`: where it is new. */
-  | { readonly kind: 'prepared'; readonly row: Row; readonly launchMs: number | null; readonly trusted: Trusted | null }
+  /** `launchMs`: of one launch at full sizes; null where there was none. `trusted`, `known`: where they are new. */
+  | {
+      readonly kind: 'prepared';
+      readonly row: Row;
+      readonly launchMs: number | null;
+      readonly trusted: Trusted | null;
+      readonly known: Known | null;
+    }
   /** Null: timing failed, and several were in the race. */
   | { readonly kind: 'sampled'; readonly results: readonly (Samples | Row)[] | null }
   | { readonly kind: 'rechecked'; readonly row: Row | null }
@@ -113,7 +122,7 @@ const isRow = (x: unknown): boolean =>
 
 const isExpected = (x: unknown): boolean => isRecord(x) && ofArrays(x.outputs) && ofNumbers(x.sizes);
 const isKnown = (x: unknown): boolean =>
-  isRecord(x) && isExpected(x.reduced) && (x.full === null || isExpected(x.full));
+  isRecord(x) && ofNumbers(x.dims) && isExpected(x.reduced) && (x.full === null || isExpected(x.full));
 const isTrusted = (x: unknown): boolean =>
   isRecord(x) && ofNumbers(x.config) && isNumber(x.votes) && ofArrays(x.outputs);
 const isDevice = (x: unknown): boolean =>
@@ -123,7 +132,10 @@ const isFailure = (x: unknown): boolean => isRecord(x) && isText(x.message) && A
 const ANSWERS: Readonly<Record<Answer['kind'], (x: Fields) => boolean>> = {
   ready: (x) => isDevice(x.device) && isKnown(x.known),
   prepared: (x) =>
-    isRow(x.row) && (x.launchMs === null || isNumber(x.launchMs)) && (x.trusted === null || isTrusted(x.trusted)),
+    isRow(x.row) &&
+    (x.launchMs === null || isNumber(x.launchMs)) &&
+    (x.trusted === null || isTrusted(x.trusted)) &&
+    (x.known === null || isKnown(x.known)),
   sampled: ({ results }) =>
     results === null || (Array.isArray(results) && results.every((one) => isRow(one) || isSamples(one))),
   rechecked: (x) => x.row === null || isRow(x.row),

@@ -1,5 +1,6 @@
 /** The child's side of the channel: requests in, stages and answers out. */
 import { Worker } from 'node:worker_threads';
+import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Device } from '../../runtime/device.js';
 import type { CudaDevice } from '../../runtime/index.js';
 import type { Answer, DeviceDescription, FromChild, Known, Request, Stage, ToChild } from './protocol.js';
@@ -77,8 +78,18 @@ class Server {
 }
 
 function knownOf(subject: Subject): Known {
-  const reduced = expectedAt(subject, subject.reduced);
-  return { reduced, full: subject.affordable ? expectedAt(subject, subject.full) : null };
+  return { ...expectedAtSome(subject), full: subject.affordable ? expectedAt(subject, subject.full) : null };
+}
+
+/** At reduced sizes; where the reference cannot have them, at those that it names. */
+function expectedAtSome(subject: Subject): Pick<Known, 'dims' | 'reduced'> {
+  const { reduced, usual } = subject;
+  try {
+    return { dims: reduced, reduced: expectedAt(subject, reduced) };
+  } catch (error) {
+    if (usual === null || !(error instanceof LacError)) throw error;
+    return { dims: usual, reduced: expectedAt(subject, usual) };
+  }
 }
 
 function describe(device: Device): DeviceDescription {

@@ -31,6 +31,13 @@ interface Settled {
   readonly unfit: boolean;
 }
 
+/** What is to be told to the parent. */
+interface News {
+  readonly launchMs: number | null;
+  readonly trusted: Trusted | null;
+  readonly known: Known | null;
+}
+
 /** Configurations whose programs are kept. */
 const MAX_HELD = 96;
 
@@ -55,24 +62,22 @@ export class Session {
     this.#device = device;
     this.#subject = subject;
     checkDeviceMemory(device, subject.decl.args, subject.full, subject.dtypes, false);
-    const reduced = new Arena(device, subject, subject.reduced);
+    const reduced = new Arena(device, subject, known.dims);
     const full = new Arena(device, subject, subject.full, (bytes) => setsWanted(device, bytes, caches));
     this.#verifier = new Verifier(device, subject, { reduced, full }, known, trusted);
     for (const arena of [reduced, full]) arena.sets();
   }
 
-  /** Compiled, loaded, and compared with the reference. `trusted`: where that is new. */
-  async prepare(
-    config: Config,
-    announce: Announce,
-  ): Promise<Settled & { readonly launchMs: number | null; readonly trusted: Trusted | null }> {
-    const before = this.#verifier.trusted;
+  /** Compiled, loaded, and compared with the reference. `trusted`, `known`: where they are new. */
+  async prepare(config: Config, announce: Announce): Promise<Settled & News> {
+    const before = { trusted: this.#verifier.trusted, known: this.#verifier.known };
+    const news = <K extends 'trusted' | 'known'>(what: K): Verifier[K] | null =>
+      this.#verifier[what] === before[what] ? null : this.#verifier[what];
     try {
       const { row, launchMs } = await this.#make(config, announce);
-      const { trusted } = this.#verifier;
-      return { row, launchMs, trusted: trusted === before ? null : trusted, unfit: false };
+      return { row, launchMs, trusted: news('trusted'), known: news('known'), unfit: false };
     } catch (error) {
-      return { ...this.#fallen(config, error), launchMs: null, trusted: null };
+      return { ...this.#fallen(config, error), launchMs: null, trusted: null, known: news('known') };
     }
   }
 

@@ -6,7 +6,7 @@ import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
 import { type Expected, runReference } from '../../driver/outputs.js';
 import { settle } from '../../driver/preflight.js';
 import { elementsOf, reducedDims } from '../../driver/reduced-dims.js';
-import type { Dims, Reference } from '../../driver/reference.js';
+import { type Dims, type Reference, withDefaults } from '../../driver/reference.js';
 import { type KernelDecl, optionValues, type PlanDecl, SourceProject } from '../../driver/source.js';
 import type { Problem } from '../types.js';
 
@@ -17,6 +17,8 @@ export interface Subject {
   readonly seed: number;
   readonly full: Dims;
   readonly reduced: Dims;
+  /** Sizes that the reference itself names, for the same programs; null where they are too large. */
+  readonly usual: Dims | null;
   /** Whether the reference is computed at full sizes too. */
   readonly affordable: boolean;
 }
@@ -42,9 +44,20 @@ export async function readSubject(problem: Problem, kind: DeviceKind): Promise<S
     seed: problem.seed,
     full: settled.dims,
     reduced: reducedDims(settled.decl, settled.dims, reference, most),
+    usual: usualDims(settled.decl, settled.dims, reference, most),
     affordable: elementsOf(settled.decl, settled.dims) <= most,
   };
 }
+
+function usualDims(decl: KernelDecl | PlanDecl, full: Dims, { shape }: Reference, most: number): Dims | null {
+  const comptime = Object.fromEntries(decl.comptime.map((d) => [d, full[d] ?? 1]));
+  const all = withDefaults(shape, comptime);
+  const dims = Object.fromEntries(decl.dims.map((d) => [d, all[d] ?? Number.NaN]));
+  return elementsOf(decl, dims) <= USUAL * most ? dims : null;
+}
+
+/** As many times the elements may be: the author has seen to it that they take a second. */
+const USUAL = 8;
 
 function declarationOf({ file, kernel }: Problem): KernelDecl | PlanDecl {
   const { kernels, plans, unexported, unexportedPlans, diagnostics } = new SourceProject().read(file);

@@ -6,10 +6,18 @@ import type { KernelDecl, PlanDecl } from '../../driver/source.js';
 import { maxInvocations, targetOf } from '../../driver/target.js';
 import type { AnyVariant, Device } from '../../runtime/device.js';
 import type { LaunchPlan } from '../../runtime/launch.js';
-import type { Arena } from './arena.js';
-import { againstReference, againstTrusted, type Finding, launchOnce, sampleOutputs, unwritten } from './check.js';
+import { Arena } from './arena.js';
+import {
+  againstReference,
+  againstTrusted,
+  type Finding,
+  launchOnce,
+  sampleOutputs,
+  sizesText,
+  unwritten,
+} from './check.js';
 import { type Known, nameOf, type Trusted } from './protocol.js';
-import type { Subject } from './subject.js';
+import { expectedAt, type Subject } from './subject.js';
 import { type Fault, faultOf } from './verdict.js';
 
 /** A configuration whose outputs are wrong. */
@@ -39,10 +47,14 @@ type Decl = KernelDecl | PlanDecl;
 
 export class Verifier {
   readonly full: Arena;
-  readonly #reduced: Arena;
+  #reduced: Arena;
   readonly #device: Device;
   readonly #subject: Subject;
-  readonly #known: Known;
+  #known: Known;
+  /** What the reference says at usual sizes, once it was asked. */
+  #usual: Known['reduced'] | null = null;
+  /** A configuration was right at the reduced sizes. */
+  #proven = false;
   readonly #voters = new Set<string>();
   /** Of plans that are compiled: knobs of their kernels at full sizes. */
   readonly #steps = new WeakMap<Decl, Prepared['steps']>();
@@ -61,6 +73,10 @@ export class Verifier {
     this.full = arenas.full;
     this.#known = known;
     this.#trusted = trusted;
+  }
+
+  get known(): Known {
+    return this.#known;
   }
 
   get trusted(): Trusted | null {
@@ -87,13 +103,49 @@ export class Verifier {
   /** Throws Wrong. Tensors that a wrong program may have written over are made anew. */
   async check(decl: Decl, config: Config): Promise<Passed> {
     try {
-      const small = await this.#compare(this.#reduced, this.#known.reduced, decl, config);
+      const small = await this.#atReduced(decl, config);
       if (small.wrong !== null) throw new Wrong(small.wrong, small.rmse);
       const { launchMs, rmse } = await this.#checkFull(decl, config);
       return { rmse: Math.max(small.rmse, rmse), launchMs };
     } catch (error) {
       this.#forget();
       throw error;
+    }
+  }
+
+  /**
+   * Sizes that do not belong together, such as a list of offsets that is not one longer than what it is for, make every
+   * configuration wrong. So as long as none was right, those that the reference names are tried too.
+   */
+  async #atReduced(decl: Decl, config: Config): Promise<Finding> {
+    const found = await this.#tried(this.#compare(this.#reduced, this.#known.reduced, decl, config));
+    this.#proven ||= found.wrong === null;
+    const { usual } = this.#subject;
+    if (this.#proven || usual === null || sizesText(usual) === sizesText(this.#known.dims)) return found;
+    this.#forget();
+    this.#usual ??= expectedAt(this.#subject, usual);
+    const reduced = this.#usual;
+    const arena = new Arena(this.#device, this.#subject, usual);
+    try {
+      const again = await this.#tried(this.#compare(arena, reduced, decl, config));
+      if (again.wrong !== null) return found;
+      this.#reduced = arena;
+      this.#known = { ...this.#known, dims: usual, reduced };
+      this.#proven = true;
+      return again;
+    } finally {
+      if (!this.#proven) arena.forget();
+    }
+  }
+
+  /** What a device traps is wrong too. */
+  async #tried(comparison: Promise<Finding>): Promise<Finding> {
+    try {
+      return await comparison;
+    } catch (error) {
+      const { state, why = state } = faultOf(error);
+      if (state !== 'wrong' || this.#proven) throw error;
+      return { wrong: why, rmse: 0 };
     }
   }
 
@@ -109,7 +161,7 @@ export class Verifier {
     config: Config,
   ): Promise<Finding & { launchMs: number }> {
     const set = arena.first();
-    const prepared = arena.bind(decl, config, set, arena === this.#reduced ? this.#steps.get(decl) : undefined);
+    const prepared = arena.bind(decl, config, set, arena === this.full ? undefined : this.#steps.get(decl));
     try {
       const launchMs = await launchOnce(this.#device, set, prepared);
       const { backend } = this.#device;

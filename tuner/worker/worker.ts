@@ -233,8 +233,9 @@ export class DeviceWorker implements Bench {
     sent.resolve(answer);
   }
 
-  #learn({ row, launchMs, trusted }: Extract<Answer, { kind: 'prepared' }>): void {
+  #learn({ row, launchMs, trusted, known }: Extract<Answer, { kind: 'prepared' }>): void {
     this.#trusted = trusted ?? this.#trusted;
+    this.#known = known ?? this.#known;
     if (row.state === 'open') this.#worked = true;
     if (launchMs !== null) this.#speed.learn(row.config, launchMs);
   }

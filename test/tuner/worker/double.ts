@@ -11,3 +11,15 @@ export const double = kernel(
     y.at(m).store([n * C], x.at(m).load([n * C], [C]) * 2);
   },
 );
+
+/** y[p] = x[p] + x[P + p]: N is twice P, which nothing says. */
+export const halves = kernel(
+  {
+    args: { x: input(f32, ['N']), y: output(f32, ['P']) },
+    tune: { C: [8, 16] },
+    grid: ({ P, C }) => ({ p: cdiv(P, C) }),
+  },
+  ({ x, y }, { P, C }, { p }) => {
+    y.store([p * C], x.load([p * C], [C]) + x.load([P + p * C], [C]));
+  },
+);

@@ -18,10 +18,16 @@ const device = { backend: 'interpret', name: 'x', info: {}, limits: {}, notes: [
 /** One of each. */
 const MESSAGES = [
   { id: 1, stage: 'check' },
-  { id: 1, unfit: false, answer: { kind: 'ready', device, known: { reduced: expected, full: null } } },
+  { id: 1, unfit: false, answer: { kind: 'ready', device, known: { dims: { N: 3 }, reduced: expected, full: null } } },
   {
     ...{ id: 2, unfit: true },
-    answer: { kind: 'prepared', row, launchMs: 2, trusted: { config: config(8), votes: 1, outputs: expected.outputs } },
+    answer: {
+      kind: 'prepared',
+      row,
+      launchMs: 2,
+      trusted: { config: config(8), votes: 1, outputs: expected.outputs },
+      known: null,
+    },
   },
   { id: 3, unfit: false, answer: { kind: 'sampled', results: [row, { ms: [1, 2], how: 'host' }] } },
   { id: 3, unfit: false, answer: { kind: 'sampled', results: null } },
@@ -58,7 +64,7 @@ describe('messages of a child', () => {
       (value === '?' && /(message|name|why|backend)$/.test(path)) ||
       (value === true && path === 'unfit') ||
       // A number may be any number where it is a knob or an error; a list of numbers is one of samples.
-      (value === -1.5 && /config|rmse|sizes|compileMs/.test(path)) ||
+      (value === -1.5 && /config|dims|rmse|sizes|compileMs/.test(path)) ||
       (Number.isNaN(value) && /rmse|compileMs/.test(path)) ||
       (Array.isArray(value) && /,(ms|diagnostics)$/.test(path));
     for (const message of MESSAGES)

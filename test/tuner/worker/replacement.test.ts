@@ -249,7 +249,7 @@ describe('when nothing can go on', () => {
 
 describe('several devices', () => {
   const named =
-    "on('open', ({ device: name }, at, answer) => answer({ kind: 'ready', device: { ...device, name: name.split(':')[0] }, known: { reduced: nothing, full: nothing } }));";
+    "on('open', ({ device: name }, at, answer) => answer({ kind: 'ready', device: { ...device, name: name.split(':')[0] }, known: { dims: {}, reduced: nothing, full: nothing } }));";
 
   test('share what is to be compiled; one of them times', async () => {
     const events: WorkerEvent[] = [];

@@ -109,6 +109,11 @@ describe('a worker', () => {
   });
 });
 
+test('sizes that do not belong together are not held against configurations', async () => {
+  const { bench } = await worker({}, { problem: { ...problem({ N: 64, P: 32 }), kernel: 'halves' } });
+  expect(states([await bench.prepare({ C: 8 }), await bench.prepare({ C: 16 })])).toEqual(['open', 'open']);
+});
+
 describe('at sizes that no reference is asked for', () => {
   const large = problem({ M: 40, N: 1000 });
 
