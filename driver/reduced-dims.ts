@@ -72,14 +72,15 @@ function gridDims(decl: KernelDecl | PlanDecl): ReadonlySet<string> {
   return new Set(found.filter((e): e is string => typeof e === 'string' && decl.dims.includes(e)));
 }
 
-/** Pairs of dimensions in which two arguments differ, and in nothing else. */
+/** Pairs of dimensions in which two arguments differ, and in nothing else; not of rows, which only differ in length. */
 function siblings({ args }: Declaration): (readonly [string, string])[] {
   const lists = args.filter(isTensorArg).map((arg) => arg.dims);
   return lists.flatMap((a) =>
     lists.flatMap((b) => {
       const axes = a.length === b.length ? [...a.keys()].filter((i) => a[i] !== b[i]) : [];
       const [axis] = axes;
-      return axes.length === 1 && axis !== undefined ? [[a[axis] ?? '', b[axis] ?? ''] as const] : [];
+      const isPair = axes.length === 1 && axis !== undefined && axis < a.length - 1;
+      return isPair ? [[a[axis] ?? '', b[axis] ?? ''] as const] : [];
     }),
   );
 }
