@@ -13,7 +13,7 @@ const ALL_PROGRAMS = 64;
 const SAMPLED_PROGRAMS = 32;
 
 /** What a launch does, over all its programs. */
-export interface LaunchWork {
+interface LaunchWork {
   readonly programs: number;
   /** Of the mean program. */
   readonly work: Work;

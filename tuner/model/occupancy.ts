@@ -7,7 +7,7 @@ const REGISTER_STEP = 8;
 const RESERVED_BYTES = 1024;
 
 /** How many programs a multiprocessor holds at one time, and what keeps it from holding more. */
-export interface Occupancy {
+interface Occupancy {
   readonly programs: number;
   readonly warps: number;
   /** Part of the warps that a multiprocessor could hold. */

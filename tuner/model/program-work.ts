@@ -16,7 +16,7 @@ const SECTOR_BYTES = 32;
 export type WorkOf = (op: Op) => Partial<Work>;
 
 /** What one program does. */
-export interface ProgramWork {
+interface ProgramWork {
   readonly total: Work;
   /** Bytes of each tensor argument that it reads, by `in NAME`, and writes, by `out NAME`. */
   readonly bytes: ReadonlyMap<string, number>;

@@ -1,13 +1,13 @@
 import { type Work, WorkSum } from './work.js';
 
 /** What one invocation does in a stretch of a WGSL program; loops of known trips are multiplied out. */
-export interface Stretch {
+interface Stretch {
   /** Run-time loops in the order of their heads count from 0; null is what stands outside of all. */
   readonly loop: number | null;
   readonly work: Work;
 }
 
-export interface WgslCounts {
+interface WgslCounts {
   readonly stretches: readonly Stretch[];
   /** Run-time loops. */
   readonly loops: number;
