@@ -5,13 +5,13 @@ import type { ArgFacts, CudaVariant, Variant, WgslVariant } from '../compiler/ar
 import type { Code } from '../compiler/diag/codes.js';
 import { type Diagnostic, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Kernel } from '../compiler/ir/module.js';
-import type { DType } from '../compiler/ir/types.js';
+import { bytesOf, type DType } from '../compiler/ir/types.js';
 import type { PassContext } from '../compiler/passes/pass.js';
 import { runPipeline } from '../compiler/passes/pipeline.js';
 import type { AnyVariant } from '../runtime/device.js';
 import { usedArguments, usedDims } from './arguments.js';
 import { chooseDtypes, comptimeOf } from './choices.js';
-import { type Config, candidates, checkConfig } from './configurations.js';
+import { type Config, candidates, checkConfig, type DeviceNames } from './configurations.js';
 import type { Described } from './device-key.js';
 import { foretold, type Refusal } from './foretell.js';
 import { dtypeOf, isTensorArg } from './inputs.js';
@@ -147,12 +147,19 @@ function choicesFor(decl: KernelDecl | PlanDecl, request: CompileRequest): Choic
   const { dims, config = {}, target, device } = request;
   checkConfig(decl, config);
   const asked = Object.keys(decl.tune).every((name) => name in config);
-  const untuned = candidates(decl, dims, config, maxInvocations(target), deviceNames(target));
+  const names = { ...deviceNames(target), ...elementBytes(decl, chooseDtypes(decl, request.dtypes)) };
+  const untuned = candidates(decl, dims, config, maxInvocations(target), names);
   if (asked) return { choices: withReason(untuned, 'as asked for'), asked, stale: [] };
   const dtypes = chooseDtypes(decl, request.dtypes);
   const query = { target, dtypes, dims, config, ...(device && { device }) };
   const { choices, stale } = tunedFor(decl, query);
   return { choices: inTurn(choices, withReason(untuned, 'the first of its declaration that fits')), asked, stale };
+}
+
+/** What `prefer` is told of the dtypes. */
+export function elementBytes(decl: Declaration, dtypes: Readonly<Record<string, DType>>): DeviceNames {
+  const first = decl.args.find(isTensorArg);
+  return first === undefined ? {} : { elementBytes: bytesOf(dtypeOf(first, dtypes)) };
 }
 
 function* withReason(configs: Iterable<Config>, why: string): Generator<TunedChoice> {

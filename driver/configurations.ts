@@ -58,7 +58,7 @@ export function checkConfig(space: KnobSpace, given: Config): void {
   }
 }
 
-/** What of a device `prefer` may ask: names of the language. */
+/** What `prefer` may ask besides dimensions and knobs: names of the language. */
 export type DeviceNames = Readonly<Partial<Record<DeviceName, number>>>;
 
 /**

@@ -17,8 +17,8 @@ export type Target =
   | { readonly kind: 'cuda'; readonly target: PtxTarget; readonly processors?: number }
   | { readonly kind: 'interpret' };
 
-/** Multiprocessors of a GPU that is not at hand, or does not tell: between a desktop's and a data centre's. */
-const USUAL_PROCESSORS = 64;
+/** Multiprocessors of a GPU that is not at hand, or does not tell. Many: a device in part idle costs more than short programs. */
+const USUAL_PROCESSORS = 128;
 
 /** What `prefer` of a kernel is told of the device. */
 export function deviceNames(target: Target): DeviceNames {
@@ -41,7 +41,8 @@ export const COMMON_WEBGPU: Target = { kind: 'webgpu', limits: { ...TIER1, workg
 export function targetOf(device: Pick<Device, 'backend' | 'limits' | 'info'>): Target {
   const { backend, info } = device;
   if (backend === 'interpret') return { kind: 'interpret' };
-  const count = info.multiprocessors ?? (info.kind === 'gpu' ? undefined : 1);
+  // The emulator stands for a GPU.
+  const count = info.multiprocessors ?? (info.kind === 'gpu' || backend === 'emulate' ? undefined : 1);
   const processors = count === undefined ? {} : { processors: count };
   if (backend !== 'webgpu') {
     const sharedBytesPerBlock = device.limits.maxWorkgroupBytes;

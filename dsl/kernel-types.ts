@@ -46,12 +46,14 @@ export type Env<A, CT extends readonly unknown[], TN, O> = {
 };
 export type Pick1<TN> = { readonly [K in keyof TN]: TN[K] extends readonly (infer V)[] ? V : never };
 export type GridEnv<A, TN> = { readonly [K in DimName<A>]: number } & { readonly [K in keyof TN]: number };
-/** What `prefer` knows of a device. */
+/** What `prefer` knows besides: of the device, and of the dtypes chosen. */
 export interface DeviceEnv {
   /** Multiprocessors: each runs programs of its own. */
   readonly processors: number;
   /** Shared memory that one program may have. */
   readonly sharedBytes: number;
+  /** Of an element of the first tensor argument. */
+  readonly elementBytes: number;
 }
 export type AnyFn = (...a: any[]) => any;
 

@@ -104,6 +104,7 @@ class Course {
     }
     for (const [at, shape] of this.shapes.entries()) {
       const trial = new Trial(supply, this.of, shape);
+      if (programs[0] !== undefined && !timeIsUp()) await trial.warmUp(programs[0].variant);
       for (const program of programs) {
         const parts = (program.config.G ?? 1) > 1;
         if (!timeIsUp() && (!parts || inParts(shape)) && !this.#isHopeless(program))
@@ -140,9 +141,9 @@ class Course {
   }
 
   async #time(program: Program, trial: Trial, at: number): Promise<void> {
-    const [first = Number.NaN] = await trial.time(program.variant, 1);
-    const hopeless = first > HOPELESS * this.best(at);
-    const ms = hopeless ? first : median(await trial.time(program.variant, SCREENING));
+    const least = Math.min(...(await trial.time(program.variant, 2)));
+    const hopeless = least > HOPELESS * this.best(at);
+    const ms = hopeless ? least : median(await trial.time(program.variant, SCREENING));
     program.ms.set(at, ms);
   }
 
@@ -170,6 +171,7 @@ class Course {
     for (const [at, shape] of this.shapes.entries()) {
       const trial = new Trial(supply, this.of, shape);
       const leading = this.leading(at, FINALISTS);
+      if (leading[0] !== undefined && !timeIsUp()) await trial.warmUp(leading[0].variant);
       const samples = leading.map((): number[] => []);
       for (let round = 0; round < ROUNDS; round++)
         for (const [i, { variant }] of leading.entries())

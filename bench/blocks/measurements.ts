@@ -13,6 +13,10 @@ export interface BlockMeasurements {
   /** Year-month-day. */
   readonly date: string;
   readonly commit: string;
+  /** Why its times are for orientation only, and count in no figure of the page. */
+  readonly doubt?: string;
+  /** What else is to be said of them. */
+  readonly note?: string;
   readonly cases: readonly CasePoints[];
 }
 

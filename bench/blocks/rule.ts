@@ -1,8 +1,9 @@
+import { elementBytes } from '../../driver/compile.js';
 import { type Config, candidates } from '../../driver/configurations.js';
 import { deviceNames } from '../../driver/target.js';
 import { configKey } from './grid.js';
 import type { BlockMeasurements, CasePoints } from './measurements.js';
-import { declarationOf, dimsOf, type Shape } from './problem.js';
+import { declarationOf, dimsOf, dtypesOf, type Shape } from './problem.js';
 
 /** What the default takes at one point of the grid, beside the best that was found there. */
 export interface Pick {
@@ -36,7 +37,8 @@ function pickAt({ target, maxInvocations }: BlockMeasurements, of: CasePoints, s
   if (best === undefined) return null;
   const decl = declarationOf(of.kernel);
   const refused = new Set(of.refused);
-  for (const config of candidates(decl, dimsOf(of, shape), {}, maxInvocations, deviceNames(target))) {
+  const names = { ...deviceNames(target), ...elementBytes(decl, dtypesOf(of, decl)) };
+  for (const config of candidates(decl, dimsOf(of, shape), {}, maxInvocations, names)) {
     if (refused.has(configKey(config))) continue;
     const taken = timed.find((t) => configKey(t.config) === configKey(config)) ?? null;
     return { of, shape, best, taken };

@@ -21,6 +21,8 @@ const POOL = 2 ** 20 + 7;
 /** A set of tensors that is larger leaves nothing of itself in a cache. */
 const LARGE_BYTES = 2 ** 28;
 const SETS = 4;
+/** An H100 that has been idle for a while is up to five times slower at first. */
+const WARM_UP_MS = 150;
 /** Kept at most, or so. */
 const MOST_BYTES = 2 ** 35;
 /** Elements of an output that are looked at in a large launch. */
@@ -169,6 +171,13 @@ export class Trial {
     this.#sets = Array.from({ length: bytes > LARGE_BYTES ? 1 : SETS }, (_, set) =>
       Object.fromEntries(given(of, shape).map(({ name, dims }) => [name, supply.get(of, shape, name, dims, set)])),
     );
+  }
+
+  /** Brings the clocks up, which sink while programs are compiled. */
+  async warmUp(variant: AnyVariant): Promise<void> {
+    const plans = this.#sets.map((set) => bind(this.#device, this.#of, variant, set));
+    if (this.#device.info.kind === 'gpu')
+      await this.#device.time(plans, { warmup: 1, warmupMs: WARM_UP_MS, repeat: 1 });
   }
 
   /** Milliseconds of each sample; on a CPU those of its cores, whatever else they have to do. */

@@ -6,7 +6,7 @@ import type { Range } from '../../driver/tuned-file.js';
 import { type NewTunedRow, writeTunedRows } from '../../driver/write-tuned-rows.js';
 import type { BlockMeasurements, CasePoints } from './measurements.js';
 import { KERNELS, type Shape } from './problem.js';
-import { timedAt } from './rule.js';
+import { lossOf, type Pick, picks, timedAt } from './rule.js';
 
 /**
  * The rows of kernels/lightning/*.tune.json for the devices of the block measurements, beside those that are there:
@@ -20,7 +20,7 @@ const ALIKE = 0.03;
 /** Between shapes of the grid half of the doublings belong to each. */
 const between = (a: number, b: number): number => Math.round(Math.sqrt(a * b));
 
-/** Heads and tokens for which a point of the grid speaks: as far as half way to the next one. */
+/** Heads and tokens for which a point of the grid speaks: half of the way to the next one, and half of the fewest heads. */
 function regionOf(shape: Shape, shapes: readonly Shape[]): readonly [heads: Range, tokens: Range] {
   const alike = shapes.filter((s) => s.heads === shape.heads);
   const range = (own: number, all: readonly number[]): Range => {
@@ -31,21 +31,14 @@ function regionOf(shape: Shape, shapes: readonly Shape[]): readonly [heads: Rang
       ...(above === undefined ? {} : { most: between(own, above) }),
     };
   };
-  const heads = range(
-    shape.heads,
-    shapes.map((s) => s.heads),
-  );
-  return [
-    heads,
-    range(
-      shape.N,
-      alike.map((s) => s.N),
-    ),
-  ];
+  const tokens = alike.map((s) => s.N);
+  const all = shapes.map((s) => s.heads);
+  const least = Math.min(...all) === shape.heads ? { least: Math.max(1, shape.heads / 2) } : {};
+  return [{ ...least, ...range(shape.heads, all) }, range(shape.N, tokens)];
 }
 
-/** The configuration that is good enough at every shape, the best of those; null: there is none. */
-function forAll(of: CasePoints): Config | null {
+/** The configuration that is nowhere far from the best, if it is by `most` at most; null: there is none. */
+function forAll(of: CasePoints, most: number): Config | null {
   const byShape = of.shapes.map((_, at) => timedAt(of, at)).filter((timed) => timed.length > 0);
   const [first = []] = byShape;
   const worst = first.map(({ config }) => {
@@ -56,10 +49,10 @@ function forAll(of: CasePoints): Config | null {
     return { config, loss: Math.max(...losses) };
   });
   const [best] = worst.sort((a, b) => a.loss - b.loss);
-  return best !== undefined && best.loss <= ALIKE ? best.config : null;
+  return best !== undefined && best.loss <= most ? best.config : null;
 }
 
-function rowsOf(measured: BlockMeasurements, of: CasePoints): NewTunedRow[] {
+function rowsOf(measured: BlockMeasurements, of: CasePoints, picked: readonly Pick[]): NewTunedRow[] {
   const { target, architecture } = measured;
   // What is measured for one of the 16-bit dtypes alone holds for both.
   const twins = measured.cases.filter((c) => c.kernel === of.kernel && c.D === of.D && c.dtype !== 'f32');
@@ -72,18 +65,24 @@ function rowsOf(measured: BlockMeasurements, of: CasePoints): NewTunedRow[] {
     when: { dtypes: { T: dtypes }, dims: { D: size, E: size }, ...(key.length > 0 ? { key } : {}) },
     config,
   });
-  const common = forAll(of);
+  // Times on a CPU scatter by more than shapes differ.
+  const isCpu = target.kind !== 'interpret' && target.processors === 1;
+  const common = forAll(of, isCpu ? Number.MAX_VALUE : ALIKE);
   if (common !== null) return [row(common, [])];
   return of.shapes.flatMap((shape, at) => {
-    const [best] = timedAt(of, at);
-    if (best === undefined) return [];
+    // What the rule says is good at other sizes of the region too.
+    const pick = picked.find((p) => p.of === of && p.shape === shape);
+    const isAlike = pick !== undefined && (lossOf(pick) ?? 1) <= ALIKE;
+    const config = isAlike ? pick.taken?.config : timedAt(of, at)[0]?.config;
+    if (config === undefined) return [];
     const [heads, tokens] = regionOf(shape, of.shapes);
-    return [row(best.config, Object.keys(tokens).length > 0 ? [heads, tokens] : [heads])];
+    return [row(config, Object.keys(tokens).length > 0 ? [heads, tokens] : [heads])];
   });
 }
 
 for (const name of readdirSync(options.data).sort()) {
   const measured = JSON.parse(readFileSync(path.join(options.data, name), 'utf8')) as BlockMeasurements;
-  for (const of of measured.cases) writeTunedRows(KERNELS[of.kernel].file, rowsOf(measured, of));
+  const picked = picks(measured);
+  for (const of of measured.cases) writeTunedRows(KERNELS[of.kernel].file, rowsOf(measured, of, picked));
   console.log(`${name}: ${measured.cases.length} cases`);
 }

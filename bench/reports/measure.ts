@@ -6,7 +6,7 @@ import type { Config } from '../../driver/configurations.js';
 import { type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
 import { openDevice } from '../../runtime/index.js';
 import { digits } from '../table.js';
-import type { BlockPoint, Measurements, Part, SharePoint } from './measurements.js';
+import type { Measurements, Part, SharePoint } from './measurements.js';
 import { type Shape, Workload } from './workload.js';
 
 /**
@@ -33,7 +33,6 @@ const kernelOf = (file: string, name: string): KernelDecl => {
   if (found === undefined) throw new Error(`${file} has no kernel ${name}`);
   return found;
 };
-const forward = kernelOf('kernels/lightning/forward.ts', 'lightningFwd');
 const ablated = kernelOf('bench/reports/ablation.ts', 'ablated');
 
 const device = await openDevice(options.device);
@@ -99,37 +98,6 @@ async function* shares(): AsyncGenerator<SharePoint> {
   }
 }
 
-const powers = (from: number, to: number): number[] => {
-  const all = [];
-  for (let x = from; x <= to; x *= 2) all.push(x);
-  return all;
-};
-
-async function* blocks(): AsyncGenerator<BlockPoint> {
-  const lengths: readonly (readonly [heads: number, N: number])[] = options.small
-    ? [[4, 512]]
-    : [
-        [128, 8192],
-        [128, 1024],
-        [16, 1024],
-        [1024, 1024],
-      ];
-  for (const [heads, N] of lengths)
-    for (const D of options.small ? [32, 64] : [128, 64, 32, 256]) {
-      const load = workload({ heads, N, D });
-      if (load === null) continue;
-      for (const C of options.small ? [16, 32, 64] : [64, 32, 128, 16])
-        for (const BE of powers(Math.max(16, D / 4), Math.min(D, 128)))
-          for (const warps of [8, 4]) {
-            if (performance.now() > deadline) break;
-            const config = { C, BE, warps, stages: 2, G: 1 };
-            const ms = await measure(load, forward, config, true);
-            if (ms !== null) yield { ...load.shape, config, ms };
-          }
-      load.free();
-    }
-}
-
 async function all<T>(points: AsyncGenerator<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const point of points) list.push(point);
@@ -143,9 +111,8 @@ const found: Measurements = {
   commit: options.commit,
   dtype,
   shares: await all(shares()),
-  blocks: await all(blocks()),
 };
 mkdirSync(path.dirname(options.out), { recursive: true });
 writeFileSync(options.out, `${JSON.stringify(found)}\n`);
-console.log(`${found.shares?.length} and ${found.blocks?.length} figures in ${options.out}`);
+console.log(`${found.shares?.length} figures in ${options.out}`);
 device.destroy();

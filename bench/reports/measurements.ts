@@ -8,7 +8,6 @@ export interface Measurements {
   readonly dtype: string;
   readonly lengths?: readonly LengthPoint[];
   readonly shares?: readonly SharePoint[];
-  readonly blocks?: readonly BlockPoint[];
 }
 
 /** One contender at one length, B = 1. */
@@ -35,15 +34,5 @@ export interface SharePoint {
   readonly N: number;
   readonly D: number;
   readonly C: number;
-  readonly ms: number;
-}
-
-/** One configuration of lightning forward at one shape. */
-export interface BlockPoint {
-  /** B * H. */
-  readonly heads: number;
-  readonly N: number;
-  readonly D: number;
-  readonly config: Readonly<Record<string, number>>;
   readonly ms: number;
 }

@@ -1,4 +1,3 @@
-import { blocksPage } from './blocks-page.js';
 import { lengthsPage } from './lengths-page.js';
 import type { Measurements } from './measurements.js';
 import type { Page } from './page.js';
@@ -6,10 +5,6 @@ import { sharesPage } from './shares-page.js';
 
 /** The pages of which something was measured. */
 export function pages(all: readonly Measurements[]): Page[] {
-  const has = (key: 'lengths' | 'shares' | 'blocks'): boolean => all.some((m) => (m[key] ?? []).length > 0);
-  return [
-    ...(has('lengths') ? [lengthsPage(all)] : []),
-    ...(has('shares') ? [sharesPage(all)] : []),
-    ...(has('blocks') ? [blocksPage(all)] : []),
-  ];
+  const has = (key: 'lengths' | 'shares'): boolean => all.some((m) => (m[key] ?? []).length > 0);
+  return [...(has('lengths') ? [lengthsPage(all)] : []), ...(has('shares') ? [sharesPage(all)] : [])];
 }

@@ -136,8 +136,8 @@ export const blocks = kernel(
  * `prune` says which configurations are worth compiling for the sizes at hand; `tuneKey` which sizes, besides dtypes
  * and comptime dimensions, want a configuration of their own. `prefer` is a number for each configuration: where nothing
  * was tuned, the least is tried first, and of equal ones that which is declared first; the first that fits the device is
- * taken. It also sees the device: `processors`, its multiprocessors (1 of a CPU), and `sharedBytes`, the shared memory of
- * a program. All are kept as data: arithmetic, comparisons, `cdiv`, `idiv`, `minimum`, `maximum` and Math.min, max,
+ * taken. It also sees `processors`, the multiprocessors of the device (1 of a CPU), `sharedBytes`, the shared memory that a
+ * program may have, and `elementBytes`, those of an element of the first tensor argument. All are kept as data: arithmetic, comparisons, `cdiv`, `idiv`, `minimum`, `maximum` and Math.min, max,
  * floor, ceil, sqrt, log2, abs on dimensions and knobs.
  * @errors LAC0305 LAC0306 LAC0309
  */

@@ -153,8 +153,8 @@ export const startOf = (node: TS.Node): Span => ({
 
 const KEYS = ['args', 'comptime', 'options', 'tune', 'prune', 'prefer', 'tuneKey', 'grid'];
 
-/** What `prefer` may ask of the device, besides dimensions and knobs. */
-const DEVICE_NAMES = ['processors', 'sharedBytes'] as const;
+/** What `prefer` may ask of the device and of dtypes, besides dimensions and knobs. */
+const DEVICE_NAMES = ['processors', 'sharedBytes', 'elementBytes'] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
 const REQUIRED = { args: "add args: { x: input(f32, ['N']) }", grid: 'add grid: ({ N }) => ({ n: N })' };

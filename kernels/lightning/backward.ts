@@ -16,7 +16,7 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
-import { farFromBest } from './blocks.js';
+import { farFromBest, farFromBestWhole } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
 import { decaysAt, laterDecaysAt } from './later-decay.js';
@@ -63,8 +63,12 @@ export const lightningBwdDq = kernel(
     },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 8,
-    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors }) =>
-      farFromBest({ C, columns: BD, warps, stages }, { rows: E, total: D, heads: B * H, N }, processors),
+    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
+      farFromBest(
+        { C, columns: BD, warps, stages, G: 1 },
+        { rows: E, total: D, heads: B * H, N, isSplit: false },
+        { processors, elementBytes },
+      ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
   },
@@ -143,8 +147,8 @@ export const lightningBwdDkDv = kernel(
       tokenGradient: false,
     },
     tune: { C: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
-    prefer: ({ C, warps, stages, B, H, N, D, E, processors }) =>
-      farFromBest({ C, columns: E, warps, stages }, { rows: D, total: E, heads: B * H, N }, processors),
+    prefer: ({ C, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
+      farFromBestWhole({ C, warps, stages }, { rows: D, total: E, heads: B * H, N }, { processors, elementBytes }),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H }) => ({ h: H, b: B }),
   },
@@ -215,8 +219,12 @@ export const lightningBwdDk = kernel(
     },
     tune: { ...COLUMNS, BD: [32, 64, 128, 16, 8] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 8,
-    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors }) =>
-      farFromBest({ C, columns: BD, warps, stages }, { rows: E, total: D, heads: B * H, N }, processors),
+    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
+      farFromBest(
+        { C, columns: BD, warps, stages, G: 1 },
+        { rows: E, total: D, heads: B * H, N, isSplit: false },
+        { processors, elementBytes },
+      ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
   },
@@ -279,8 +287,12 @@ export const lightningBwdDv = kernel(
     },
     tune: { ...COLUMNS, BE: [32, 64, 128, 16, 8] },
     prune: ({ BE, E }) => BE < 2 * E || BE === 8,
-    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors }) =>
-      farFromBest({ C, columns: BE, warps, stages }, { rows: D, total: E, heads: B * H, N }, processors),
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
+      farFromBest(
+        { C, columns: BE, warps, stages, G: 1 },
+        { rows: D, total: E, heads: B * H, N, isSplit: false },
+        { processors, elementBytes },
+      ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },

@@ -1,36 +1,86 @@
 import { cdiv } from '../../dsl/index.js';
 
-/** The least power of two that holds x. */
-const whole = (x: number): number => 2 ** Math.ceil(Math.log2(x));
+/** Powers of two: the least that is not below x, and the greatest that is not above it, from 1 up. */
+const up = (x: number): number => 2 ** Math.ceil(Math.log2(x));
+const down = (x: number): number => 2 ** Math.floor(Math.log2(Math.max(1, x)));
+const within = (least: number, x: number, most: number): number => Math.min(most, Math.max(least, x));
 
-/** Columns of a program are at least so many, and at most. */
-const [NARROW, WIDE] = [16, 128];
+const doublings = (a: number, b: number): number => Math.abs(Math.log2(a / b));
+
+/** What `prefer` has of a device and of dtypes. */
+interface On {
+  readonly processors: number;
+  readonly elementBytes: number;
+}
+
+/** A state of `rows` by `total` for each of `heads`, over N tokens. */
+interface Problem {
+  readonly rows: number;
+  readonly total: number;
+  readonly heads: number;
+  readonly N: number;
+}
+
+/** So many programs, or almost, occupy every multiprocessor; CROWD times as many wait for each other's leavings. */
+const ALMOST = 1.1;
+const CROWD = 12;
 
 /**
- * How far blocks are, in doublings, from what was best wherever it was measured (docs/reports/block-sizes.md). A program
- * has a state of `rows` by `columns`, of `total` columns for each of `heads`, and takes C of N tokens at a time.
- *
- * All columns, up to 128, while that gives a third of the multiprocessors a program; C rows of the state by 8192 elements, at
- * most 64 tokens, or 128 where all programs run at once; a warp for 512 elements of C x columns, from 4 to 8. A CPU runs
- * one program at a time, and each of its invocations costs alike.
+ * How far blocks are, in doublings, from the rule of docs/reports/block-sizes.md: what was best wherever it was measured. A
+ * program has the state of `rows` by `columns`, takes C tokens at a time, and one of G parts of the sequence.
  */
 export function farFromBest(
-  { C, columns, warps, stages }: { C: number; columns: number; warps: number; stages: number },
-  { rows, total, heads, N }: { rows: number; total: number; heads: number; N: number },
-  processors: number,
+  { C, columns, warps, stages, G }: { C: number; columns: number; warps: number; stages: number; G: number },
+  { rows, total, heads, N, isSplit }: Problem & { isSplit: boolean },
+  { processors, elementBytes }: On,
 ): number {
-  const all = Math.min(WIDE, whole(total));
-  const filling = 2 ** Math.floor(Math.log2(Math.max(1, (3 * heads * total) / processors)));
-  const bestColumns = Math.min(all, Math.max(NARROW, filling));
-  const atOnce = bestColumns === all && heads * cdiv(total, all) <= 2 * processors;
-  const gpuC = Math.min(atOnce ? 128 : 64, 8192 / whole(rows));
-  const bestC = Math.min(processors === 1 ? 32 : gpuC, Math.max(NARROW, whole(Math.max(1, N))));
-  const bestWarps = processors === 1 ? 2 : Math.min(8, Math.max(4, (C * columns) / 512));
-  const bestStages = processors === 1 ? 1 : 2;
+  const wide = elementBytes === 4;
+  const isCpu = processors === 1;
+
+  // Columns: all, as far as registers hold them, but few enough to occupy the device; or parts of long sequences do that.
+  const all = Math.min(wide ? (rows > 128 ? 32 : 64) : 128, up(total));
+  const half = Math.min(wide ? 32 : 64, up(total));
+  const missing = (ALMOST * processors) / (heads * cdiv(total, half));
+  const bestG = isSplit && N >= 2048 && rows <= 128 ? within(1, down(missing), 8) : 1;
+  const narrow = within(8, down((ALMOST * heads * total) / processors), all);
+  const bestColumns = bestG > 1 ? half : Math.min(all, narrow);
+  const programs = heads * cdiv(total, bestColumns);
+  const isCrowd = rows <= 64 && programs > CROWD * processors;
+
+  // Tokens: 64, or 128 where nobody else fills the waits; f32 half of it.
+  const atOnce = bestG > 1 || (rows <= 64 && bestColumns === all && programs <= 2 * processors);
+  const narrowC = isCrowd ? 32 : atOnce ? 128 : 64;
+  const wideC = bestG > 1 || (rows > 64 && bestColumns < 32) ? 64 : 32;
+  const bestC = Math.min(isCpu ? 32 : wide ? wideC : narrowC, up(within(16, N, 128)));
+
+  // Warps: by the blocks that they share, the chunk's and that of the state.
+  const shared = wide
+    ? rows > 64
+      ? 8
+      : (C * columns) / 256
+    : (Math.max(C > 64 ? 8 * C : 4 * C, rows) * columns) / 4096;
+  const gpuWarps = within(isCrowd ? 2 : 4, isCrowd ? shared / 2 : shared, 8);
   return (
-    3 * Math.abs(Math.log2(columns / bestColumns)) +
-    2 * Math.abs(Math.log2(C / bestC)) +
-    Math.abs(Math.log2(warps / bestWarps)) +
-    Math.abs(stages - bestStages)
+    3 * doublings(columns, bestColumns) +
+    2 * doublings(C, bestC) +
+    doublings(warps, isCpu ? 2 : gpuWarps) +
+    3 * Math.abs(stages - (isCpu ? 1 : 2)) +
+    2 * doublings(G, bestG)
   );
+}
+
+/** The same for a kernel whose programs have the whole state, and two products more with it. */
+export function farFromBestWhole(
+  { C, warps, stages }: { C: number; warps: number; stages: number },
+  { rows, total, heads, N }: Problem,
+  { processors, elementBytes }: On,
+): number {
+  const isCpu = processors === 1;
+  const isLarge = Math.max(rows, total) > 64;
+  const isCrowd = heads > CROWD * processors;
+  const isFull = ALMOST * heads >= processors;
+  const gpuC = isCrowd ? 2048 / up(total) : isLarge || isFull ? 64 : 32;
+  const bestC = Math.min(isCpu || elementBytes === 4 ? 32 : gpuC, up(within(16, N, 64)));
+  const bestWarps = isCpu ? 2 : isLarge && !isCrowd ? 8 : 4;
+  return 2 * doublings(C, bestC) + doublings(warps, bestWarps) + 3 * Math.abs(stages - (isCpu ? 1 : 2));
 }

@@ -56,11 +56,13 @@ export const lightningFwd = kernel(
     // At most one half of the last column block may be padding; the smallest block serves every narrower E. Parts only
     // where heads alone cannot fill a GPU and the sequence is long enough to share.
     prune: ({ BE, E, B, H, N, G }) =>
-      (BE < 2 * E || BE === 8) &&
-      G > 1 === (N >= 2048 && B * H * cdiv(E, BE) * 2 <= 128) &&
-      (G === 1 || B * H * cdiv(E, BE) * G <= 256),
-    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors }) =>
-      farFromBest({ C, columns: BE, warps, stages }, { rows: D, total: E, heads: B * H, N }, processors),
+      (BE < 2 * E || BE === 8) && (G === 1 || (N >= 2048 && B * H * cdiv(E, BE) * G <= 256)),
+    prefer: ({ C, BE, warps, stages, G, B, H, N, D, E, processors, elementBytes }) =>
+      farFromBest(
+        { C, columns: BE, warps, stages, G },
+        { rows: D, total: E, heads: B * H, N, isSplit: true },
+        { processors, elementBytes },
+      ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE, G }) => ({ e: cdiv(E, BE), g: G, h: H, b: B }),
   },

@@ -19,23 +19,17 @@ const measured: Measurements = {
     ...{ part, heads: 4, N: 512, D: 64, C: 32 },
     ms: [1, 0.75, 0.9, 0.5][i] ?? 0,
   })),
-  blocks: [16, 32].flatMap((C) =>
-    [4, 8].map((warps) => ({ heads: 4, N: 512, D: 64, config: { C, BE: 64, warps, stages: 2, G: 1 }, ms: C / warps })),
-  ),
 };
 const made = pages([measured]);
 const page = (name: string) => made.find((p) => p.name === name)?.markdown.replaceAll(/ +/g, ' ') ?? '';
 
 describe('the pages of the reports', () => {
   test('say what was measured, and where a line ends', () => {
-    expect(made.map((p) => p.name)).toEqual(['lengths', 'shares', 'blocks']);
+    expect(made.map((p) => p.name)).toEqual(['lengths', 'shares']);
     expect(page('lengths')).toContain('| 1k | 0.125 / 0.0191 | 0.500 / 0.0191 |');
     expect(page('lengths')).toContain('| 1M | 12.5 / 19.5 | |');
     expect(page('lengths')).toContain('- softmax: ends at 1M, out of memory');
     expect(page('shares')).toContain('| 32 | 0.500 | 0.750 | 0.900 | 1.00 | 1 | 10 % | 25 % |');
-    expect(page('blocks')).toContain(
-      '| B*H=4 N=512 | 64 | C=16 BE=64 warps=8 | 2.00 | C=16 BE=64 warps=4 | 100 % | C=32 BE=64 warps=4 | 300 % |',
-    );
     for (const { markdown } of made) expect(markdown).toContain('GPU <one>, CUDA, bf16, 2026-01-02, commit abc');
   });
 
@@ -56,6 +50,6 @@ describe('the pages of the reports', () => {
 
   test('are those of which something was measured', () => {
     expect(pages([])).toEqual([]);
-    expect(pages([{ ...measured, lengths: [], blocks: [] }]).map((p) => p.name)).toEqual(['shares']);
+    expect(pages([{ ...measured, lengths: [] }]).map((p) => p.name)).toEqual(['shares']);
   });
 });
