@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -98,6 +98,23 @@ describe('the configuration that is compiled', () => {
     expect(chosen()[0]).toBe(32);
     process.env.LAC_TUNING_CACHE = join(tmpdir(), 'lac-cache-that-nobody-made');
     expect([tuningStore(), chosen()[0]]).toEqual([null, 32]);
+  });
+});
+
+describe('a cache that is damaged, or cannot be opened', () => {
+  const codes = (): string[] => compiled().diagnostics.map((d) => `${d.code} ${d.severity}`);
+
+  test('is a warning, LAC0918, once; compiling goes on', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lac-cache-'));
+    folders.push(folder);
+    process.env.LAC_TUNING_CACHE = folder;
+    writeFileSync(join(folder, 'tuning-1.1.db'), 'x'.repeat(5000));
+    expect([codes(), codes(), chosen()[0]]).toEqual([['LAC0918 warning'], [], 32]);
+    const other = mkdtempSync(join(tmpdir(), 'lac-cache-'));
+    folders.push(other);
+    process.env.LAC_TUNING_CACHE = other;
+    mkdirSync(join(other, 'tuning-1.1.db'));
+    expect([codes(), codes(), chosen()[0]]).toEqual([['LAC0918 warning'], [], 32]);
   });
 });
 
@@ -204,11 +221,12 @@ describe('keys', () => {
 
   test('a lookup takes less than a millisecond', () => {
     for (let N = 1; N < 2 ** 12; N *= 2) store.choose(key(N), C(64));
-    const times = Array.from({ length: 100 }, () => {
-      const begin = performance.now();
-      tunedFor(decl, { target: targetOf(device), dtypes: {}, dims: { N: 1000 }, config: {}, device });
-      return performance.now() - begin;
-    }).sort((a, b) => a - b);
-    expect(times[50]).toBeLessThan(1);
+    const find = () => tunedFor(decl, { target: targetOf(device), dtypes: {}, dims: { N: 1000 }, config: {}, device });
+    for (let i = 0; i < 50; i++) find();
+    // Of this process: others may keep the machine busy.
+    const begin = process.cpuUsage();
+    for (let i = 0; i < 200; i++) find();
+    const { user, system } = process.cpuUsage(begin);
+    expect((user + system) / 1000 / 200).toBeLessThan(1);
   });
 });
