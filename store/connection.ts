@@ -20,6 +20,7 @@ export class Connection {
   #db: Database | null = null;
   #number: number;
   #readable = true;
+  #writes = 0;
   #writable = true;
 
   constructor(folder: string, libsql: Libsql) {
@@ -44,7 +45,13 @@ export class Connection {
 
   /** One transaction, all or nothing; undefined where nothing can be written. */
   write<T>(work: (db: Database) => T): T | undefined {
+    this.#writes++;
     return this.#writable ? this.#attempt((db) => db.transaction(() => work(db)), true) : undefined;
+  }
+
+  /** Another one after anything was written, by whomever. */
+  version(): string {
+    return `${this.read((db) => db.pragma('data_version'))} ${this.#writes} ${this.#number}`;
   }
 
   close(): void {

@@ -16,6 +16,9 @@ export interface NoStore {
 }
 
 type Sequenced = Entry & { readonly sequence: number };
+/** Keys that are remembered. */
+const MAX_KEPT = 256;
+
 /** A line of the table, and what it says; null where it is damaged. */
 interface Read {
   readonly entry: Sequenced;
@@ -49,6 +52,8 @@ const REMOVE_ONE = 'DELETE FROM entries WHERE key = ? AND kind = ? AND config = 
 export class TuningStore {
   readonly #connection: Connection;
   readonly #folder: string;
+  /** Found before, by key: programs ask for the same again and again. */
+  readonly #offers = new Map<string, { readonly version: string; readonly offers: readonly Offer[] }>();
 
   private constructor(folder: string, connection: Connection) {
     this.#folder = folder;
@@ -120,7 +125,17 @@ export class TuningStore {
    * Configurations for the key, best first: its own, those for other sizes on this device, those of its architecture. Where
    * no tune came to its end, the fastest that was measured.
    */
-  offers(key: TuningKey): Offer[] {
+  offers(key: TuningKey): readonly Offer[] {
+    const [id, version] = [keyDigest(key), this.#connection.version()];
+    const known = this.#offers.get(id);
+    if (known?.version === version) return known.offers;
+    const offers = this.#findOffers(key);
+    if (this.#offers.size >= MAX_KEPT) this.#offers.clear();
+    this.#offers.set(id, { version, offers });
+    return offers;
+  }
+
+  #findOffers(key: TuningKey): readonly Offer[] {
     const offers = offersFor(key, this.#contents(OF_PROBLEM, problemDigest(key), 'best'));
     if (offers.some((o) => o.how === 'exact')) return offers;
     const best = fastest(this.rows(key));
