@@ -2,7 +2,7 @@
 
     python3 bench/blocks/leave_one_out.py [bench/blocks/data/h100-cuda.json]
 
-The rule is that of kernels/lightning/blocks.ts for a GPU, with its constants as parameters. Takes half a minute.
+The rule is that of kernels/lightning/blocks.ts for a GPU, with its constants as parameters. Takes a minute.
 """
 
 import itertools
