@@ -94,10 +94,26 @@ export class Verifier {
     const { launches: full, steps } = this.full.bind(decl, config, this.full.first());
     full.free();
     this.#steps.set(decl, steps);
-    const { launches: reduced } = this.#reduced.bind(decl, config, this.#reduced.first(), steps);
+    const { launches: reduced } = this.#bindReduced(decl, config, steps);
     reduced.free();
     const all = [...full.launches, ...reduced.launches];
     return { variants: new Set(all.map((plan) => plan.variant)), launches: full.launches };
+  }
+
+  /** What can be bound at full sizes and not at reduced ones has sizes that do not belong together. */
+  #bindReduced(decl: Decl, config: Config, steps: Prepared['steps']): Prepared {
+    const bind = (): Prepared => this.#reduced.bind(decl, config, this.#reduced.first(), steps);
+    try {
+      return bind();
+    } catch (error) {
+      const { usual } = this.#subject;
+      const isLast = this.#proven || usual === null || sizesText(usual) === sizesText(this.#known.dims);
+      if (isLast || !(error instanceof LacError) || faultOf(error).unfit) throw error;
+      this.#reduced.forget();
+      this.#reduced = new Arena(this.#device, this.#subject, usual);
+      this.#known = { ...this.#known, dims: usual, reduced: expectedAt(this.#subject, usual) };
+      return bind();
+    }
   }
 
   /** Throws Wrong. Tensors that a wrong program may have written over are made anew. */
