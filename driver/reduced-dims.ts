@@ -59,7 +59,7 @@ function derivedDims(shape: Reference['shape'], full: Dims): ReadonlyMap<string,
  * Dimensions of which each program takes one index: the grid has an axis of their extent; and those that stand in the place
  * of one in another argument, as heads of keys do.
  */
-export function batchDims(decl: KernelDecl | PlanDecl): ReadonlySet<string> {
+function batchDims(decl: KernelDecl | PlanDecl): ReadonlySet<string> {
   const axes = gridDims(decl);
   const paired = siblings(decl).filter(([a, b]) => axes.has(a) || axes.has(b));
   return new Set([...axes, ...paired.flat()].filter((d) => !decl.comptime.includes(d)));
