@@ -64,7 +64,7 @@ describe('a file that was changed', () => {
           store.close();
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
     // The property is about something: some flips are seen by SQLite, some by the checksums.
     expect([damaged > 0, missing > 0]).toEqual([true, true]);
@@ -90,7 +90,7 @@ describe('a file that was changed', () => {
         expect(other.put(keyOf(), measured(99))).toBe(true);
         other.close();
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 

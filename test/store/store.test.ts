@@ -27,7 +27,7 @@ describe('rows', () => {
           expect(store.rows(other)).toEqual([]);
         expect(store.notes).toEqual([]);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -146,7 +146,7 @@ describe('export and import', () => {
         }
         expect(to.export()).toBe(text);
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
