@@ -36,7 +36,12 @@ function idleHelp(name: string): string {
 }
 
 function namesInFunctions(decl: KernelDecl): string[] {
-  const expressions: (Expr | null)[] = [decl.prune, decl.prefer, ...(decl.tuneKey ?? []), ...decl.grid.map(([, e]) => e)];
+  const expressions: (Expr | null)[] = [
+    decl.prune,
+    decl.prefer,
+    ...(decl.tuneKey ?? []),
+    ...decl.grid.map(([, e]) => e),
+  ];
   return expressions.flatMap((e) => (e === null ? [] : [...namesOf(e)]));
 }
 

@@ -119,8 +119,7 @@ describe('the fingerprint of a kernel', () => {
     const project = new SourceProject();
     const all = repositoryFiles()
       .filter(
-        (path) =>
-          /^kernels\/lightning\/.*\.ts$/.test(path) && !/\.ref\.ts$/.test(path) && readable(path) !== null,
+        (path) => /^kernels\/lightning\/.*\.ts$/.test(path) && !/\.ref\.ts$/.test(path) && readable(path) !== null,
       )
       .flatMap((path) => {
         const { kernels, plans } = project.read(`${ROOT}${path}`);
