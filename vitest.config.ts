@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** What sets variables of the process, replaces modules, starts children or fills the memory: a process for each file. */
+/** What sets variables of the process, installs another runtime, replaces modules, starts children or fills the memory: a process for each file. */
 const APART = [
   'test/{bench,benchmark,cli,docs,fuzz,house,lsp,python,random,runtime,store}/**/*.test.ts',
   'test/tuner/worker/**/*.test.ts',
+  'test/dsl/host.test.ts',
+  'test/driver/tuned-cache.test.ts',
   'docs/**/*.test.ts',
 ];
 
@@ -12,7 +14,7 @@ export default defineConfig({
   // Documentation imports the package by its name.
   resolve: { alias: [{ find: /^lac$/, replacement: resolve(import.meta.dirname, 'index.ts') }] },
   test: {
-    setupFiles: ['test/setup/seed.ts'],
+    setupFiles: ['test/setup/seed.ts', 'test/setup/cache.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
