@@ -35,11 +35,12 @@ function made({ backend, name, info, limits }: Described): DeviceKey {
   const { maxWorkgroupBytes, maxInvocations, maxStorageBindings, maxBindingBytes } = limits;
   const used = [maxWorkgroupBytes, maxInvocations, maxStorageBindings, maxBindingBytes].join('/');
   const parts = [name, info.vendor, info.architecture, majorOf(info.driver), `limits ${used}`, dawn()];
-  return { device: parts.filter((part) => part !== '').join(', '), architecture: webgpuArchitecture(info) };
+  return { device: parts.filter((part) => part !== '').join(', '), architecture: webgpuArchitecture(name, info) };
 }
 
-/** A driver that computes on the CPU has nothing in common with a GPU. */
-function webgpuArchitecture({ kind, vendor, architecture }: Device['info']): string {
+/** A driver that computes on the CPU has nothing in common with a GPU. Where Dawn knows no architecture, the device has a name. */
+function webgpuArchitecture(name: string, { kind, vendor, architecture }: Device['info']): string {
+  if (kind === 'gpu' && architecture === '') return name;
   const words = kind === 'software' ? ['software', architecture] : [vendor, architecture];
   return words.filter((word) => word !== '').join(' ') || 'unknown';
 }

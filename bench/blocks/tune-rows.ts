@@ -67,7 +67,8 @@ function rowsOf(measured: BlockMeasurements, of: CasePoints, picked: readonly Pi
   });
   // Times on a CPU scatter by more than shapes differ.
   const isCpu = target.kind !== 'interpret' && target.processors === 1;
-  const common = forAll(of, isCpu ? Number.MAX_VALUE : ALIKE);
+  const isWhole = of.shapes.every((_, at) => timedAt(of, at).length > 0);
+  const common = isWhole || isCpu ? forAll(of, isCpu ? Number.MAX_VALUE : ALIKE) : null;
   if (common !== null) return [row(common, [])];
   return of.shapes.flatMap((shape, at) => {
     // What the rule says is good at other sizes of the region too.
