@@ -2,18 +2,16 @@ import type { ArgFacts } from '../../compiler/artifact.js';
 import { launchSpec } from '../../driver/bind.js';
 import { compare, toleranceFor } from '../../driver/compare.js';
 import { makeInputs } from '../../driver/inputs.js';
-import { randomStream } from '../../driver/random.js';
 import {
   type AnyVariant,
   bindLaunch,
   type Device,
-  decode,
-  encode,
   factsOf,
   type LaunchPlan,
   type Raw,
   type Tensor,
 } from '../../runtime/index.js';
+import { fillRepeating, randomPool } from '../random-pool.js';
 import { type Case, declarationOf, dimsOf, dtypesOf, KERNELS, type Shape } from './problem.js';
 
 /** Random values that repeat: as many as no cache holds are made once. A prime, so that rows are not alike. */
@@ -21,7 +19,7 @@ const POOL = 2 ** 20 + 7;
 /** A set of tensors that is larger leaves nothing of itself in a cache. */
 const LARGE_BYTES = 2 ** 28;
 const SETS = 4;
-/** An H100 that has been idle for a while is up to five times slower at first. */
+/** After a pause programs were seen three to five times slower on an H100; sunken clocks are a guess. */
 const WARM_UP_MS = 150;
 /** Kept at most, or so. */
 const MOST_BYTES = 2 ** 35;
@@ -65,9 +63,9 @@ export class Supply {
   #make(name: string, dtype: Case['dtype'], dims: readonly number[]): Tensor {
     if (name === 'slope') return this.device.empty('f32', dims).write(slopes(dims[0] ?? 0));
     const tensor = this.device.empty(dtype, dims);
-    const values = this.#pools.get(`${dtype} ${name}`) ?? pool(dtype, name);
+    const values = this.#pools.get(`${dtype} ${name}`) ?? randomPool(dtype, name, POOL);
     this.#pools.set(`${dtype} ${name}`, values);
-    if (!name.startsWith('d') || name === 'dout') repeat(tensor, values);
+    if (!name.startsWith('d') || name === 'dout') fillRepeating(tensor, values);
     return tensor;
   }
 }
@@ -215,27 +213,5 @@ export class Trial {
     this.#expected = expected;
     const tolerance = toleranceFor(this.#of.dtype, [this.#of.dtype]);
     return got.every((x, i) => x.every(Number.isFinite) && compare('', x, expected[i] ?? x, [SAMPLE], tolerance).ok);
-  }
-}
-
-/** As the dtype rounds them. */
-function pool(dtype: Case['dtype'], name: string): Raw {
-  const random = randomStream(1, name);
-  return encode(
-    dtype,
-    decode(
-      dtype,
-      encode(
-        dtype,
-        Float64Array.from({ length: POOL }, () => random.normal()),
-      ),
-    ),
-  );
-}
-
-function repeat(tensor: Tensor, raw: Raw): void {
-  for (let at = 0; at < tensor.size; at += raw.length) {
-    const count = Math.min(raw.length, tensor.size - at);
-    tensor.view([count], undefined, at).write(raw.subarray(0, count));
   }
 }

@@ -2,20 +2,11 @@ import { launchSpec } from '../../driver/bind.js';
 import { compare, toleranceFor } from '../../driver/compare.js';
 import { compileKernel } from '../../driver/compile.js';
 import type { Config } from '../../driver/configurations.js';
-import { randomStream } from '../../driver/random.js';
 import type { KernelDecl } from '../../driver/source.js';
 import { targetOf } from '../../driver/target.js';
 import { lightningFwd as reference } from '../../kernels/lightning/forward.ref.js';
-import {
-  bindLaunch,
-  type Device,
-  decode,
-  encode,
-  factsOf,
-  type LaunchPlan,
-  type Raw,
-  type Tensor,
-} from '../../runtime/index.js';
+import { bindLaunch, type Device, decode, encode, factsOf, type LaunchPlan, type Tensor } from '../../runtime/index.js';
+import { fillRepeating, randomPool } from '../random-pool.js';
 
 /** `heads` is B * H: the tensors are of one sequence. */
 export interface Shape {
@@ -49,7 +40,9 @@ export class Workload {
     this.#device = device;
     this.#dtype = dtype;
     this.#slopes = Float64Array.from({ length: heads }, (_, h) => 2 ** ((-8 * (h + 1)) / heads));
-    this.#pools = Object.fromEntries(['q', 'k', 'v'].map((name) => [name, pool(dtype, name)]));
+    this.#pools = Object.fromEntries(
+      ['q', 'k', 'v'].map((name) => [name, decode(dtype, randomPool(dtype, name, POOL))]),
+    );
     const bytes = heads * N * D * (dtype === 'f32' ? 16 : 8);
     this.sets = Array.from({ length: bytes > LARGE_BYTES ? 1 : SETS }, () => this.#make());
   }
@@ -62,7 +55,7 @@ export class Workload {
     };
     for (const [name, values] of Object.entries(this.#pools)) {
       tensors[name] = this.#device.empty(this.#dtype, [1, heads, N, D]);
-      repeat(tensors[name], encode(this.#dtype, values));
+      fillRepeating(tensors[name], encode(this.#dtype, values));
     }
     return tensors;
   }
@@ -104,17 +97,3 @@ export class Workload {
 
 const usedBy = (decl: KernelDecl): ReadonlySet<string> =>
   new Set(decl.args.flatMap((a) => (a.dir === 'scalar' ? [] : a.dims)));
-
-/** As the dtype rounds them. */
-function pool(dtype: Dtype, name: string): Float64Array {
-  const random = randomStream(1, name);
-  const values = Float64Array.from({ length: POOL }, () => random.normal());
-  return decode(dtype, encode(dtype, values));
-}
-
-function repeat(tensor: Tensor, raw: Raw): void {
-  for (let at = 0; at < tensor.size; at += raw.length) {
-    const count = Math.min(raw.length, tensor.size - at);
-    tensor.view([count], undefined, at).write(raw.subarray(0, count));
-  }
-}
