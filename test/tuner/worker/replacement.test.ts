@@ -145,7 +145,7 @@ describe('when a process ends', () => {
           entry,
           onEvent: (event) => {
             if (event.kind === 'started') pid = event.pid;
-            else if (kills.includes(count++)) process.kill(pid, 'SIGKILL');
+            else if (kills.includes(count++) && isAlive(pid)) process.kill(pid, 'SIGKILL');
           },
         });
         const rows = await Promise.all([8, 16, 32, 64, 128].map((C) => bench.prepare(config(C))));
