@@ -3,6 +3,7 @@ import type { LaunchPlan } from '../launch.js';
 import { summarize } from '../timing.js';
 import { type Dispatch, encodeDispatches, type WebGpuDevice } from './device.js';
 import { MAP_READ, USAGE } from './flags.js';
+import { patiently } from './polling.js';
 
 /** Queries of one set, at most (WebGPU 4.4). */
 const MAX_QUERIES = 4096;
@@ -76,7 +77,7 @@ async function timestamps(
     encoder.resolveQuerySet(querySet, 0, repeat * 2, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
     gpu.queue.submit([encoder.finish()]);
-    await device.guard(staging.mapAsync(MAP_READ));
+    await device.guard(patiently(() => staging.mapAsync(MAP_READ)));
     const ns = new BigUint64Array(staging.getMappedRange().slice(0));
     const samples = Array.from({ length: repeat }, (_, i) => Number((ns[2 * i + 1] ?? 0n) - (ns[2 * i] ?? 0n)) / 1e6);
     return samples.every((ms) => ms > 0) ? samples : null;
