@@ -191,6 +191,21 @@ describe('a tune', () => {
     expect(outcome.rows.some((row) => row.state === 'open')).toBe(true);
   });
 
+  test.each(['device', 'known', 'row', 'unkept'])(
+    'what a listener throws at %s ends it, and the device is given back',
+    async (kind) => {
+      const store = { rows: () => [], put: () => kind !== 'unkept', choose: () => true, notes: [] };
+      const onEvent = (event: TuneEvent): void => {
+        if (event.kind === kind) throw new Error(`no more of ${kind}`);
+      };
+      const known = openStore();
+      if (kind === 'known') await tuning({ store: known }).done;
+      const { done, closed } = tuning({ store: kind === 'known' ? known : store, onEvent });
+      await expect(done).rejects.toThrow(`no more of ${kind}`);
+      expect(closed()).toBe(1);
+    },
+  );
+
   test('the interpreter is refused, and given back', async () => {
     const { done, closed } = tuning({ device: description(new InterpretDevice('f64')) });
     await expect(done).rejects.toMatchObject({ diagnostics: [{ code: 'LAC0701' }] });

@@ -48,6 +48,7 @@ export interface WorkerOptions {
   readonly clock?: Clock;
   /** What another worker knows of the same problem on a device of the same kind. */
   readonly known?: Known | null;
+  /** What it throws ends the worker, and is thrown to whoever waits for it. */
   readonly onEvent?: (event: WorkerEvent) => void;
 }
 
@@ -144,8 +145,14 @@ export class DeviceWorker implements Bench {
     this.#pump();
   }
 
+  /** Where whoever listens throws, it is thrown to those who wait, and nothing goes on: promises that nobody settles would be left. */
   #tell(event: WorkerEvent): void {
-    this.#options.onEvent?.(event);
+    try {
+      this.#options.onEvent?.(event);
+    } catch (error) {
+      this.#stop(asError(error));
+      this.#link?.kill();
+    }
   }
 
   /** Rejected where the request is not at fault: nothing can go on. */
@@ -288,7 +295,7 @@ export class DeviceWorker implements Bench {
       return null;
     } catch (error) {
       await this.#link?.ended;
-      return error instanceof Error ? error : new Error(String(error));
+      return asError(error);
     }
   }
 
@@ -327,6 +334,8 @@ export class DeviceWorker implements Bench {
     await link?.close(this.#timeouts.endMs);
   }
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 const NOT_TIMED: Fault = { state: 'error', why: 'it could not be timed' };
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LacError } from '../../../compiler/diag/diagnostic.js';
 import type { Row, Samples } from '../../../tuner/types.js';
 import { devicesOf, type OpenBench, openWorkers } from '../../../tuner/worker/pool.js';
@@ -244,6 +244,48 @@ describe('when nothing can go on', () => {
       "{ message: 'LAC0904: no', diagnostics: [{ code: 'LAC0904', severity: 'error', message: 'no', span: null, labels: [], help: [] }] }";
     const opening = worker(`on('open', (r, at, answer) => answer({ kind: 'failed', failure: ${failure} }, true));`);
     await expect(opening).rejects.toThrow(LacError);
+  });
+});
+
+describe('what a listener throws', () => {
+  const body = `
+    on('prepare', async ({ config }, at, answer) => {
+      await at('check');
+      if (config.C === 8) return crash();
+      return config.C === 32 ? answer(row(config)) : never();
+    });`;
+  const throwing = (when: (event: WorkerEvent) => boolean): Pick<WorkerOptions, 'onEvent'> => ({
+    onEvent: (event) => {
+      if (when(event)) throw new Error(`no more of ${event.kind}`);
+    },
+  });
+  let started = 0;
+  beforeEach(() => {
+    started = 0;
+  });
+
+  test('before the device is open is thrown by opening it', async () => {
+    await expect(
+      worker(
+        body,
+        throwing(({ kind }) => kind === 'started'),
+      ),
+    ).rejects.toThrow('no more of started');
+  });
+
+  test.each<readonly [string, (event: WorkerEvent) => boolean, string]>([
+    ['at a stage', (e) => e.kind === 'stage' && e.configs.some(({ C }) => C === 16), 'stage'],
+    ['at the end of a process', ({ kind }) => kind === 'replaced', 'replaced'],
+    ['at the beginning of the next', ({ kind }) => kind === 'started' && ++started > 1, 'started'],
+  ])('%s is thrown to all who wait, and no process is left', async (_, when, kind) => {
+    const { bench, pids } = await worker(body, throwing(when));
+    const rows = await Promise.allSettled([32, 8, 16, 64].map((C) => bench.prepare(config(C))));
+    const reasons = rows.flatMap((row) => (row.status === 'rejected' ? [row.reason] : []));
+    expect(reasons.length).toBeGreaterThan(1);
+    for (const reason of reasons) expect(reason).toEqual(new Error(`no more of ${kind}`));
+    await expect(bench.sample([config(32)], 1)).rejects.toThrow(`no more of ${kind}`);
+    await bench.close();
+    expect(pids().filter(isAlive)).toEqual([]);
   });
 });
 
