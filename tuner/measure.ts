@@ -1,6 +1,6 @@
 import type { Device, Timing } from '../runtime/device.js';
 import type { LaunchPlan } from '../runtime/launch.js';
-import { roundsFor, SAMPLES_MS } from './rounds.js';
+import { isBehind, roundsFor, SAMPLES_MS, SLOW_MS } from './rounds.js';
 import { median } from './statistics.js';
 import type { Samples } from './types.js';
 
@@ -11,11 +11,11 @@ export interface Contender {
    * in turn so that each finds cold caches (`setsWanted`). With one, caches are as warm as the launch before left them.
    */
   readonly sets: readonly (readonly LaunchPlan[])[];
-  /** What a launch may take, milliseconds, where somebody can say. */
-  readonly estimateMs?: number;
+  /** What a launch took before, milliseconds, seen from the host. */
+  readonly launchMs?: number;
 }
 
-/** A launch that takes too long to be measured. `launched`: it was, once; else the estimate says so. */
+/** A launch that takes too long to be measured. `launched`: it was, once; else it took so long before. */
 export interface TooSlow {
   readonly tooSlow: { readonly ms: number; readonly limitMs: number; readonly launched: boolean };
 }
@@ -23,12 +23,14 @@ export interface TooSlow {
 export interface MeasureOptions {
   /** Samples of each. Fewer are taken where launches are slow. */
   readonly count: number;
-  /** A launch that takes longer is not repeated; one that is estimated to take longer is not begun. Default 10,000. */
+  /** A launch that takes longer is not repeated; one that took longer before is not begun. Default 10,000. */
   readonly limitMs?: number;
   /** What the warm-up takes at most, milliseconds. Default 400 on a GPU, 0 elsewhere. */
   readonly warmUpMs?: number;
   /** What all samples of one configuration take at most, milliseconds, beyond the first three. Default 300. */
   readonly samplesMs?: number;
+  /** What the best so far takes at most, milliseconds: a slow launch is timed no further when it is behind. */
+  readonly bestMs?: number;
   /** Milliseconds of a clock. */
   readonly now?: () => number;
 }
@@ -65,7 +67,10 @@ export async function measure(
   await warmUp(device, lanes, options);
   const { now = () => performance.now() } = options;
   const counts = lanes.map(({ ms }) => roundsFor(ms, options.count, options.samplesMs ?? SAMPLES_MS));
-  const taken = await inTurn(device, lanes, counts);
+  const { bestMs } = options;
+  const taken = await (bestMs === undefined
+    ? inTurn(device, lanes, counts)
+    : untilBehind(device, lanes, counts, bestMs));
   lastWork.set(device, now());
   return first.map((f, i) => (typeof f === 'number' ? (taken.get(i) ?? NOTHING) : f));
 }
@@ -79,13 +84,17 @@ interface Lane extends Pick<Contender, 'sets'> {
   readonly ms: number;
 }
 
-/** Pays what only a first launch pays, and says what to expect of the others. */
+/**
+ * Pays what only a first launch pays, and says what to expect of the others. On a CPU a slow program that was launched before
+ * is not launched for that: its clock does not rise, and what it took is known.
+ */
 async function firstLaunch(
   device: MeasuringDevice,
-  { sets, estimateMs = 0 }: Contender,
+  { sets, launchMs = 0 }: Contender,
   limitMs: number,
 ): Promise<number | TooSlow> {
-  if (estimateMs > limitMs) return { tooSlow: { ms: estimateMs, limitMs, launched: false } };
+  if (launchMs > limitMs) return { tooSlow: { ms: launchMs, limitMs, launched: false } };
+  if (launchMs >= SLOW_MS && device.info.kind !== 'gpu') return launchMs;
   const { medianMs: ms } = await device.time(sets.slice(0, 1), ONCE);
   return ms > limitMs ? { tooSlow: { ms, limitMs, launched: true } } : ms;
 }
@@ -139,20 +148,65 @@ interface Turn {
   readonly launches: readonly LaunchPlan[];
 }
 
+/** What one turn took. */
+interface Sample {
+  readonly of: number;
+  readonly ms: number;
+  readonly how: Timing['how'];
+}
+
 /** Samples of each lane, by its place among all contenders. */
-async function inTurn(
+const inTurn = async (
   device: MeasuringDevice,
   lanes: readonly Lane[],
   counts: readonly number[],
+): Promise<Map<number, Samples>> => byLane(await samplesOf(device, lanes, counts));
+
+/** Slow lanes get one sample after the other, until they have all of them or are behind. */
+async function untilBehind(
+  device: MeasuringDevice,
+  lanes: readonly Lane[],
+  counts: readonly number[],
+  bestMs: number,
 ): Promise<Map<number, Samples>> {
-  const turns = turnsOf(lanes, counts);
-  const samples: { of: number; ms: number; how: Timing['how'] }[] = [];
+  const wanted = new Map(lanes.map((lane, i) => [lane, counts[i] ?? 0]));
+  const quick = lanes.filter(({ ms }) => ms < SLOW_MS);
+  const samples = await samplesOf(
+    device,
+    quick,
+    quick.map((lane) => wanted.get(lane) ?? 0),
+  );
+  let slow = lanes.filter(({ ms }) => ms >= SLOW_MS);
+  for (let round = 1; slow.length > 0; round++) {
+    const ones = slow.map(() => 1);
+    samples.push(...(await samplesOf(device, slow, ones, samples.length)));
+    slow = slow.filter((lane) => {
+      const taken = samples.filter((s) => s.of === lane.of).map((s) => s.ms);
+      return round < (wanted.get(lane) ?? 0) && !isBehind(taken, lane.ms, bestMs);
+    });
+  }
+  return byLane(samples);
+}
+
+/** `from`: turns before these. */
+async function samplesOf(
+  device: MeasuringDevice,
+  lanes: readonly Lane[],
+  counts: readonly number[],
+  from = 0,
+): Promise<Sample[]> {
+  const turns = turnsOf(lanes, counts, from);
+  const samples: Sample[] = [];
   for (let begin = 0; begin < turns.length; begin += MOST_TURNS) {
     const part = turns.slice(begin, begin + MOST_TURNS);
     const plans = part.map((turn) => turn.launches);
     const timing = await device.time(plans, { warmup: 0, warmupMs: 0, repeat: part.length });
     for (const [k, { of }] of part.entries()) samples.push({ of, ms: timing.samples[k] ?? 0, how: timing.how });
   }
+  return samples;
+}
+
+function byLane(samples: readonly Sample[]): Map<number, Samples> {
   // Where the device's own clock once stood still, what the host saw then is no match for the other samples.
   const how = samples.some((s) => s.how === 'timestamp') ? 'timestamp' : 'host';
   const taken = new Map<number, Samples>();
@@ -161,7 +215,7 @@ async function inTurn(
 }
 
 /** Rounds in which each lane has a turn, as evenly spread as its count allows; each round begins with another lane. */
-function turnsOf(lanes: readonly Lane[], counts: readonly number[]): readonly Turn[] {
+function turnsOf(lanes: readonly Lane[], counts: readonly number[], from: number): readonly Turn[] {
   const turns: Turn[] = [];
   const rounds = Math.max(0, ...counts);
   for (let round = 0; round < rounds; round++)
@@ -170,7 +224,7 @@ function turnsOf(lanes: readonly Lane[], counts: readonly number[]): readonly Tu
       const [lane, count] = [lanes[place], counts[place] ?? 0];
       const isDue = Math.floor(((round + 1) * count) / rounds) > Math.floor((round * count) / rounds);
       if (lane !== undefined && isDue)
-        turns.push({ of: lane.of, launches: lane.sets[turns.length % lane.sets.length] ?? [] });
+        turns.push({ of: lane.of, launches: lane.sets[(from + turns.length) % lane.sets.length] ?? [] });
     }
   return turns;
 }

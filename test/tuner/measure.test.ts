@@ -118,10 +118,39 @@ describe('measuring', () => {
     expect([...device.last].flatMap((name, i) => (name === 's' ? [i] : []))).toEqual([4, 11, 16]);
   });
 
-  test('a launch over the limit is said: measured once, or not begun where the estimate says so', async () => {
+  test.each([
+    [100, 1],
+    [70, 2],
+    [50, 3],
+    [39, 7],
+    [15, 7],
+  ])('of a launch of %d ms beside a best of 40 ms %d samples are taken', async (ms, count) => {
+    const device = new FakeDevice('software');
+    const [samples] = await device.measure([{ ...contender('a', ms), launchMs: ms }], { count: 7, bestMs: 40 });
+    expect(samples).toEqual({ ms: Array(count).fill(ms), how: 'timestamp' });
+    // A launch that took long before is not begun to find out how long it takes.
+    expect(device.now).toBe(ms * (ms < 20 ? 8 : count));
+  });
+
+  test('one sample that took long does not end it where the launch before did not', async () => {
+    const device = new FakeDevice('software', (now) => (now === 0 ? 3 : 1));
+    const [samples] = await device.measure([{ ...contender('a', 45), launchMs: 45 }], { count: 3, bestMs: 40 });
+    expect(samples).toEqual({ ms: [135, 45, 45], how: 'timestamp' });
+  });
+
+  test('slow launches beside a best meet all sets too, and quick ones have all their samples', async () => {
+    const device = new FakeDevice('gpu');
+    const options = { count: 4, bestMs: 25, warmUpMs: 0 };
+    const [slow, quick] = await device.measure([contender('s', 30, 3), contender('q', 1)], options);
+    expect([slow, quick]).toMatchObject([{ ms: [30, 30, 30] }, { ms: [1, 1, 1, 1] }]);
+    const sets = device.calls.slice(2).flatMap((call) => call.flatMap((l) => (l.name === 's' ? [l.set] : [])));
+    expect(new Set(sets)).toEqual(new Set([0, 1, 2]));
+  });
+
+  test('a launch over the limit is said: measured once, or not begun where one took as long before', async () => {
     const device = new FakeDevice('gpu');
     const results = await device.measure(
-      [contender('a', 50), { ...contender('b', 50), estimateMs: 500 }, contender('c', 1)],
+      [contender('a', 50), { ...contender('b', 50), launchMs: 500 }, contender('c', 1)],
       { limitMs: 40 },
     );
     expect(results.slice(0, 2)).toEqual([

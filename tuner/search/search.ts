@@ -16,9 +16,9 @@ export interface Bench {
   prepare(config: Config): Promise<Row>;
   /**
    * Times configurations in turn: one launch of each, at most `count` rounds. In their order; a row for one that fell out.
-   * Fewer samples come back where launches are slow.
+   * Fewer samples come back where launches are slow, and of slow ones that are behind a best that takes no more than `bestMs`.
    */
-  sample(configs: readonly Config[], count: number): Promise<readonly (Samples | Row)[]>;
+  sample(configs: readonly Config[], count: number, bestMs?: number): Promise<readonly (Samples | Row)[]>;
   /** Whether the outputs are still right after timing: null, or the row that says why not. */
   recheck(config: Config): Promise<Row | null>;
 }

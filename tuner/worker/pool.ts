@@ -87,8 +87,8 @@ class WorkerPool implements OpenBench {
     }
   }
 
-  sample(configs: readonly Config[], count: number): Promise<readonly (Samples | Row)[]> {
-    return heard(this.#workers[0].sample(configs, count));
+  sample(configs: readonly Config[], count: number, bestMs?: number): Promise<readonly (Samples | Row)[]> {
+    return heard(this.#workers[0].sample(configs, count, bestMs));
   }
 
   recheck(config: Config): Promise<Row | null> {

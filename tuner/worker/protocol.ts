@@ -45,7 +45,13 @@ export type Request =
       readonly trusted: Trusted | null;
     }
   | { readonly kind: 'prepare'; readonly config: Config }
-  | { readonly kind: 'sample'; readonly configs: readonly Config[]; readonly count: number }
+  /** `bestMs`: see \`MeasureOptions\`. */
+  | {
+      readonly kind: 'sample';
+      readonly configs: readonly Config[];
+      readonly count: number;
+      readonly bestMs?: number;
+    }
   | { readonly kind: 'recheck'; readonly config: Config };
 
 /** The child gives its device back and ends. */

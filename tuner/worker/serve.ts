@@ -60,7 +60,7 @@ class Server {
       const { unfit, row } = await session.recheck(request.config, announce);
       return { answer: { kind: 'rechecked', row }, unfit };
     }
-    const { unfit, results } = await session.sample(request.configs, request.count, announce);
+    const { unfit, results } = await session.sample(request, announce);
     return { answer: { kind: 'sampled', results }, unfit };
   }
 

@@ -15,6 +15,7 @@ export interface Subject {
   readonly reference: Reference;
   readonly dtypes: Readonly<Record<string, DType>>;
   readonly seed: number;
+  readonly windows: NonNullable<Problem['windows']>;
   readonly full: Dims;
   readonly reduced: Dims;
   /** Sizes that the reference itself names, for the same programs; null where they are too large. */
@@ -37,17 +38,22 @@ export async function readSubject(problem: Problem, kind: DeviceKind): Promise<S
   const { dims, dtypes } = problem;
   const settled = settle({ decl: declared, reference, dims, dtypes, options, check: false, values: false });
   const most = MOST_ELEMENTS[kind];
+  const affordable = elementsOf(settled.decl, settled.dims) <= most;
   return {
     decl: settled.decl,
     reference,
     dtypes: settled.dtypes,
     seed: problem.seed,
+    windows: problem.windows ?? {},
     full: settled.dims,
-    reduced: reducedDims(settled.decl, settled.dims, reference, most),
+    reduced: reducedDims(settled.decl, settled.dims, reference, affordable ? most * BESIDE_FULL : most),
     usual: usualDims(settled.decl, settled.dims, reference, most),
-    affordable: elementsOf(settled.decl, settled.dims) <= most,
+    affordable,
   };
 }
+
+/** Share of the elements that are enough where full sizes are compared as well. */
+const BESIDE_FULL = 1 / 8;
 
 function usualDims(decl: KernelDecl | PlanDecl, full: Dims, { shape }: Reference, most: number): Dims | null {
   const comptime = Object.fromEntries(decl.comptime.map((d) => [d, full[d] ?? 1]));

@@ -310,14 +310,14 @@ export class DeviceWorker implements Bench {
     return 'state' in outcome ? { config, ...outcome } : outcome.row;
   }
 
-  async sample(configs: readonly Config[], count: number): Promise<readonly (Samples | Row)[]> {
+  async sample(configs: readonly Config[], count: number, bestMs?: number): Promise<readonly (Samples | Row)[]> {
     if (configs.length === 0) return [];
-    const outcome = await this.#submit({ kind: 'sample', configs, count });
+    const outcome = await this.#submit({ kind: 'sample', configs, count, ...(bestMs !== undefined && { bestMs }) });
     if (!('state' in outcome) && outcome.results !== null) return outcome.results;
     const [config, ...others] = configs as readonly [Config, ...Config[]];
     if (others.length === 0) return [{ config, ...('state' in outcome ? outcome : NOT_TIMED) }];
     const each: (Samples | Row)[] = [];
-    for (const one of configs) each.push(...(await this.sample([one], count)));
+    for (const one of configs) each.push(...(await this.sample([one], count, bestMs)));
     return each;
   }
 

@@ -61,7 +61,10 @@ function inject(device: Device, faultOf: (plan: Pick<LaunchPlan, 'variant'>) => 
       for (const fault of found) if (fault !== undefined) timed.add(fault);
       if (found.includes('timing crashes')) await crash();
       if (found.includes('timing hangs')) await new Promise(() => {});
-      return time.call(device, plans, options);
+      const timing = await time.call(device, plans, options);
+      const launches = [plans].flat(2) as LaunchPlan[];
+      if (found.includes('late')) after('late', { launches: launches.filter((p) => faultOf(p) === 'late') }, timed);
+      return timing;
     },
   };
   return Object.assign(device, changed);
@@ -76,7 +79,7 @@ async function before(fault: Fault): Promise<void> {
   if (fault === 'lost') throw runtimeError('LAC0705', 'the device went away');
 }
 
-function after(fault: Fault, { launches }: LaunchSequence, timed: ReadonlySet<Fault>): void {
+function after(fault: Fault, { launches }: Pick<LaunchSequence, 'launches'>, timed: ReadonlySet<Fault>): void {
   for (const { tensors, dims } of launches) {
     const y = tensors.y;
     if (!y) continue;
