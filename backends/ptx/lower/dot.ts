@@ -8,6 +8,7 @@ import { dtypeOf, type Emitter, layoutOf } from './emitter.js';
 import { inRegister } from './halves.js';
 import { rescale, rescalingOf } from './rescale.js';
 import { type BlockAt, skipUnits, type Unit } from './skip-zeros.js';
+import { rounded, split } from './tf32.js';
 import { makeTile, type Tile } from './tile.js';
 
 /** Register of a layout over [rows, columns] that holds a position relative to the thread's own; null outside the tile. */
@@ -219,26 +220,13 @@ function mma16(p: Product, at: BlockAt, k: number): void {
 
 const MMA_TF32 = 'mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32';
 
-/** An f32 tile rounded to tf32, and what that leaves, rounded too. */
-interface SplitTile {
-  readonly big: Tile;
-  readonly rest: Tile;
-}
-
-function split(e: Emitter, t: Tile): SplitTile {
-  const big = makeTile(e, 'f32', t.layout, { lane: (r) => e.b.op('cvt.rna.tf32.f32', t.lane(r)) });
-  const rest = makeTile(e, 'f32', t.layout, {
-    lane: (r) => e.b.op('cvt.rna.tf32.f32', e.b.op('sub.f32', t.lane(r), big.lane(r))),
-  });
-  return { big, rest };
-}
-
 /**
  * Products of f32 in tf32: rounded to it, or (tf32x3) each operand as a sum of two tf32, of whose four products the
  * smallest is left out: 2^-22 relative. Ootomo and Yokota 2022, "Recovering single precision accuracy from Tensor Cores".
  */
 function mmaTf32(p: Product): Step {
-  const [a, b] = [split(p.e, p.a), split(p.e, p.b)];
+  const parts = p.op.attrs.precision === 'tf32' ? rounded : split;
+  const [a, b] = [parts(p.e, p.a), parts(p.e, p.b)];
   const lanesA = (t: Tile, at: BlockAt, k: number): Reg[] =>
     OPERAND_A8.map(([r, c]) => {
       const register = p.atA(at.row + r, k + c);
@@ -250,7 +238,7 @@ function mmaTf32(p: Product): Step {
     const d = accumulators(p, at);
     const issue = (x: Tile, y: Tile): void =>
       p.e.b.into(MMA_TF32, d, lanesA(x, at, k), lanesB(y, at, k), withZeros(p, d, at));
-    if (p.op.attrs.precision !== 'tf32') {
+    if (a.rest !== null && b.rest !== null) {
       issue(a.rest, b.big);
       issue(a.big, b.rest);
     }
