@@ -14,6 +14,7 @@ export default defineConfig({
   // Documentation imports the package by its name.
   resolve: { alias: [{ find: /^lac$/, replacement: resolve(import.meta.dirname, 'index.ts') }] },
   test: {
+    globalSetup: 'test/setup/run.ts',
     setupFiles: ['test/setup/seed.ts', 'test/setup/cache.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../house/sources.js';
+import { builtSources } from '../setup/built.js';
 
 export interface Outcome {
   readonly code: number | null;
@@ -25,25 +26,13 @@ export interface Lac {
   run(args: readonly string[], options?: LacOptions): Promise<Outcome>;
   /** Events of `--format json`. */
   events(args: readonly string[], options?: LacOptions): Promise<Outcome & { readonly events: readonly Event[] }>;
-  remove(): void;
 }
 
 export type Event = Readonly<Record<string, unknown>> & { readonly v: 1; readonly event: string };
 
-/**
- * Compiles the sources as they are into a folder of this test's own, below the root so that packages are found.
- * `declarations`: the installed package has them, and the language server reads them.
- */
-export function buildLac(name: string, { declarations = false } = {}): Lac {
-  mkdirSync(join(ROOT, 'build'), { recursive: true });
-  const out = mkdtempSync(join(ROOT, 'build', `${name}-`));
-  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(
-    process.execPath,
-    [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', out, '--noCheck', '--declaration', String(declarations)],
-    { stdio: 'pipe' },
-  );
-  const main = join(out, 'cli', 'main.js');
+/** The sources as they were when the first test of the run asked. */
+export function buildLac(): Lac {
+  const main = join(builtSources(), 'cli', 'main.js');
   const run = (args: readonly string[], options: LacOptions = {}): Promise<Outcome> => start(main, args, options);
   return {
     main,
@@ -53,7 +42,6 @@ export function buildLac(name: string, { declarations = false } = {}): Lac {
       const lines = outcome.stdout.split('\n').filter((line) => line !== '');
       return { ...outcome, events: lines.map((line) => JSON.parse(line) as Event) };
     },
-    remove: () => rmSync(out, { recursive: true, force: true }),
   };
 }
 

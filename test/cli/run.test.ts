@@ -21,10 +21,9 @@ const result = async (...args: string[]) => {
 };
 
 beforeAll(() => {
-  lac = buildLac('test-cli-run');
+  lac = buildLac();
 });
 afterAll(() => {
-  lac.remove();
   folder.remove();
 });
 

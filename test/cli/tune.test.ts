@@ -21,10 +21,9 @@ const rowsOf = (events: readonly Event[], state: string): readonly Event[] =>
   events.filter((e) => e.event === 'result' && e.state === state);
 
 beforeAll(() => {
-  lac = buildLac('test-cli-tune');
+  lac = buildLac();
 });
 afterAll(() => {
-  lac.remove();
   folder.remove();
 });
 

@@ -15,10 +15,9 @@ const folder = scratch({
   'broken.ts': 'export const k = kernel({',
 });
 beforeAll(() => {
-  lac = buildLac('test-cli-verbs');
+  lac = buildLac();
 });
 afterAll(() => {
-  lac.remove();
   folder.remove();
 });
 

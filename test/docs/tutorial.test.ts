@@ -75,10 +75,9 @@ describe('commands of the tutorial, and of the page on benchmarks, print what is
   const built: { lac?: Lac } = {};
   const folder = scratch();
   beforeAll(() => {
-    built.lac = buildLac('test-docs');
+    built.lac = buildLac();
   });
   afterAll(() => {
-    built.lac?.remove();
     folder.remove();
   });
   const texts = [...pages.map(({ text }) => text), readFileSync(join(ROOT, 'docs/benchmarks.md'), 'utf8')];

@@ -13,12 +13,11 @@ let lac: Lac;
 let editor: Editor;
 const folder = scratch({ 'package.json': '{}' });
 beforeAll(async () => {
-  lac = buildLac('test-lsp-edits');
+  lac = buildLac();
   editor = await Editor.start(lac.main);
 }, 120_000);
 afterAll(async () => {
   expect(await editor.stop()).toBe(0);
-  lac.remove();
   folder.remove();
 });
 

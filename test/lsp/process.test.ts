@@ -8,10 +8,9 @@ let lac: Lac;
 const folder = scratch({ 'package.json': '{}', 'gram.ts': KERNEL, 'decay.ts': HELPER });
 const gram = folder.path('gram.ts');
 beforeAll(() => {
-  lac = buildLac('test-lsp-process');
+  lac = buildLac();
 }, 120_000);
 afterAll(() => {
-  lac.remove();
   folder.remove();
 });
 

@@ -14,12 +14,11 @@ const folder = scratch({ 'package.json': '{}', 'gram.ts': KERNEL, 'decay.ts': HE
 const [gram, decay] = [folder.path('gram.ts'), folder.path('decay.ts')];
 
 beforeAll(async () => {
-  lac = buildLac('test-lsp', { declarations: true });
+  lac = buildLac();
   editor = await Editor.start(lac.main);
 }, 120_000);
 afterAll(async () => {
   expect(await editor.stop()).toBe(0);
-  lac.remove();
   folder.remove();
 });
 

@@ -1,42 +1,28 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Problem } from '../../../tuner/types.js';
 import type { Clock } from '../../../tuner/worker/deadline.js';
 import { type OpenBench, openWorker } from '../../../tuner/worker/pool.js';
 import type { WorkerEvent, WorkerOptions } from '../../../tuner/worker/worker.js';
-import { ROOT } from '../../house/sources.js';
+import { builtSources } from '../../setup/built.js';
 import type { Faults } from './faults.js';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
-/** Workers as JavaScript, which child processes need; vitest's own transform does not reach them. */
+/** Programs of children, over the modules as JavaScript. */
 export class Children {
-  readonly #folder: string;
+  readonly #built = builtSources();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'lac-children-'));
 
-  constructor(name: string) {
-    mkdirSync(join(ROOT, 'build'), { recursive: true });
-    this.#folder = mkdtempSync(join(ROOT, 'build', `${name}-`));
-    const config = {
-      extends: join(ROOT, 'tsconfig.json'),
-      compilerOptions: {
-        noEmit: false,
-        noCheck: true,
-        declaration: false,
-        sourceMap: false,
-        outDir: 'out',
-        rootDir: ROOT,
-      },
-      include: [join(ROOT, 'tuner/worker'), here('faults.ts')],
-    };
-    writeFileSync(this.path('tsconfig.json'), JSON.stringify(config));
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    execFileSync(process.execPath, [tsc, '-p', this.#folder], { stdio: 'pipe' });
+  path(name: string): string {
+    return join(this.#folder, name);
   }
 
-  path(...parts: readonly string[]): string {
-    return join(this.#folder, ...parts);
+  /** Where a compiled module lies. */
+  url(module: string): string {
+    return pathToFileURL(join(this.#built, module)).href;
   }
 
   /** A program with nothing around it. */
@@ -48,7 +34,7 @@ export class Children {
 
   /** A program of statements; `pool` is that module, `serve` the child's, `faults` the one beside this. */
   program(body: string): URL {
-    const from = (module: string): string => JSON.stringify(pathToFileURL(this.path('out', module)).href);
+    const from = (module: string): string => JSON.stringify(this.url(module));
     const lines = [
       `import * as pool from ${from('tuner/worker/pool.js')};`,
       `import { serve } from ${from('tuner/worker/serve.js')};`,

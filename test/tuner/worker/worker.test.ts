@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Row, Samples } from '../../../tuner/types.js';
 import type { OpenBench } from '../../../tuner/worker/pool.js';
@@ -13,7 +13,7 @@ import type { Faults } from './faults.js';
 let children: Children;
 let server: Server;
 beforeAll(async () => {
-  children = new Children('worker');
+  children = new Children();
   server = createServer().listen(children.path('gone'));
   await once(server, 'listening');
 });
@@ -152,7 +152,7 @@ const child = (): URL =>
     const { openDevice } = await import(${JSON.stringify(moduleOf('runtime/index.js'))});
     serve(faulty(openDevice, { 8: 'block' }));`);
 
-const moduleOf = (name: string): string => pathToFileURL(children.path('out', name)).href;
+const moduleOf = (name: string): string => children.url(name);
 
 /** A tuner that prints what its worker does; `end` after so many lines. */
 function tuner(end: string, after: number): ChildProcess {
