@@ -236,7 +236,8 @@ export const lightningBwdDk = kernel(
     const X = precise ? f32 : T;
     const kvHead = idiv(h, idiv(H, HK));
     const [Q, V, DO, DK] = [q.at(b, h), v.at(b, kvHead), dout.at(b, h), dk.at(b, h)];
-    const isPartial = !reverse && stateGradient;
+    // A chunk that is not whole: the last, which dstates wants, or the first.
+    const isPartial = reverse ? tokenGradient : stateGradient;
     const s = noDecay || tokenDecay ? 0 : slope.get(h);
     const of = { tokenDecay, noDecay, reverse, isPartial };
 

@@ -6,7 +6,7 @@ import { isPlan } from '../../driver/source.js';
 import * as gradientRefs from '../../kernels/lightning/backward.ref.js';
 import * as decayRefs from '../../kernels/lightning/decay-gradient.ref.js';
 import { lightningFwd } from '../../kernels/lightning/forward.ref.js';
-import { devices, expectAgreement, kernelOf, lengths, seeds } from './session.js';
+import { devices, expectAgreement, expectRight, kernelOf, lengths, seeds } from './session.js';
 import { declaration, describeKernels } from './whole/property.js';
 
 const FILE = 'kernels/lightning/backward.ts';
@@ -70,6 +70,18 @@ describeKernels('gradients of decays', [
     options: switches('reverse'),
   },
 ]);
+
+describe('the gradient of a decay that heads have', () => {
+  const on = devices('exact');
+
+  // N is less than any chunk: what lies beyond the first and the last token has decayed by as many tokens as there are.
+  it.each([true, false])('counts the tokens of a chunk that is not whole, reverse: %s', async (reverse) => {
+    const [decl, reference] = [declaration(FILE, 'lightningBwd'), gradientRefs.lightningBwd];
+    const dims = { B: 1, H: 1, HK: 1, N: 7, D: 2, E: 3 };
+    const options = { initialState: true, stateGradient: true, tokenGradient: true, reverse };
+    await expectRight({ decl, reference, device: on.exact, dims, options });
+  });
+});
 
 describe('the gradients of the reference', () => {
   const small = fc
