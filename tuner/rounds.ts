@@ -10,8 +10,8 @@ export const SLOW_MS = 20;
 export const roundsFor = (ms: number, count: number, samplesMs = SAMPLES_MS): number =>
   Math.min(count, Math.max(3, Math.floor(samplesMs / Math.max(ms, 1e-6))));
 
-/** How many times as long as the best all of so few samples have to take, so that nobody asks for more. */
-const FAR = [Number.POSITIVE_INFINITY, 2, 1.4];
+/** How many times as long as the best a launch and so few samples have to take, all of them, so that nobody asks for more. */
+const FAR = [4, 2, 1.4];
 
 /** Whether samples, and a launch before them, exclude that it is as fast as something that takes no more than `bestMs`. */
 export function isBehind(ms: readonly number[], launchMs: number, bestMs: number): boolean {

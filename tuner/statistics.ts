@@ -79,8 +79,14 @@ export function compareFootprint(a: Resources | undefined, b: Resources | undefi
 }
 
 /**
- * The row to use: of those measured that tie with the fastest, the one of the smallest footprint; null where none is
- * measured. No row is below the interval of the winner. Of equal ones the first.
+ * How far behind the fastest the median of a winner may be. Few samples and much noise make everything tie, and of much that
+ * ties what takes the least of the device is slow more often than not.
+ */
+const MOST_BEHIND = 0.05;
+
+/**
+ * The row to use: of those measured that tie with the fastest, and are hardly behind it, the one of the smallest footprint;
+ * null where none is measured. No row is below the interval of the winner. Of equal ones the first.
  */
 export function winner(rows: readonly Row[]): Row | null {
   const timed = rows.flatMap((row) =>
@@ -92,8 +98,9 @@ export function winner(rows: readonly Row[]): Row | null {
   if (first === undefined) return null;
   const fastest = others.reduce((best, t) => (t.interval.median < best.interval.median ? t : best), first);
   const highest = Math.min(...timed.map((t) => t.interval.high));
+  const slowest = fastest.interval.median * (1 + MOST_BEHIND);
   const best = timed
-    .filter((t) => tied(t.interval, fastest.interval) && t.interval.low <= highest)
+    .filter((t) => tied(t.interval, fastest.interval) && t.interval.low <= highest && t.interval.median <= slowest)
     .reduce((best, t) => ((compareFootprint(t.row.resources, best.row.resources) || by(t, best)) < 0 ? t : best));
   return best.row;
 }

@@ -118,6 +118,17 @@ describe('measuring', () => {
     expect([...device.last].flatMap((name, i) => (name === 's' ? [i] : []))).toEqual([4, 11, 16]);
   });
 
+  test('a launch that took many times as long as the best is not timed at all', async () => {
+    const device = new FakeDevice('software');
+    const far = { ...contender('a', 170), launchMs: 170 };
+    expect(await device.measure([far], { bestMs: 40 })).toEqual([{ ms: [170], how: 'host' }]);
+    expect(device.calls).toEqual([]);
+    expect(await device.measure([far, contender('b', 1)], { count: 2, bestMs: 40 })).toEqual([
+      { ms: [170], how: 'host' },
+      { ms: [1, 1], how: 'timestamp' },
+    ]);
+  });
+
   test.each([
     [100, 1],
     [70, 2],
@@ -175,6 +186,16 @@ describe('measuring', () => {
     const [a] = await device.measure([contender('a', 1)], many);
     expect(device.calls.map((c) => c.length)).toEqual([1, 1024, 476]);
     expect(a).toEqual({ ms: Array(1024).fill(1), how: 'timestamp' });
+  });
+
+  test('what only the host saw has its samples too', async () => {
+    const device = new FakeDevice('software', undefined, (call) => (call === 0 ? 'host' : 'timestamp'));
+    const both = [50, 90].map((ms) => ({ ...contender(`${ms}`, ms), launchMs: ms }));
+    const [near, far] = await device.measure(both, { count: 3, bestMs: 40 });
+    expect([near, far]).toEqual([
+      { ms: [50, 50], how: 'timestamp' },
+      { ms: [90], how: 'host' },
+    ]);
   });
 
   test('what launches nothing takes no time', async () => {

@@ -1,6 +1,6 @@
 import type { Config } from '../../driver/configurations.js';
 import { type RandomStream, randomStream } from '../../driver/random.js';
-import { roundsFor } from '../../tuner/rounds.js';
+import { isBehind, roundsFor, SLOW_MS } from '../../tuner/rounds.js';
 import type { Bench } from '../../tuner/search/search.js';
 import type { Resources, Row, Samples } from '../../tuner/types.js';
 
@@ -41,7 +41,10 @@ export interface Simulation {
   /** Standard deviation of the logarithm of a sample, and share of samples that take half as long again. */
   readonly noise?: number;
   readonly outliers?: number;
-  /** Milliseconds by the clock. */
+  /** See `Bench`. */
+  readonly ahead?: number;
+  /** Milliseconds by the clock. `checks`: preparing launches once, too. */
+  readonly checks?: boolean;
   readonly prepareMs?: number;
   readonly warmUpMs?: number;
   readonly recheckMs?: number;
@@ -55,25 +58,27 @@ export class SimulatedBench implements Bench {
   inFlight = 0;
   mostInFlight = 0;
   launches = 0;
+  readonly ahead: number;
   readonly #of: Simulation;
   readonly #random: RandomStream;
 
   constructor(simulation: Simulation) {
     this.#of = simulation;
+    this.ahead = simulation.ahead ?? 2;
     this.#random = randomStream(simulation.seed, 'noise');
   }
 
   async prepare(config: Config): Promise<Row> {
     this.calls.push({ what: 'prepare', configs: [config] });
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
-    await this.#of.clock.wait(this.#of.prepareMs ?? 100);
+    await this.#of.clock.wait((this.#of.prepareMs ?? 100) + (this.#of.checks === true ? this.#of.ms(config) : 0));
     this.inFlight--;
     return this.#row(config, 'prepare') ?? { config, state: 'open', resources: footprintOf(config) };
   }
 
-  async sample(configs: readonly Config[], count: number): Promise<readonly (Samples | Row)[]> {
+  async sample(configs: readonly Config[], count: number, bestMs?: number): Promise<readonly (Samples | Row)[]> {
     this.calls.push({ what: 'sample', configs });
-    const results = configs.map((config) => this.#row(config, 'sample') ?? this.#samples(config, count));
+    const results = configs.map((config) => this.#row(config, 'sample') ?? this.#samples(config, count, bestMs));
     const spent = results.map((r) => ('state' in r ? 0 : r.ms.reduce((sum, ms) => sum + ms, 0)));
     await this.#of.clock.wait(spent.reduce((sum, ms) => sum + ms, this.#of.warmUpMs ?? 20));
     return results;
@@ -90,15 +95,17 @@ export class SimulatedBench implements Bench {
     return state === null ? null : { config, state, why: `at ${step}` };
   }
 
-  #samples(config: Config, count: number): Samples {
+  #samples(config: Config, count: number, bestMs = Number.POSITIVE_INFINITY): Samples {
     const truth = this.#of.ms(config);
     const rounds = roundsFor(truth, count);
-    this.launches += rounds;
-    const sample = (): number => {
+    if (truth >= SLOW_MS && isBehind([], truth, bestMs)) return { ms: [truth], how: 'host' };
+    const ms: number[] = [];
+    while (ms.length < rounds && !(truth >= SLOW_MS && isBehind(ms, truth, bestMs))) {
       const slow = this.#random.uniform() < (this.#of.outliers ?? 0) ? 1.5 : 1;
-      return truth * slow * Math.exp((this.#of.noise ?? 0) * this.#random.normal());
-    };
-    return { ms: Array.from({ length: rounds }, sample), how: 'timestamp' };
+      ms.push(truth * slow * Math.exp((this.#of.noise ?? 0) * this.#random.normal()));
+    }
+    this.launches += ms.length;
+    return { ms, how: 'timestamp' };
   }
 }
 

@@ -157,6 +157,25 @@ describe('the winner', () => {
     );
   });
 
+  test('is no more than a little behind, however much noise there is', () => {
+    const noisy = [0.5, 1, 1.6];
+    const rows = [
+      row(8, noisy, use(4096)),
+      row(
+        16,
+        noisy.map((x) => x * 1.04),
+        use(1024),
+      ),
+      row(
+        32,
+        noisy.map((x) => x * 1.2),
+        use(16),
+      ),
+    ];
+    for (const other of rows) expect(tie(other.samples ?? samples(), samples(...noisy))).toBe(true);
+    expect(winner(rows)?.config).toEqual({ C: 16 });
+  });
+
   test('footprints: shared memory, spills, registers, threads, programs; what is not known comes last', () => {
     const ascending = [
       use(0, { registers: 255 }),

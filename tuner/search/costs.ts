@@ -1,10 +1,13 @@
+/** `overhead`: of sampling, what it takes beyond the launches. */
+type Step = 'prepare' | 'overhead' | 'recheck';
+
 /** Durations of each kind that are remembered. */
 const REMEMBERED = 8;
 
-/** What the steps of a search have taken: the largest of the last durations is what the next one is granted. */
+/** What the steps of a search have taken. */
 export class Costs {
   readonly #begin: number;
-  readonly #last = { prepare: [] as number[], overhead: [] as number[], recheck: [] as number[] };
+  readonly #last: Record<Step, number[]> = { prepare: [], overhead: [], recheck: [] };
   readonly #now: () => number;
   readonly #budgetMs: number;
 
@@ -22,23 +25,33 @@ export class Costs {
     return this.#budgetMs - this.elapsedMs;
   }
 
-  /** Notes how long a step takes for each of its configurations; of sampling, what it takes beyond the launches. */
+  /** Notes how long a step takes for each of its configurations. */
   async spent<T>(
-    what: keyof Costs['most'],
+    what: Step,
     step: Promise<T>,
     configurations = 1,
     launchesMs: (result: T) => number = () => 0,
   ): Promise<T> {
     const begin = this.#now();
     const result = await step;
-    this.#last[what].push(Math.max(0, this.#now() - begin - launchesMs(result)) / configurations);
-    if (this.#last[what].length > REMEMBERED) this.#last[what].shift();
+    this.note(what, Math.max(0, this.#now() - begin - launchesMs(result)) / configurations);
     return result;
   }
 
-  get most(): { readonly prepare: number; readonly overhead: number; readonly recheck: number } {
-    const { prepare, overhead, recheck } = this.#last;
-    return { prepare: Math.max(0, ...prepare), overhead: Math.max(0, ...overhead), recheck: Math.max(0, ...recheck) };
+  note(what: Step, ms: number): void {
+    this.#last[what].push(ms);
+    if (this.#last[what].length > REMEMBERED) this.#last[what].shift();
+  }
+
+  /** Of a configuration: the mean of the last ones, since compilers take very different times. */
+  get prepareMs(): number {
+    const { prepare } = this.#last;
+    return prepare.reduce((sum, ms) => sum + ms, 0) / Math.max(1, prepare.length);
+  }
+
+  /** Beside the launches of a configuration, until its outputs are checked again: the most of the last ones. */
+  get overheadMs(): number {
+    return Math.max(0, ...this.#last.overhead) + Math.max(0, ...this.#last.recheck);
   }
 
   /** Whether something that takes so long would end in time. Before anything is learned, time that is left is enough. */

@@ -1,3 +1,4 @@
+import type { Config } from '../../driver/configurations.js';
 import type { Row } from '../types.js';
 import { Explorer } from './explorer.js';
 import type { Run } from './run.js';
@@ -22,58 +23,74 @@ interface Begun {
   readonly row: Promise<Row>;
 }
 
-/** Times configurations for the first time, best guess first, while the next ones are prepared. */
-export async function explore(run: Run, seed: number, exhaustive: boolean): Promise<void> {
-  const queue = new Queue(run, seed, exhaustive);
-  for (let head = queue.shift(); head !== null; head = queue.shift()) {
-    const { index, row } = head;
-    if (await run.prepared(index, row)) {
-      queue.fill();
-      run.mustAfford(run.sampleMs([index], LOOK));
-      await run.sample([index], LOOK);
-    }
-    queue.learn(index);
-  }
+interface ExplorationOptions {
+  readonly seed: number;
+  readonly exhaustive: boolean;
+  /** As `SearchOptions` has it. */
+  readonly first: readonly Config[];
 }
 
-/** What is prepared ahead, in the order in which it will be timed, whatever is ready first. */
-class Queue {
+/** Times configurations for the first time, best guess first, while the next ones are prepared. */
+export class Exploration {
   readonly #run: Run;
   readonly #explorer: Explorer;
-  readonly #reserveMs: number;
-  readonly #isRanked: boolean;
+  /** What is prepared ahead, in the order in which it will be timed, whatever is ready first. */
   readonly #begun: Begun[] = [];
   /** Configurations that are still to be picked. */
   #wanted: number;
+  #reserveMs = 0;
   #isShort = false;
 
-  constructor(run: Run, seed: number, exhaustive: boolean) {
+  constructor(run: Run, { seed, exhaustive, first }: ExplorationOptions) {
     const { ledger } = run;
     const [open, measured] = [ledger.in('open'), ledger.in('measured')];
     this.#run = run;
     this.#wanted = Math.max(0, quota(open.length + measured.length, exhaustive) - measured.length);
-    this.#isRanked = this.#wanted === open.length;
-    this.#explorer = new Explorer(ledger.rows, [...open, ...measured], seed, Math.round(this.#wanted / 4));
+    this.#explorer = new Explorer(ledger.rows, {
+      among: [...open, ...measured],
+      leading: first.flatMap((config) => ledger.indexOf(config) ?? []),
+      seed,
+      uninformed: Math.round(this.#wanted / 4),
+      isRanked: this.#wanted === open.length,
+    });
     for (const i of measured) this.#explorer.observe(i, ledger.interval(i).median);
-    this.#reserveMs = Number.isFinite(run.costs.leftMs) ? run.costs.leftMs * RACE_SHARE : 0;
     run.toTry = this.#wanted;
   }
 
+  /** Until all that are wanted are timed. Throws Stop where no more fit the budget; may then be called again. */
+  async go(): Promise<void> {
+    const run = this.#run;
+    run.stage = 'explore';
+    this.#isShort = false;
+    this.#reserveMs = Number.isFinite(run.costs.leftMs) ? run.costs.leftMs * RACE_SHARE : 0;
+    for (let head = this.#shift(); head !== null; head = this.#shift()) {
+      const { index, row } = head;
+      if (await run.prepared(index, row)) {
+        this.#fill(run.ahead);
+        // What turns out to take too long stays open.
+        if (run.costs.affords(run.sampleMs([index], LOOK))) await run.sample([index], LOOK);
+      }
+      this.#learn(index);
+    }
+    if (this.#isShort) throw new Stop('budget');
+  }
+
   /** The next one that is to be timed; null where there is none. */
-  shift(): Begun | null {
-    this.fill();
-    const head = this.#begun.shift();
-    if (head === undefined && this.#isShort) throw new Stop('budget');
-    return head ?? null;
+  #shift(): Begun | null {
+    this.#fill(Math.max(1, this.#run.ahead));
+    return this.#begun.shift() ?? null;
   }
 
   /** Begins as many as are wanted, and end in time. */
-  fill(): void {
-    while (this.#begun.length < this.#run.ahead && this.#wanted > 0 && !this.#isShort) {
-      const index = this.#isRanked ? this.#explorer.nextRanked() : this.#explorer.next();
-      if (index === null) return;
-      this.#isShort = !this.#run.costs.affords(this.#neededMs(index) + this.#reserveMs);
-      if (this.#isShort) return;
+  #fill(ahead: number): void {
+    const { costs } = this.#run;
+    const fits = (index: number): boolean => costs.affords(this.#neededMs(index) + this.#reserveMs);
+    while (this.#begun.length < ahead && this.#wanted > 0) {
+      const index = this.#explorer.next(this.#room(), fits);
+      if (index === null) {
+        this.#isShort = this.#explorer.hasMore;
+        return;
+      }
       this.#wanted--;
       this.#begun.push({ index, row: this.#run.begin(index) });
     }
@@ -82,11 +99,20 @@ class Queue {
   /** Until it is timed, after those that are under way. */
   #neededMs(index: number): number {
     const before = this.#begun.reduce((sum, b) => sum + this.#run.sampleMs([b.index], LOOK), 0);
-    return before + this.#run.costs.most.prepare + this.#run.sampleMs([index], LOOK);
+    return before + this.#run.costs.prepareMs + this.#run.sampleMs([index], LOOK);
+  }
+
+  /** How many more the budget has room for, if they are as fast as the best. Before anything is known, for one. */
+  #room(): number {
+    const { costs, ledger } = this.#run;
+    if (!Number.isFinite(costs.leftMs)) return Number.POSITIVE_INFINITY;
+    const best = ledger.best === null ? undefined : ledger.indexOf(ledger.best.config);
+    if (best === undefined) return 1;
+    return Math.floor((costs.leftMs - this.#reserveMs) / (costs.prepareMs + this.#run.sampleMs([best], LOOK)));
   }
 
   /** What became of one. For one that is out another is tried: what is wanted are times. */
-  learn(index: number): void {
+  #learn(index: number): void {
     const { ledger } = this.#run;
     if (ledger.at(index).state === 'measured') this.#explorer.observe(index, ledger.interval(index).median);
     else {

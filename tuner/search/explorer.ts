@@ -5,8 +5,11 @@ import { type Observed, type Point, Surrogate } from './surrogate.js';
 
 /** Every so many picks after the first ones, a neighbour of one of the best. */
 const NEIGHBOUR_EVERY = 4;
-/** Standard deviations by which a configuration may be better than expected. */
+/** Standard deviations by which a configuration may be better than expected; less where there is no time for many. */
 const HOPE = 3;
+const LITTLE_HOPE = 1;
+/** Picks, from the first to the last, with which nothing is found out that does not look good. */
+const HANDFUL = 24;
 /** The surrogate is asked about so many of the best estimates, and about what lies so near so many of the fastest. */
 const RANKED = 256;
 const NEAR = 2;
@@ -14,72 +17,82 @@ const CENTRES = 8;
 /** Of what launches nothing: it takes no time, which has no logarithm. */
 const LEAST_MS = 1e-6;
 
+interface ExplorerOptions {
+  /** Indices of the rows that may be picked. */
+  readonly among: readonly number[];
+  /** Of these, those that come first. */
+  readonly leading: readonly number[];
+  readonly seed: number;
+  /** Picks after those that nothing measured has a say in. */
+  readonly uninformed: number;
+  /** All are wanted: in the order of their estimates, as long as there is room for them. */
+  readonly isRanked: boolean;
+}
+
 /**
  * Which configuration is timed next. The first picks are half those that the cost model ranks best, half those that lie
  * farthest from all picked before, so that a wrong model shows; then those of which the surrogate hopes most, and every
- * now and then a neighbour of the best so far, whatever the surrogate expects of it.
+ * now and then a neighbour of the best so far, whatever the surrogate expects of it. Where there is room for a handful only,
+ * the best estimate, then what is expected to be fastest.
  */
 export class Explorer {
   readonly #points: readonly Point[];
   /** Indices of rows, best estimate first; equal ones and those without an estimate as the seed has them. */
   readonly #order: readonly number[];
-  readonly #first: number;
+  readonly #leading: readonly number[];
+  readonly #uninformed: number;
+  readonly #isRanked: boolean;
   readonly #taken = new Set<number>();
   readonly #observed = new Map<number, number>();
   #picks = 0;
 
-  /** `among`: indices of the rows that may be picked. `first`: picks that nothing measured has a say in. */
-  constructor(rows: readonly Row[], among: readonly number[], seed: number, first: number) {
+  constructor(rows: readonly Row[], { among, leading, seed, uninformed, isRanked }: ExplorerOptions) {
     const at = coordinates(rows.map((row) => row.config));
     this.#points = rows.map(({ estimateMs }, i) => ({
       at: at[i] ?? [],
       estimate: estimateMs !== undefined && estimateMs > 0 ? Math.log(estimateMs) : null,
     }));
     this.#order = ranked(this.#points, among, seed);
-    this.#first = first;
-  }
-
-  /** Never picked again. */
-  take(index: number): void {
-    this.#taken.add(index);
+    this.#leading = leading.filter((i) => among.includes(i));
+    this.#uninformed = uninformed;
+    this.#isRanked = isRanked;
   }
 
   observe(index: number, ms: number): void {
-    this.take(index);
+    this.#taken.add(index);
     this.#observed.set(index, Math.log(Math.max(ms, LEAST_MS)));
   }
 
-  /** Index of a row that was not taken; null where none is left. */
-  next(): number | null {
-    const left = this.#order.filter((i) => !this.#taken.has(i));
-    const pick = this.#pick(left);
+  /** Whether there are rows that were not picked. */
+  get hasMore(): boolean {
+    return this.#order.some((i) => !this.#taken.has(i));
+  }
+
+  /** Index of a row that was not picked, and `fits`; null where there is none. `room`: for how many picks there is time. */
+  next(room: number, fits: (index: number) => boolean): number | null {
+    const left = this.#order.filter((i) => !this.#taken.has(i) && fits(i));
+    const pick = this.#leading.find((i) => left.includes(i)) ?? this.#pick(left, room);
     if (pick === undefined) return null;
     this.#picks++;
-    this.take(pick);
+    this.#taken.add(pick);
     return pick;
   }
 
-  /** Index of the best estimate that was not taken, whatever was observed. */
-  nextRanked(): number | null {
-    const pick = this.#order.find((i) => !this.#taken.has(i));
-    if (pick === undefined) return null;
-    this.take(pick);
-    return pick;
-  }
-
-  #pick(left: readonly number[]): number | undefined {
-    if (this.#picks < this.#first || this.#observed.size < 3)
+  #pick(left: readonly number[], room: number): number | undefined {
+    if (this.#isRanked && room >= left.length) return left[0];
+    if (this.#picks + room <= HANDFUL) return this.#observed.size < 3 ? left[0] : this.#hopeful(left, LITTLE_HOPE);
+    if (this.#picks < this.#uninformed || this.#observed.size < 3)
       return this.#picks % 2 === 0 ? left[0] : this.#farthest(left);
-    if ((this.#picks - this.#first) % NEIGHBOUR_EVERY === NEIGHBOUR_EVERY - 1)
-      return this.#neighbour(left) ?? this.#hopeful(left);
-    return this.#hopeful(left);
+    if ((this.#picks - this.#uninformed) % NEIGHBOUR_EVERY === NEIGHBOUR_EVERY - 1)
+      return this.#neighbour(left) ?? this.#hopeful(left, HOPE);
+    return this.#hopeful(left, HOPE);
   }
 
   #farthest(left: readonly number[]): number | undefined {
     return least(left, (i) => -Math.min(...[...this.#taken].map((j) => this.#distance(i, j))));
   }
 
-  #hopeful(left: readonly number[]): number | undefined {
+  #hopeful(left: readonly number[], hope: number): number | undefined {
     const observed: Observed[] = [];
     for (const [i, value] of this.#observed) {
       const point = this.#points[i];
@@ -88,7 +101,7 @@ export class Explorer {
     const surrogate = new Surrogate(observed);
     return least(this.#promising(left), (i) => {
       const point = this.#points[i];
-      return point === undefined ? Number.POSITIVE_INFINITY : surrogate.lower(point, HOPE);
+      return point === undefined ? Number.POSITIVE_INFINITY : surrogate.lower(point, hope);
     });
   }
 

@@ -14,7 +14,7 @@ export class Ledger {
     this.#rows = [...rows];
     this.#indices = new Map(rows.map((row, i) => [configKey(row.config), i]));
     for (const row of known) {
-      const index = this.#indices.get(configKey(row.config));
+      const index = this.indexOf(row.config);
       if (index !== undefined && row.state !== 'open' && rows[index]?.state === 'open')
         this.settle(index, { ...rows[index], ...row });
     }
@@ -33,6 +33,10 @@ export class Ledger {
     const row = this.#rows[index];
     if (row === undefined) throw new RangeError(`row ${index} of ${this.#rows.length}`);
     return row;
+  }
+
+  indexOf(config: Config): number | undefined {
+    return this.#indices.get(configKey(config));
   }
 
   config(index: number): Config {

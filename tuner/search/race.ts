@@ -1,4 +1,5 @@
 import type { Run } from './run.js';
+import { Stop } from './stopping.js';
 
 /** Samples of each round. */
 const ROUNDS = [15, 30, 60];
@@ -13,15 +14,13 @@ const PRECISE = 0.003;
  */
 export async function race(run: Run): Promise<void> {
   run.stage = 'race';
-  const rounds = new Map<number, number>();
   for (let width = Number.POSITIVE_INFINITY; ; width = Math.max(FINALISTS, Math.ceil(width / 2))) {
-    const contenders = contendersOf(run).slice(0, width);
-    const round = Math.min(...contenders.map((i) => rounds.get(i) ?? 0));
+    const all = contendersOf(run).slice(0, width);
+    const round = Math.min(...all.map((i) => run.rounds(i)));
     const count = ROUNDS[round];
-    if (count === undefined || isSettled(run, contenders, round)) return;
-    run.mustAfford(run.sampleMs(contenders, count));
+    if (count === undefined || isSettled(run, all, round)) return;
+    const contenders = affordable(run, all, count);
     await run.sample(contenders, count);
-    for (const i of contenders) rounds.set(i, (rounds.get(i) ?? 0) + 1);
     width = Math.min(width, contenders.length);
   }
 }
@@ -34,6 +33,15 @@ function contendersOf(run: Run): number[] {
   return measured
     .filter((i) => run.isPrepared(i) && ledger.interval(i).low <= bound)
     .sort((a, b) => ledger.interval(a).median - ledger.interval(b).median);
+}
+
+/** As many of the fastest as the budget has room for; throws Stop where nothing can be compared any more. */
+function affordable(run: Run, all: readonly number[], count: number): readonly number[] {
+  for (let many = all.length; many >= Math.min(2, all.length); many--) {
+    const some = all.slice(0, many);
+    if (run.costs.affords(run.sampleMs(some, count))) return some;
+  }
+  throw new Stop('budget');
 }
 
 function isSettled(run: Run, contenders: readonly number[], round: number): boolean {

@@ -1,9 +1,11 @@
-import { roundsFor } from '../rounds.js';
+import type { Config } from '../../driver/configurations.js';
+import { roundsBeside, roundsFor } from '../rounds.js';
+import { median } from '../statistics.js';
 import type { Row, Samples } from '../types.js';
 import { Costs } from './costs.js';
 import { joined, Ledger } from './ledger.js';
 import type { Bench, Progress, SearchOptions } from './search.js';
-import { Stop, Stopping } from './stopping.js';
+import { Stopping } from './stopping.js';
 
 /** One search under way: asks the bench, keeps the ledger, notes costs, and reports. */
 export class Run {
@@ -13,11 +15,15 @@ export class Run {
   /** What `Progress` says. */
   tried = 0;
   toTry = 0;
+  /** Calls that were made of the bench to prepare and to time. */
+  steps = 0;
   readonly #bench: Bench;
   readonly #options: SearchOptions;
   readonly #stopping: Stopping;
   readonly #prepared = new Set<number>();
-  readonly #raced = new Set<number>();
+  /** Rounds of the race that each was in. */
+  readonly #rounds = new Map<number, number>();
+  #scale: Scale | null = null;
 
   constructor(rows: readonly Row[], bench: Bench, options: SearchOptions) {
     this.#bench = bench;
@@ -39,8 +45,17 @@ export class Run {
   /** Begins to prepare a configuration; the row that comes of it is not settled yet. */
   begin(index: number): Promise<Row> {
     this.#stopping.check();
-    const row = this.costs.spent('prepare', this.#bench.prepare(this.ledger.config(index)));
+    this.steps++;
+    const row = this.#prepare(this.ledger.config(index));
     row.catch(() => {});
+    return row;
+  }
+
+  /** Part of it may have been done before it was asked for. */
+  async #prepare(config: Config): Promise<Row> {
+    const begin = this.costs.elapsedMs;
+    const row = await this.#bench.prepare(config);
+    this.costs.note('prepare', Math.max(this.costs.elapsedMs - begin, row.compileMs ?? 0));
     return row;
   }
 
@@ -54,6 +69,10 @@ export class Run {
     return isOpen;
   }
 
+  rounds(index: number): number {
+    return this.#rounds.get(index) ?? 0;
+  }
+
   isPrepared(index: number): boolean {
     return this.#prepared.has(index);
   }
@@ -63,8 +82,10 @@ export class Run {
    * was first looked at with, and later ones join them: they were taken beside those of the others.
    */
   async sample(indices: readonly number[], count: number): Promise<void> {
+    this.#stopping.check();
+    this.steps++;
     const configs = indices.map((i) => this.ledger.config(i));
-    const sampling = this.#bench.sample(configs, count);
+    const sampling = this.#bench.sample(configs, count, this.stage === 'explore' ? this.#scaleNow.bestMs : undefined);
     const results = await this.#stopping.until(this.costs.spent('overhead', sampling, indices.length, launchesMs));
     for (const [k, index] of indices.entries()) {
       const result = results[k];
@@ -81,39 +102,37 @@ export class Run {
       this.costs.spent('recheck', this.#bench.recheck(this.ledger.config(index))),
     );
     if (fault !== null) return this.#settle(index, fault);
-    const earlier = this.#raced.has(index) ? this.ledger.at(index).samples : undefined;
-    if (this.stage === 'race') this.#raced.add(index);
+    const earlier = this.rounds(index) > 0 ? this.ledger.at(index).samples : undefined;
+    if (this.stage === 'race') this.#rounds.set(index, this.rounds(index) + 1);
     this.#settle(index, { ...this.ledger.at(index), state: 'measured', samples: joined(earlier, samples) });
   }
 
   #settle(index: number, row: Row): void {
     this.ledger.settle(index, { ...this.ledger.at(index), ...row });
+    this.#scale = null;
     this.#options.onRow(this.ledger.at(index), this.#progress());
-  }
-
-  /** Throws Stop where what takes so long would not end within the budget. */
-  mustAfford(ms: number): void {
-    if (!this.costs.affords(ms)) throw new Stop('budget');
   }
 
   /** What a call of `sample` with the checks after it takes, by what was learned. */
   sampleMs(indices: readonly number[], count: number): number {
-    const { overhead, recheck } = this.costs.most;
-    const launches = indices.map((i) => this.expectedMs(i)).reduce((sum, ms) => sum + ms * roundsFor(ms, count), 0);
-    return launches + indices.length * (overhead + recheck);
+    const { bestMs } = this.#scaleNow;
+    const isBeside = this.stage === 'explore' && bestMs !== undefined;
+    const rounds = (ms: number): number => (isBeside ? roundsBeside(ms, count, bestMs) : roundsFor(ms, count));
+    const launches = indices.map((i) => this.#expectedMs(i)).reduce((sum, ms) => sum + ms * rounds(ms), 0);
+    return launches + indices.length * this.costs.overheadMs;
   }
 
-  /** Milliseconds of a launch: measured, or the estimate by the worst ratio so far, or the slowest so far. */
-  expectedMs(index: number): number {
+  /** Milliseconds of a launch: measured, or the estimate by the worst ratio so far, or the median so far. */
+  #expectedMs(index: number): number {
     const { estimateMs, samples } = this.ledger.at(index);
     if (samples !== undefined) return this.ledger.interval(index).median;
-    const measured = this.ledger.in('measured');
-    const medians = measured.map((i) => this.ledger.interval(i).median);
-    const ratios = measured.map(
-      (i, k) => (medians[k] ?? 0) / (this.ledger.at(i).estimateMs ?? Number.POSITIVE_INFINITY),
-    );
-    const ratio = Math.max(0, ...ratios);
-    return estimateMs !== undefined && ratio > 0 ? estimateMs * ratio : Math.max(0, ...medians);
+    const { ratio, medianMs } = this.#scaleNow;
+    return estimateMs !== undefined && ratio > 0 ? estimateMs * ratio : medianMs;
+  }
+
+  get #scaleNow(): Scale {
+    this.#scale ??= scaleOf(this.ledger);
+    return this.#scale;
   }
 
   #progress(): Progress {
@@ -124,6 +143,25 @@ export class Run {
       budgetMs === Number.POSITIVE_INFINITY ? aheadMs : Math.max(0, Math.min(budgetMs, aheadMs ?? budgetMs));
     return { stage, tried, toTry, best: this.ledger.best, elapsedMs, leftMs };
   }
+}
+
+/** What is measured, for the times of others. */
+interface Scale {
+  /** The most that a measured time is of its estimate; 0 where none has one. */
+  readonly ratio: number;
+  readonly medianMs: number;
+  /** What the best takes at most. */
+  readonly bestMs?: number;
+}
+
+function scaleOf(ledger: Ledger): Scale {
+  const measured = ledger.in('measured').map((i) => ({ ...ledger.interval(i), estimateMs: ledger.at(i).estimateMs }));
+  const ratios = measured.map((m) => m.median / (m.estimateMs ?? Number.POSITIVE_INFINITY));
+  return {
+    ratio: Math.max(0, ...ratios),
+    medianMs: measured.length === 0 ? 0 : median(measured.map((m) => m.median)),
+    ...(measured.length > 0 && { bestMs: Math.min(...measured.map((m) => m.high)) }),
+  };
 }
 
 const launchesMs = (results: readonly (Samples | Row)[]): number =>

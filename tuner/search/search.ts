@@ -1,6 +1,6 @@
 import type { Config } from '../../driver/configurations.js';
 import type { Outcome, Row, Samples } from '../types.js';
-import { explore } from './explore.js';
+import { Exploration } from './explore.js';
 import { race } from './race.js';
 import { Run } from './run.js';
 import { Stop } from './stopping.js';
@@ -10,7 +10,7 @@ import { Stop } from './stopping.js';
  * configuration are rows; a promise is rejected only where nothing can go on.
  */
 export interface Bench {
-  /** Calls of `prepare` that keep it busy; 2 where it does not say. */
+  /** Calls of `prepare` that keep it busy while it samples: 0 where it does one thing at a time, 2 where it does not say. */
   readonly ahead?: number;
   /** Compiled, loaded and checked: `open` with its resources, or out with the reason. `ahead` may be in flight. */
   prepare(config: Config): Promise<Row>;
@@ -47,6 +47,8 @@ export interface SearchOptions {
   readonly expired?: AbortSignal;
   /** Times every configuration that is open. */
   readonly exhaustive?: boolean;
+  /** Timed before all others, in this order, where they are open: what is used as long as nothing better is found. */
+  readonly first?: readonly Config[];
   /** Rows of an earlier run: not measured again. */
   readonly known: readonly Row[];
   /** A row that is settled, or whose samples have become more. */
@@ -69,11 +71,20 @@ export async function search(rows: readonly Row[], bench: Bench, options: Search
   return { rows: run.ledger.rows, best, measured: timed, ended: isFailed ? 'failed' : ended };
 }
 
-async function endOf(run: Run, { seed, exhaustive = false }: SearchOptions): Promise<SearchResult['ended']> {
-  const explored = await untilStopped(explore(run, seed, exhaustive));
-  if (explored === 'interrupted') return explored;
-  const raced = await untilStopped(race(run));
-  return raced === 'done' ? explored : raced;
+/** What the race leaves of a budget goes to others that fit in, until nothing does. */
+async function endOf(
+  run: Run,
+  { seed, exhaustive = false, first = [] }: SearchOptions,
+): Promise<SearchResult['ended']> {
+  const exploration = new Exploration(run, { seed, exhaustive, first });
+  for (;;) {
+    const before = run.steps;
+    const explored = await untilStopped(exploration.go());
+    if (explored === 'interrupted') return explored;
+    const raced = await untilStopped(race(run));
+    if (raced === 'interrupted' || explored === 'done') return raced;
+    if (run.steps === before) return explored;
+  }
 }
 
 async function untilStopped(stage: Promise<void>): Promise<SearchResult['ended']> {
