@@ -1,14 +1,14 @@
+import type { ArgFacts } from '../compiler/artifact.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import { type Config, candidates } from '../driver/configurations.js';
+import type { Config } from '../driver/configurations.js';
 import type { KernelDecl, PlanDecl } from '../driver/source.js';
-import { deviceNames, maxInvocations, type Target, targetOf } from '../driver/target.js';
 import { keyOf } from '../driver/tuning-key.js';
+import { configSpace } from './config-space.js';
+import { headStart } from './head-start.js';
 import { Kept, type RowStore } from './kept.js';
-import { type Estimate, type Estimator, estimator } from './model/estimate.js';
-import { machineOf } from './model/machine.js';
-import { rankRows } from './rank-rows.js';
-import { type Progress, type SearchOptions, type SearchResult, search } from './search/search.js';
-import { enumerateSpace } from './space.js';
+import type { Estimate } from './model/estimate.js';
+import { configKey } from './search/knobs.js';
+import { type Bench, type Progress, type SearchOptions, type SearchResult, search } from './search/search.js';
 import type { Outcome, Problem, Row } from './types.js';
 import type { OpenBench } from './worker/pool.js';
 import type { WorkerEvent, WorkerOptions } from './worker/worker.js';
@@ -17,6 +17,8 @@ export interface TuneRequest {
   /** The kernel of the problem, with its options. */
   readonly decl: KernelDecl | PlanDecl;
   readonly problem: Problem;
+  /** What is true of its tensors, where that is not what follows from their sizes. */
+  readonly facts?: Readonly<Record<string, ArgFacts>>;
   /** As `openDevice` takes it; `cuda` is every GPU of the host. */
   readonly device: string;
   /** What everything may take, the opening of the device included. */
@@ -94,7 +96,7 @@ async function unlessAborted(opening: Promise<OpenBench>, signal: AbortSignal): 
   }
 }
 
-const NOT_THE_INTERPRETER = new LacError(
+export const NOT_THE_INTERPRETER = new LacError(
   diagnostic('LAC0701', 'the interpreter is no device to tune for: it runs every configuration alike', null, {
     help: ['lac devices lists what there is; --device webgpu:software is always there on Linux'],
   }),
@@ -107,61 +109,42 @@ interface Found extends Pick<Tuned, 'workOf' | 'usual'> {
 async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTools, begin: number): Promise<Found> {
   const { decl, problem, signal, onEvent, resume = false } = request;
   const { now, store } = tools;
-  const left = (): number => (request.budgetMs ?? Number.POSITIVE_INFINITY) - (now() - begin);
+  const { budgetMs = Number.POSITIVE_INFINITY } = request;
+  const left = (): number => budgetMs - Math.min(CLOSING_MS, CLOSING_SHARE * budgetMs) - (now() - begin);
   const unkept = (why: string): void => onEvent({ kind: 'unkept', why });
   const key = keyOf(decl, { ...problem, device: worker.device });
   const kept = store === null ? null : new Kept(store, key, problem.dims, unkept);
   const before = kept?.rows() ?? [];
   if (before.length > 0) onEvent({ kind: 'known', rows: before.length, used: resume });
-  const space = await rankedSpace(worker.device, request, now, left());
-  const found = await search(space.rows, worker, {
+  const known = resume ? before : [];
+  const space = configSpace(worker.device, request, now);
+  const bench = withHeadStart(worker, space.leading, known);
+  const rows = await space.rank(Math.min(RANKING_MS, left() * RANKING_SHARE));
+  const found = await search(rows, bench, {
     ...limits(left()),
     ...(request.exhaustive === undefined ? {} : { exhaustive: request.exhaustive }),
-    ...{ seed: problem.seed, signal, now, known: resume ? before : [] },
+    ...{ seed: problem.seed, signal, now, known, first: space.leading },
     onRow: (row, progress) => {
       kept?.put(row);
       onEvent({ kind: 'row', row, progress });
     },
   });
   if (found.best !== null && found.ended !== 'interrupted') kept?.choose(found.best);
-  const usual = found.rows.find(({ config }) => JSON.stringify(config) === space.usual) ?? null;
+  const usual = found.rows.find(({ config }) => space.usual !== null && isSame(config, space.usual)) ?? null;
   return { found, workOf: space.workOf, usual };
 }
 
-interface RankedSpace extends Pick<Tuned, 'workOf'> {
-  readonly rows: readonly Row[];
-  /** As JSON. */
-  readonly usual: string;
+/** The first that will be timed is compiled and checked while the model ranks the others. */
+function withHeadStart(worker: OpenBench, leading: readonly Config[], known: readonly Row[]): Bench {
+  const next = leading.find((config) => !known.some((row) => isSame(row.config, config)));
+  return next === undefined ? worker : headStart(worker, next);
 }
 
-/** Every configuration, with what the cost model says of it as far as the time allows. */
-async function rankedSpace(
-  device: OpenBench['device'],
-  request: TuneRequest,
-  now: () => number,
-  leftMs: number,
-): Promise<RankedSpace> {
-  const { decl, problem, signal, onEvent } = request;
-  const ctx = { dims: problem.dims, dtypes: problem.dtypes, target: targetOf(device) };
-  const estimate = estimator(decl, { ...ctx, machine: machineOf(device) });
-  const usual = JSON.stringify(usualOf(request, ctx.target, estimate));
-  const works = new Map<string, Estimate['work']>();
-  const rows = await rankRows(enumerateSpace(decl, ctx), estimate, {
-    ...{ now, signal, limitMs: Math.min(RANKING_MS, leftMs * RANKING_SHARE) },
-    onEstimate: ({ config }, { work }) => works.set(JSON.stringify(config), work),
-    onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
-  });
-  return { rows, usual, workOf: (config) => works.get(JSON.stringify(config)) ?? null };
-}
+const isSame = (a: Config, b: Config): boolean => configKey(a) === configKey(b);
 
-/** What is over a limit of the device is left out by a call as well. Asked first: no other is then the same before it. */
-function usualOf({ decl, problem }: TuneRequest, target: Target, estimate: Estimator): Config | null {
-  for (const config of candidates(decl, problem.dims, {}, maxInvocations(target), deviceNames(target))) {
-    const found = estimate(config);
-    if (!('state' in found) || found.state !== 'limit') return config;
-  }
-  return null;
-}
+/** What is kept of a budget for the end of the worker, and at most. */
+const CLOSING_SHARE = 0.025;
+const CLOSING_MS = 500;
 
 /** A rank is worth less than a measurement: what ranking may take of the budget that is left, and at most. */
 const RANKING_SHARE = 0.25;

@@ -88,6 +88,9 @@ function tuning({ simulation, store = null, device = EMULATED, request, onEvent 
   return { done, bench, events, closed: () => closed };
 }
 
+const USUAL = { C: 16, warps: 1 };
+const orderOf = (bench: SimulatedBench): Config[] =>
+  bench.calls.flatMap(({ what, configs }) => (what === 'sample' && configs.length === 1 ? [...configs] : []));
 const measuredConfigs = (bench: SimulatedBench): Set<string> =>
   new Set(bench.calls.flatMap(({ what, configs }) => (what === 'sample' ? configs.map((c) => JSON.stringify(c)) : [])));
 describe('a tune', () => {
@@ -106,6 +109,26 @@ describe('a tune', () => {
     expect(workOf({ C: 32, warps: 2 })?.bytes).toBe(2 * 100 * 16 * 4);
     expect(closed()).toBe(1);
     expect(events.at(-1)).toMatchObject({ kind: 'row', progress: { best: { config: { C: 32, warps: 2 } } } });
+  });
+
+  test('begins with what a call takes untuned, while the others are ranked', async () => {
+    const order: string[] = [];
+    const { done, bench } = tuning({
+      simulation: {
+        fault: (config, step) => {
+          if (step === 'prepare' && config.C === USUAL.C && config.warps === USUAL.warps) order.push('prepared');
+          return null;
+        },
+      },
+      onEvent: ({ kind }) => {
+        if (kind === 'row') order.push('row');
+      },
+    });
+    await done;
+    expect(orderOf(bench)[0]).toEqual(USUAL);
+    expect(bench.calls[0]).toEqual({ what: 'prepare', configs: [USUAL] });
+    expect(order.slice(0, 2)).toEqual(['prepared', 'row']);
+    expect(order.filter((what) => what === 'prepared')).toHaveLength(1);
   });
 
   test('what was measured before is measured again, unless it is resumed', async () => {
@@ -232,6 +255,10 @@ describe('a row of x.tune.json', () => {
     expect(choices(decl, { N: 100, D: 16 })).toEqual([{ C: 32, warps: 2 }]);
     expect(choices(decl, { N: 100, D: 32 })).toEqual([]);
     expect(choices(withOptions(decl, { negative: true }), { N: 100, D: 16 })).toEqual([]);
+    // What a call takes anyway is timed first, so that a budget which ends early takes nothing away.
+    const again = tuning({ device: GPU });
+    await again.done;
+    expect(orderOf(again.bench).slice(0, 2)).toEqual([{ C: 32, warps: 2 }, USUAL]);
   });
 
   test('is not written for an emulated device, nor where nothing was found', async () => {

@@ -15,7 +15,7 @@ export interface OpenBench extends Bench {
   close(): Promise<void>;
 }
 
-/** A worker compiles one configuration while it runs another. */
+/** A worker compiles one configuration while a GPU runs another. Where both are done by the same processors, neither waits. */
 const AHEAD = 2;
 
 /** One worker on one device. Throws LacError: whatever keeps device, kernel, reference or tensors from being there. */
@@ -62,7 +62,8 @@ class WorkerPool implements OpenBench {
   constructor(workers: readonly DeviceWorker[]) {
     this.#workers = workers as readonly [DeviceWorker, ...DeviceWorker[]];
     this.#load = workers.map(() => 0);
-    this.ahead = AHEAD * workers.length;
+    const { kind } = this.device.info;
+    this.ahead = kind === 'software' || kind === 'interpret' ? 0 : AHEAD * workers.length;
   }
 
   get device(): DeviceDescription {

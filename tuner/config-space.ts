@@ -1,0 +1,47 @@
+import type { Config } from '../driver/configurations.js';
+import { targetOf } from '../driver/target.js';
+import { tunedBefore, usualOf } from './leading.js';
+import { type Estimate, estimator } from './model/estimate.js';
+import { machineOf } from './model/machine.js';
+import { rankRows } from './rank-rows.js';
+import { configKey } from './search/knobs.js';
+import { enumerateSpace } from './space.js';
+import type { TuneRequest } from './tune.js';
+import type { Row } from './types.js';
+import type { OpenBench } from './worker/pool.js';
+
+/** The configurations of a problem on a device. */
+export interface ConfigSpace {
+  /** What a call takes as of now, then what it takes that nothing was tuned for: those that may run. */
+  readonly leading: readonly Config[];
+  /** The latter. */
+  readonly usual: Config | null;
+  /** Every configuration, with what the cost model says of it as far as the time allows. */
+  rank(limitMs: number): Promise<readonly Row[]>;
+  /** Null where the model was not asked. */
+  workOf(config: Config): Estimate['work'] | null;
+}
+
+export function configSpace(device: OpenBench['device'], request: TuneRequest, now: () => number): ConfigSpace {
+  const { decl, problem, facts, signal, onEvent } = request;
+  const ctx = { dims: problem.dims, dtypes: problem.dtypes, target: targetOf(device), ...(facts && { facts }) };
+  const estimate = estimator(decl, { ...ctx, machine: machineOf(device) });
+  const rows = enumerateSpace(decl, ctx);
+  const open = new Set(rows.flatMap((row) => (row.state === 'open' ? [configKey(row.config)] : [])));
+  const usual = usualOf(decl, ctx, estimate);
+  const leading = [tunedBefore(decl, ctx, device), usual].filter(
+    (config) => config !== null && open.has(configKey(config)) && !('state' in estimate(config)),
+  ) as Config[];
+  const works = new Map<string, Estimate['work']>();
+  return {
+    leading,
+    usual,
+    rank: (limitMs) =>
+      rankRows(rows, estimate, {
+        ...{ now, signal, limitMs },
+        onEstimate: ({ config }, { work }) => works.set(configKey(config), work),
+        onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
+      }),
+    workOf: (config) => works.get(configKey(config)) ?? null,
+  };
+}
