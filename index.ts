@@ -36,7 +36,7 @@ export {
   type TensorDType,
 } from './runtime/index.js';
 
-installHost();
+installHost(async () => (await import('./tuner/from-host.js')).tuneFromHost);
 
 /** An uninitialised tensor, row-major without gaps; shape in elements. Throws LacError LAC0620, LAC0706. */
 export function empty<D extends TensorDType, const S extends readonly number[]>(

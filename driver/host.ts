@@ -1,6 +1,6 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { positionAt } from '../compiler/diag/source-text.js';
-import type { HostHook, KernelHandle } from '../dsl/index.js';
+import type { HostHook, KernelHandle, TuneOptions } from '../dsl/index.js';
 import { setHost } from '../dsl/index.js';
 import {
   type Device,
@@ -14,32 +14,43 @@ import {
 import { type BoundKernel, bindDeclaredPlan, bindKernel, launchSpec, type PlannedLaunch } from './bind.js';
 import { type Place, sourcePlace } from './call-site.js';
 import type { Config } from './configurations.js';
+import { type Tuner, tuneFor } from './host-tune.js';
 import type { OptionValue } from './reference.js';
 import { isPlan, type KernelDecl, type PlanDecl, SourceProject, withOptions } from './source.js';
 import { launchAfterTrials, trialOn, warnOnce } from './trials.js';
 
-/** Lets kernels be called from TypeScript: `await lightningFwd(device, { q, k, v, slope, o })`. */
-export function installHost(): void {
-  setHost(HOST);
+/**
+ * Lets kernels be called from TypeScript: `await lightningFwd(device, { q, k, v, slope, o })`. `loadTuner` is called when
+ * one is tuned: programs that only launch are not to wait for it.
+ */
+export function installHost(loadTuner: () => Promise<Tuner>): void {
+  setHost({
+    async launch(kernel, device, args, opts) {
+      await launch(kernel, device as Device, args as LaunchArgs, opts?.config ?? NO_KNOBS);
+    },
+    tune: (kernel, device, args, opts) => tune(kernel, device as Device, args as LaunchArgs, opts ?? {}, loadTuner),
+    openDevice: (which) => openDevice(which),
+    empty: (device, dtype, shape) => (device as Device).empty(dtype as TensorDType, shape),
+  } satisfies HostHook);
 }
 
 const NO_KNOBS: Readonly<Record<string, number>> = {};
 
-const HOST: HostHook = {
-  async launch(kernel, device, args, opts) {
-    await launch(kernel, device as Device, args as LaunchArgs, opts?.config ?? NO_KNOBS);
-  },
-  tune: () => Promise.reject(notBuilt()),
-  openDevice: (which) => openDevice(which),
-  empty: (device, dtype, shape) => (device as Device).empty(dtype as TensorDType, shape),
-};
-
-const notBuilt = (): LacError =>
-  new LacError(
-    diagnostic('LAC0909', 'the autotuner is not built yet', null, {
-      help: ['pass a configuration: kernel(device, args, { config: { C: 64 } })'],
-    }),
-  );
+/** Launches that were bound before know nothing of what was found, also where the tune was interrupted: they are bound anew. */
+async function tune(
+  handle: KernelHandle,
+  device: Device,
+  args: LaunchArgs,
+  options: TuneOptions,
+  load: () => Promise<Tuner>,
+): Promise<Config> {
+  try {
+    return await tuneFor(declarationOf(handle), device, args, options, load);
+  } finally {
+    launchesOf.forget();
+    plansOf.forget();
+  }
+}
 
 async function launch(
   handle: KernelHandle,
@@ -82,8 +93,8 @@ async function launchPlanOf(decl: PlanDecl, device: Device, args: LaunchArgs, co
 
 /** Made once for a declaration, and the knobs that a call gives. */
 function remembering<D extends object, T>(make: (decl: D) => T) {
-  const known = new WeakMap<D, Map<string, T>>();
-  return (decl: D, config: Readonly<Record<string, number>>): T => {
+  let known = new WeakMap<D, Map<string, T>>();
+  const of = (decl: D, config: Readonly<Record<string, number>>): T => {
     const made = known.get(decl) ?? new Map<string, T>();
     known.set(decl, made);
     const key = config === NO_KNOBS ? '' : JSON.stringify(config);
@@ -91,6 +102,10 @@ function remembering<D extends object, T>(make: (decl: D) => T) {
     made.set(key, found);
     return found;
   };
+  const forget = (): void => {
+    known = new WeakMap();
+  };
+  return Object.assign(of, { forget });
 }
 
 const launchesOf = remembering((decl: KernelDecl) => new KnownLaunches(launchSpec(decl)));

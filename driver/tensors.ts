@@ -7,6 +7,7 @@ import { addressesOf, denseStrides, extentOf, isDense } from '../runtime/strides
 import type { Tensor } from '../runtime/tensor.js';
 import { dtypeOf, isTensorArg, shapeOf, type TensorArg } from './inputs.js';
 import type { Dims } from './reference.js';
+import { stridesLike, type Window } from './windows.js';
 
 /** How tensors lie in memory. */
 export interface Placement {
@@ -17,6 +18,8 @@ export interface Placement {
   readonly layout?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** Elements between two rows of the fastest axis, holding NaN. Default 0. */
   readonly rowPadding?: number;
+  /** Tensors to lie like, by argument; these alone say how. What a kernel writes begins at an aligned address all the same. */
+  readonly windows?: Readonly<Record<string, Window>>;
 }
 
 export interface PlacedTensors {
@@ -59,7 +62,7 @@ export function placeTensors(
       const strides = stridesOf(arg, shape, placement);
       const values = inputs[arg.name];
       if (arg.dir === 'in' && values) {
-        tensors[arg.name] = among(device, dtype, shape, strides, values);
+        tensors[arg.name] = among(device, dtype, shape, strides, values, placement.windows?.[arg.name]?.shift ?? 0);
         continue;
       }
       const tensor: Tensor = device.empty(dtype, shape, { strides, guardBytes: GUARD_BYTES });
@@ -77,7 +80,13 @@ export function placeTensors(
   return { tensors, restore, free };
 }
 
-function stridesOf(arg: TensorArg, shape: readonly number[], { layout, rowPadding = 0 }: Placement): number[] {
+function stridesOf(
+  arg: TensorArg,
+  shape: readonly number[],
+  { layout, rowPadding = 0, windows }: Placement,
+): readonly number[] {
+  const window = windows?.[arg.name];
+  if (window !== undefined) return stridesLike(window, shape);
   const order = Array.isArray(layout)
     ? layout
     : (layout as Readonly<Record<string, readonly number[]>> | undefined)?.[arg.name];
@@ -93,21 +102,23 @@ function among(
   device: Device,
   dtype: Tensor['dtype'],
   shape: readonly number[],
-  strides: number[],
+  strides: readonly number[],
   values: Float64Array,
+  shift: number,
 ): Tensor {
   const extent = extentOf(shape, strides);
-  const around = device.empty(dtype, [extent + 2 * MARGIN]);
+  const first = MARGIN + shift;
+  const around = device.empty(dtype, [first + extent + MARGIN]);
   const nothing = encode(dtype, [isFloat(dtype) ? Number.NaN : JUNK])[0] as number;
   const between = rawOf(dtype, isDense(shape, strides) ? 0 : extent).fill(nothing);
   const stored = isDense(shape, strides) ? encode(dtype, values) : scattered(dtype, shape, strides, values, between);
   // From end to end: a row of 16-bit elements may begin inside a word.
   for (let begin = 0; begin < around.size; begin += CHUNK) {
     const raw = rawOf(dtype, Math.min(CHUNK, around.size - begin)).fill(nothing);
-    copyRepeated(stored, begin - MARGIN, extent, raw);
+    copyRepeated(stored, begin - first, extent, raw);
     around.view([raw.length], [1], begin).write(raw);
   }
-  return around.view(shape, strides, MARGIN);
+  return around.view(shape, strides, first);
 }
 
 /** Elements `first` and on of `from`, said again and again up to `end`; the others stay as they are. */

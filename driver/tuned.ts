@@ -9,6 +9,7 @@ import type { Dims } from './reference.js';
 import { type Declaration, type KernelDecl, optionValues, type PlanDecl } from './source.js';
 import type { Target } from './target.js';
 import { type Range, readTunedRows, type TunedRow } from './tuned-file.js';
+import { tunedHere } from './tuned-here.js';
 import { keyOf } from './tuning-key.js';
 import { storeWarnings, tuningStore } from './tuning-store.js';
 import { verdictOf } from './verdicts.js';
@@ -59,7 +60,7 @@ interface Ranked extends TunedChoice {
  */
 export function tunedFor(decl: KernelDecl | PlanDecl, query: TunedQuery): Tuned {
   const { ranked, stale } = fromFile(decl, query);
-  const all = [...ranked, ...fromCache(decl, query)].sort((a, b) => a.stage - b.stage);
+  const all = [...ranked, ...fromHere(decl, query), ...fromCache(decl, query)].sort((a, b) => a.stage - b.stage);
   const judged = all.map((choice) => judge(decl, query, choice));
   return {
     choices: judged.flatMap((j) => j.choice ?? []),
@@ -110,15 +111,32 @@ function comparable({ architecture }: TunedRow, here: string | null): boolean {
 
 const isSoftware = (architecture: string): boolean => architecture.startsWith('software');
 
+/** What this process tuned itself. */
+function fromHere(decl: KernelDecl | PlanDecl, query: TunedQuery): Ranked[] {
+  if (!isMeasured(decl, query)) return [];
+  const found = tunedHere(keyOf(decl, query));
+  const why = 'tuned by this process, for sizes like these';
+  return found !== null && agrees(found, query.config) ? [{ config: inOrder(found, decl), why, stage: 0 }] : [];
+}
+
+/** Nothing is measured of the interpreter, nor of kernels without knobs. */
+const isMeasured = (
+  decl: KernelDecl | PlanDecl,
+  query: TunedQuery,
+): query is TunedQuery & Required<Pick<TunedQuery, 'device'>> =>
+  query.device !== undefined && query.target.kind !== 'interpret' && Object.keys(decl.tune).length > 0;
+
+/** Whether it has the knobs that are settled already. */
+const agrees = (config: Config, settled: Config): boolean =>
+  Object.entries(settled).every(([name, value]) => config[name] === value);
+
 /** The cache may know configurations that the declaration has no more. */
-function fromCache(decl: KernelDecl | PlanDecl, { target, device, dims, dtypes, config }: TunedQuery): Ranked[] {
-  if (device === undefined || target.kind === 'interpret' || Object.keys(decl.tune).length === 0) return [];
+function fromCache(decl: KernelDecl | PlanDecl, query: TunedQuery): Ranked[] {
+  if (!isMeasured(decl, query)) return [];
   const store = tuningStore();
   if (store === null) return [];
-  const key = keyOf(decl, { dims, dtypes, device });
-  return store.offers(key).flatMap((offer) => {
-    const fits = Object.entries(config).every(([name, value]) => offer.config[name] === value);
-    if (!fits || knobFault(offer.config, decl) !== null) return [];
+  return store.offers(keyOf(decl, query)).flatMap((offer) => {
+    if (!agrees(offer.config, query.config) || knobFault(offer.config, decl) !== null) return [];
     const foreign = offer.imported || offer.how === 'architecture';
     const stage = foreign ? 2 : offer.how === 'exact' ? 0 : 1;
     const choice = { config: inOrder(offer.config, decl), why: cacheReason(offer), stage };

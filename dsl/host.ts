@@ -1,4 +1,4 @@
-import type { Device, Tensor } from './kernel-types.js';
+import type { Device, Tensor, TuneOptions } from './kernel-types.js';
 import type { DType } from './types.js';
 
 /** A place in a file that ran: `file` is a path, `line` and `column` count from 1. */
@@ -26,7 +26,7 @@ export type HostArguments = Readonly<Record<string, unknown>>;
 /** How kernels reach a device. The language knows no runtime: `driver/` installs one. */
 export interface HostHook {
   launch(kernel: KernelHandle, device: Device, args: HostArguments, opts?: { config?: HostConfig }): Promise<void>;
-  tune(kernel: KernelHandle, device: Device, args: HostArguments, opts?: { budgetMs?: number }): Promise<HostConfig>;
+  tune(kernel: KernelHandle, device: Device, args: HostArguments, opts?: TuneOptions): Promise<HostConfig>;
   openDevice(which?: string): Promise<Device>;
   empty(device: Device, dtype: string, shape: readonly number[]): Tensor;
 }

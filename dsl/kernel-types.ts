@@ -92,13 +92,38 @@ type Optional<A> = { [K in keyof A]: A[K] extends { readonly optional: true } ? 
 export type HostArgs<A> = { readonly [K in Exclude<keyof A, Optional<A>>]: HostArg<A[K]> } & {
   readonly [K in Optional<A>]?: HostArg<A[K]> | undefined;
 };
+/** What a tune has found out so far; told whenever it knows more of a configuration. */
+export interface TuneProgress {
+  readonly config: Readonly<Record<string, number>>;
+  /** `open`: right, and yet to be timed; `measured`; or why it is out: `limit`, `same`, `wrong`, `crash`, `hang`, `memory`, `lost`, `error`. */
+  readonly state: string;
+  /** Of its samples, where it was timed. */
+  readonly medianMs: number | null;
+  /** Configurations that were tried, and how many will be at most. */
+  readonly tried: number;
+  readonly toTry: number;
+  readonly best: { readonly config: Readonly<Record<string, number>>; readonly medianMs: number } | null;
+  readonly elapsedMs: number;
+  /** What is left of it, as far as that can be told. */
+  readonly leftMs: number | null;
+}
+export interface TuneOptions {
+  /** What everything may take, the start of the worker process included. Without it: until the search has found what it wanted. */
+  readonly budgetMs?: number;
+  /** Ends the tune: the promise is rejected with the signal's reason, and what was measured is kept. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TuneProgress) => void;
+}
 export interface Kernel<A, TN, O> {
   /** Launch: picks the tuned configuration for this device and key, or the pruned default. */
   (dev: Device, args: HostArgs<A>, opts?: { config?: Partial<Pick1<TN>> }): Promise<void>;
   /** The same source with other values for its options. */
   with(options: Partial<{ [K in keyof O]: O[K] extends boolean ? boolean : O[K] }>): Kernel<A, TN, O>;
-  /** Searches the knobs on the device. */
-  tune(dev: Device, args: HostArgs<A>, opts?: { budgetMs?: number }): Promise<Pick1<TN>>;
+  /**
+   * Finds the best configuration on the device for arguments like these, as `lac tune` does: in another process, on tensors
+   * of its own, each configuration compared with the reference beside the kernel. Later calls take what was found.
+   */
+  tune(dev: Device, args: HostArgs<A>, opts?: TuneOptions): Promise<Pick1<TN>>;
 }
 
 // ---------------------------------------------------------------- plans: several launches as one kernel

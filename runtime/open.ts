@@ -1,4 +1,5 @@
 import { LacError } from '../compiler/diag/diagnostic.js';
+import type { CudaDevice } from './cuda/device.js';
 import type { Device } from './device.js';
 import { runtimeError } from './errors.js';
 import { gpuKernelDriver } from './webgpu/drivers.js';
@@ -16,6 +17,23 @@ export type { OpenOptions } from './webgpu/open.js';
  * Throws LacError LAC0701 to LAC0711; `notes` of the device say what a fallback left out.
  */
 export async function openDevice(which = '', options: OpenOptions = {}): Promise<Device> {
+  const device = await open(which, options);
+  names.set(device, nameOf(device, which));
+  return device;
+}
+
+const names = new WeakMap<Device, string>();
+
+/** The name by which another process opens this device; null where it was not opened by a name. */
+export const openedAs = (device: Device): string | null => names.get(device) ?? null;
+
+/** '' and `cuda` are names of what they stand for here. */
+function nameOf(device: Device, which: string): string {
+  if (device.backend === 'cuda') return `cuda:${(device as CudaDevice).ordinal}`;
+  return which !== '' ? which : device.backend;
+}
+
+async function open(which: string, options: OpenOptions): Promise<Device> {
   if (which === '') return openBest(options);
   const [kind, rest, more] = which.split(':');
   if (kind === 'cuda' && more === undefined && (rest === undefined || NUMBER.test(rest))) return openGpu(rest);

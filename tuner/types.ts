@@ -1,6 +1,7 @@
 import type { DType } from '../compiler/ir/types.js';
 import type { Config } from '../driver/configurations.js';
 import type { Dims, OptionValue } from '../driver/reference.js';
+import type { Window } from '../driver/windows.js';
 
 /** One tuning problem: a kernel or plan at fixed sizes, dtypes and options. Plain data, so that a worker can be handed it. */
 export interface Problem {
@@ -11,6 +12,8 @@ export interface Problem {
   readonly dims: Dims;
   readonly dtypes: Readonly<Record<string, DType>>;
   readonly options: Readonly<Record<string, OptionValue>>;
+  /** How tensors lie, by argument, where that is not as tensors usually do. */
+  readonly windows?: Readonly<Record<string, Window>>;
   /** Of the random inputs. */
   readonly seed: number;
 }

@@ -99,7 +99,7 @@ type Call = (device: Device, args: LaunchArgs) => Promise<void>;
 
 /** The kernel as its module exports it, in the compiled program that this one is part of. */
 async function kernelFunction(): Promise<Call> {
-  installHost();
+  installHost(async () => (await import('../../tuner/from-host.js')).tuneFromHost);
   const compiled = new URL(`../../${options.file.replace(/\.ts$/, '.js')}`, import.meta.url);
   const module = (await import(compiled.href)) as Readonly<Record<string, Call>>;
   const found = module[options.kernel];

@@ -2,66 +2,79 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readable, repositoryFiles } from './sources.js';
 
+interface Rule {
+  readonly from: string;
+  readonly may: readonly string[];
+  /** Types alone. */
+  readonly types?: readonly string[];
+  /** When it is needed: `await import(...)`. */
+  readonly later?: readonly string[];
+}
+
 /** Who may import what: the first row whose `from` begins the path of the importing file. */
-const RULES: readonly { readonly from: string; readonly may: readonly string[]; readonly types?: readonly string[] }[] =
-  [
-    { from: 'compiler/', may: ['compiler/'] },
-    { from: 'dsl/', may: ['dsl/', 'compiler/'] },
-    { from: 'backends/ptx/', may: ['backends/ptx/', 'compiler/'] },
-    { from: 'backends/wgsl/', may: ['backends/wgsl/', 'compiler/'] },
-    { from: 'runtime/interpret/', may: ['runtime/', 'compiler/'] },
-    { from: 'runtime/emulate/', may: ['runtime/', 'compiler/', 'backends/ptx/'] },
-    {
-      from: 'runtime/',
-      may: [
-        'runtime/',
-        'compiler/artifact',
-        'compiler/expr',
-        'compiler/diag/',
-        'compiler/ir/types',
-        'compiler/ops/round',
-      ],
-    },
-    { from: 'kernels/', may: ['kernels/', 'dsl/index'], types: ['driver/reference'] },
-    { from: 'attention/', may: ['attention/', 'kernels/', 'runtime/', 'compiler/diag/'] },
-    {
-      from: 'store/',
-      may: ['store/', 'runtime/cache-folder', 'runtime/make-folder', 'runtime/json-value', 'compiler/diag/'],
-    },
-    { from: 'reporting/', may: ['reporting/'] },
-    {
-      from: 'tuner/',
-      may: ['tuner/', 'store/', 'reporting/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
-    },
-    {
-      from: 'benchmark/',
-      may: ['benchmark/', 'tuner/', 'store/', 'reporting/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
-    },
-    { from: 'driver/', may: ['driver/', 'store/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
-    { from: 'docs/', may: ['docs/'] },
-    { from: 'index.ts', may: ['attention/', 'driver/', 'runtime/', 'dsl/', 'compiler/'] },
-    { from: 'lsp/', may: ['lsp/', 'dsl/', 'compiler/'] },
-    {
-      from: 'cli/',
-      may: [
-        'cli/',
-        'lsp/',
-        'benchmark/',
-        'tuner/',
-        'store/',
-        'reporting/',
-        'driver/',
-        'runtime/',
-        'backends/',
-        'dsl/',
-        'compiler/',
-      ],
-    },
-  ];
+const RULES: readonly Rule[] = [
+  { from: 'compiler/', may: ['compiler/'] },
+  { from: 'dsl/', may: ['dsl/', 'compiler/'] },
+  { from: 'backends/ptx/', may: ['backends/ptx/', 'compiler/'] },
+  { from: 'backends/wgsl/', may: ['backends/wgsl/', 'compiler/'] },
+  { from: 'runtime/interpret/', may: ['runtime/', 'compiler/'] },
+  { from: 'runtime/emulate/', may: ['runtime/', 'compiler/', 'backends/ptx/'] },
+  {
+    from: 'runtime/',
+    may: [
+      'runtime/',
+      'compiler/artifact',
+      'compiler/expr',
+      'compiler/diag/',
+      'compiler/ir/types',
+      'compiler/ops/round',
+    ],
+  },
+  { from: 'kernels/', may: ['kernels/', 'dsl/index'], types: ['driver/reference'] },
+  { from: 'attention/', may: ['attention/', 'kernels/', 'runtime/', 'compiler/diag/'] },
+  {
+    from: 'store/',
+    may: ['store/', 'runtime/cache-folder', 'runtime/make-folder', 'runtime/json-value', 'compiler/diag/'],
+  },
+  { from: 'reporting/', may: ['reporting/'] },
+  {
+    from: 'tuner/',
+    may: ['tuner/', 'store/', 'reporting/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
+  },
+  {
+    from: 'benchmark/',
+    may: ['benchmark/', 'tuner/', 'store/', 'reporting/', 'driver/', 'runtime/', 'backends/', 'dsl/', 'compiler/'],
+  },
+  { from: 'driver/', may: ['driver/', 'store/', 'runtime/', 'backends/', 'dsl/', 'compiler/'] },
+  { from: 'docs/', may: ['docs/'] },
+  {
+    from: 'index.ts',
+    may: ['attention/', 'driver/', 'runtime/', 'dsl/', 'compiler/'],
+    later: ['tuner/from-host'],
+  },
+  { from: 'lsp/', may: ['lsp/', 'dsl/', 'compiler/'] },
+  {
+    from: 'cli/',
+    may: [
+      'cli/',
+      'lsp/',
+      'benchmark/',
+      'tuner/',
+      'store/',
+      'reporting/',
+      'driver/',
+      'runtime/',
+      'backends/',
+      'dsl/',
+      'compiler/',
+    ],
+  },
+];
 
 interface Import {
   readonly specifier: string;
   readonly typeOnly: boolean;
+  readonly later: boolean;
 }
 
 const STATEMENT =
@@ -71,6 +84,7 @@ function importsOf(text: string): Import[] {
   return [...text.matchAll(STATEMENT)].map(([, type, from, bare, dynamic]) => ({
     specifier: from ?? bare ?? dynamic ?? '',
     typeOnly: type !== undefined,
+    later: dynamic !== undefined,
   }));
 }
 
@@ -78,10 +92,10 @@ function importsOf(text: string): Import[] {
 function violations(path: string, text: string): string[] {
   const rule = RULES.find((r) => path.startsWith(r.from));
   if (rule === undefined) return [];
-  return importsOf(text).flatMap(({ specifier, typeOnly }) => {
+  return importsOf(text).flatMap(({ specifier, typeOnly, later }) => {
     if (!specifier.startsWith('.')) return [];
     const target = normalize(join(dirname(path), specifier));
-    const allowed = typeOnly ? [...rule.may, ...(rule.types ?? [])] : rule.may;
+    const allowed = [...rule.may, ...((typeOnly && rule.types) || []), ...((later && rule.later) || [])];
     const fine = allowed.some((prefix) =>
       prefix.endsWith('/') ? target.startsWith(prefix) : target === `${prefix}.js`,
     );
@@ -112,5 +126,7 @@ describe('imports point one way', () => {
     expect(violations('compiler/x.ts', text)).toHaveLength(4);
     expect(violations('kernels/x.ts', "import type { R } from '../driver/reference.js';")).toEqual([]);
     expect(violations('kernels/x.ts', "import { R } from '../driver/reference.js';")).toHaveLength(1);
+    expect(violations('index.ts', "const t = await import('./tuner/from-host.js');")).toEqual([]);
+    expect(violations('index.ts', "import { t } from './tuner/from-host.js';")).toHaveLength(1);
   });
 });

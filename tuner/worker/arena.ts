@@ -25,9 +25,9 @@ export class Arena {
   /** Allocates what is not there yet. */
   sets(): readonly PlacedTensors[] {
     if (this.#sets.length > 0) return this.#sets;
-    const { decl, dtypes } = this.#subject;
+    const { decl, dtypes, windows } = this.#subject;
     const inputs = inputsAt(this.#subject, this.dims);
-    const place = (): PlacedTensors => placeTensors(this.#device, decl.args, dtypes, this.dims, inputs, {});
+    const place = (): PlacedTensors => placeTensors(this.#device, decl.args, dtypes, this.dims, inputs, { windows });
     try {
       this.#sets.push(place());
       const wanted = this.#wanted(this.#bytes());
