@@ -7,7 +7,7 @@ import { decimal, errorFigure, milliseconds, pairs, quantity } from './figures.j
 const LABEL = 9;
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)} ${text}`;
 
-export function deviceLine(device: Device): string {
+export function deviceLine(device: Pick<Device, 'name' | 'backend'>): string {
   const through = { webgpu: ', through WebGPU', cuda: ', through CUDA', emulate: '', interpret: '' }[device.backend];
   return line('device', `${device.name}${through}`);
 }

@@ -1,5 +1,5 @@
 import type { Colors } from 'picocolors/types.js';
-import { FIGURES, intervalText } from '../tuner/report/report.js';
+import { intervalText, knownFigures } from '../tuner/report/report.js';
 import { type Cause, causes, STATES, type Standing, standings } from '../tuner/report/standing.js';
 import type { Tuned } from '../tuner/tune.js';
 import type { Outcome, Problem, Row } from '../tuner/types.js';
@@ -26,25 +26,28 @@ export function outcomeText(finding: Finding, knobs: readonly string[], colors: 
   const hidden = ranked.length - shown.length;
   return [
     ...(shown.length === 0 ? [] : ['', ...tableLines(shown, knobs, colors), '']),
-    ...(hidden > 0 ? [line('more', `${hidden} slower ones; -v shows all`)] : []),
-    ...causes(outcome).map((cause) => line('out', causeText(cause))),
-    line(
-      'measured',
-      `${outcome.measured} of ${outcome.rows.length} in ${milliseconds(outcome.elapsedMs)}${ENDED[outcome.ended]}`,
-    ),
+    ...(hidden > 0 ? [line('more', `${hidden} slower ${hidden === 1 ? 'one' : 'ones'}; -v shows all`)] : []),
+    ...causes(outcome).map((cause) => line(cause.state === 'open' ? 'left' : 'out', causeText(cause))),
+    line('measured', measuredText(outcome, ranked)),
     line('best', bestText(finding, ranked, colors)),
+    ...usualLines(finding),
   ].join('\n');
+}
+
+function measuredText({ measured, rows, elapsedMs, ended }: Outcome, ranked: readonly Standing[]): string {
+  const known = ranked.length > measured ? '; what else the table has is from the cache' : '';
+  return `${measured} of ${rows.length} in ${milliseconds(elapsedMs)}${ENDED[ended]}${known}`;
 }
 
 const ENDED: Readonly<Record<Outcome['ended'], string>> = {
   done: '',
   budget: ': the budget is used up',
   interrupted: ': interrupted',
-  failed: ': nothing could go on',
+  failed: ': none of them works',
 };
 
 function tableLines(ranked: readonly Standing[], knobs: readonly string[], colors: Colors): string[] {
-  const figures = FIGURES.filter((f) => ranked.some((standing) => f.of(standing) !== ''));
+  const figures = knownFigures(ranked);
   const head = [...knobs, ...figures.map((f) => f.name)];
   const body = ranked.map((s) => [...knobs.map((k) => String(s.row.config[k] ?? '')), ...figures.map((f) => f.of(s))]);
   const widths = head.map((name, i) => Math.max(name.length, ...body.map((cells) => cells[i]?.length ?? 0)));
@@ -80,7 +83,15 @@ function againstUsual(usual: Row | null, ranked: readonly Standing[]): string {
   const standing = ranked.find(({ row }) => row === usual);
   if (standing === undefined) return '';
   if (standing.isBest) return ', which is the default';
-  return standing.ratio > 1 ? `, ${standing.ratio.toFixed(2)} times as fast as the default` : '';
+  return standing.ratio > 1
+    ? `, ${standing.ratio.toFixed(2)} times as fast as the default`
+    : '; the noise does not tell the default apart';
+}
+
+/** What a call takes without a tune, where it has no time to compare with. */
+function usualLines({ outcome, usual }: Finding): string[] {
+  if (usual === null || usual.state === 'measured' || outcome.best === null) return [];
+  return [line('default', `${pairs(usual.config)}: ${STATES[usual.state]}`)];
 }
 
 /** A row as an event. */

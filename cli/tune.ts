@@ -1,19 +1,22 @@
 import { basename, dirname, resolve } from 'node:path';
 import { createColors } from 'picocolors';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { version } from '../driver/version.js';
 import { writeFiles } from '../driver/write-files.js';
 import { writeTunedRows } from '../driver/write-tuned-rows.js';
 import { TuningStore } from '../store/store.js';
+import { nothingMeasured } from '../tuner/nothing-measured.js';
 import { tuningPage } from '../tuner/report/report.js';
 import { standings } from '../tuner/report/standing.js';
 import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
 import { tunedRowOf } from '../tuner/tuned-row.js';
-import type { Outcome } from '../tuner/types.js';
+import type { Outcome, Row } from '../tuner/types.js';
 import { devicesOf, openWorkers } from '../tuner/worker/pool.js';
 import { measuredCeilings } from './ceilings.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
-import type { Output } from './output.js';
+import { displayName, type Output } from './output.js';
+import { deviceLine } from './report.js';
 import { type JobOptions, jobsBelow, jobsOfFile, type TuneJob } from './tune-jobs.js';
 import { TuneProgress } from './tune-progress.js';
 import { outcomeFields, outcomeText, problemText, rowFields } from './tune-text.js';
@@ -45,7 +48,8 @@ export const tune: Verb<string | undefined, TuneOptions> = async (path, options,
   try {
     for (const job of jobs) {
       if (context.signal.aborted) break;
-      const code = await tuneOne(job, options, store, context, (tuned) => done.push({ ...tuned, job }));
+      const keep = (tuned: Tuned): number => done.push({ ...tuned, job });
+      const code = await tuneOne(job, { ...options, isFirst: done.length === 0 }, store, context, keep);
       if (code !== EXIT.ok) worst = code;
       if (code === EXIT.noDevice) break;
     }
@@ -76,14 +80,14 @@ function openStore(output: Output): TuningStore | null {
 /** Tunes, prints, and writes. What is wrong with one of several problems does not stop the others. */
 async function tuneOne(
   job: TuneJob,
-  options: TuneOptions,
+  options: TuneOptions & { readonly isFirst: boolean },
   store: TuningStore | null,
   { output, signal }: Context,
   keep: (tuned: Tuned) => void,
 ): Promise<ExitCode> {
   const progress = new TuneProgress(output, job.problem.kernel);
   try {
-    const { budget, resume, exhaustive, device } = options;
+    const { budget, resume, exhaustive, device, isFirst } = options;
     const request = {
       ...{ decl: job.decl, problem: job.problem, device, signal },
       ...{ ...(budget && { budgetMs: budget }), ...(resume && { resume }), ...(exhaustive && { exhaustive }) },
@@ -92,10 +96,12 @@ async function tuneOne(
     const tuned = await tuneProblem(request, { open, store, now: () => performance.now() });
     const { outcome } = tuned;
     progress.clear();
+    if (isFirst) printDevice(tuned, output);
     printOutcome(tuned, job, output);
     keep(tuned);
     if ((options.write === true || options.all === true) && !signal.aborted) writeRow(job, tuned, output);
-    if (outcome.best === null && !signal.aborted) throw nothingMeasured(outcome, budget);
+    if (outcome.best === null && !signal.aborted)
+      throw nothingMeasured(outcome, (early) => helpFor(outcome, early, budget));
     return EXIT.ok;
   } catch (error) {
     progress.clear();
@@ -108,6 +114,10 @@ async function tuneOne(
 
 const open: TuneTools['open'] = async (device, options) => openWorkers(await devicesOf(device), options);
 
+function printDevice({ device: { name, backend, info } }: Tuned, output: Output): void {
+  output.result(deviceLine({ name, backend }), { device: { name, backend, ...info } });
+}
+
 function printOutcome(tuned: Tuned, { decl }: TuneJob, output: Output): void {
   const { outcome } = tuned;
   const ranked = standings(outcome);
@@ -118,24 +128,27 @@ function printOutcome(tuned: Tuned, { decl }: TuneJob, output: Output): void {
     }
   const colors = createColors(output.colorOn(output.stdout));
   const text = outcomeText(tuned, Object.keys(decl.tune), colors, output.options.verbose);
-  output.result(`${problemText(outcome.problem)}\n${text}`, outcomeFields(tuned));
+  output.result(`\n${problemText(outcome.problem)}\n${text}`, outcomeFields(tuned));
 }
 
+const today = (): string => new Date().toISOString().slice(0, 10);
+
 function writeRow({ decl, problem }: TuneJob, { outcome, device }: Tuned, output: Output): void {
-  const row = tunedRowOf(decl, outcome, device, new Date().toISOString().slice(0, 10));
+  const row = tunedRowOf(decl, outcome, device, today());
   if (row !== null) writeTunedRows(problem.file, [row]);
   else if (outcome.best !== null)
     output.warn(`nothing is written: ${device.name} stands for a device that is not here`);
 }
 
-function nothingMeasured({ problem, ended, rows }: Outcome, budgetMs: number | undefined): LacError {
-  const open = rows.some((row) => row.state === 'open');
-  const early = ended === 'budget' && open;
-  const message = early
-    ? `the budget ended before a configuration of ${problem.kernel} was measured`
-    : `no configuration of ${problem.kernel} works here`;
-  const help = early ? [`give it more: --budget ${Math.ceil(((budgetMs ?? 0) * 4) / 1000)}s`] : [];
-  return new LacError(diagnostic('LAC0921', message, null, { help }));
+function helpFor({ problem, rows, elapsedMs }: Outcome, early: boolean, budgetMs = 0): readonly string[] {
+  if (early) return [`give it more: --budget ${Math.ceil(Math.max(4 * budgetMs, 2 * elapsedMs) / 1000)}s`];
+  const { file, kernel } = problem;
+  const all = (state: Row['state']): boolean => rows.every((row) => row.state === state || row.state === 'pruned');
+  if (all('pruned')) return [`prune of ${kernel} leaves none at these sizes`];
+  if (!all('wrong')) return [];
+  return [
+    `if the kernel is right, the reference beside it is not: lac run ${displayName(file)} --kernel ${kernel} compares one`,
+  ];
 }
 
 async function writeReport(
@@ -146,7 +159,12 @@ async function writeReport(
 ): Promise<void> {
   const path = resolve(file);
   const ceilings = signal.aborted ? null : await measuredCeilings(which, output);
-  const parts = done.map(({ outcome, workOf, job }) => ({ outcome, workOf, knobs: job.decl.tune, ceilings }));
-  writeFiles(dirname(path), [{ name: basename(path), text: tuningPage(parts) }], 'name another file with --report');
+  const parts = done.map(({ job, ...tuned }) => ({ ...tuned, knobs: job.decl.tune, ceilings }));
+  const made = `lac ${version()}, ${today()}`;
+  writeFiles(
+    dirname(path),
+    [{ name: basename(path), text: tuningPage(parts, made) }],
+    'name another file with --report',
+  );
   output.detail(`report: ${path}`);
 }

@@ -38,10 +38,13 @@ th, td { border-bottom: 1px solid var(--rule); padding: 0.2rem 0.8rem 0.2rem 0; 
 th { white-space: nowrap; }
 td.number, th.number { text-align: right; }
 tr.marked { background: var(--good); font-weight: 600; }
+a { color: inherit; }
 code { font-family: ui-monospace, monospace; }
 `;
 
-export const heading = (text: string): Html => `<h2>${escaped(text)}</h2>`;
+/** `id`: where links of `TableRow` lead. */
+export const heading = (text: string, id?: string): Html =>
+  `<h2${id === undefined ? '' : ` id="${escaped(id)}"`}>${escaped(text)}</h2>`;
 export const paragraph = (text: string): Html => `<p>${escaped(text)}</p>`;
 export const note = (text: string): Html => `<p class="note">${escaped(text)}</p>`;
 
@@ -58,13 +61,17 @@ export interface Column {
 export interface TableRow {
   readonly cells: readonly string[];
   readonly marked?: boolean;
+  /** The heading that its first cell leads to. */
+  readonly to?: string;
 }
 
 export function table(columns: readonly Column[], rows: readonly TableRow[]): Html {
   const kind = (i: number): string => (columns[i]?.number === true ? ' class="number"' : '');
   const head = columns.map(({ name }, i) => `<th scope="col"${kind(i)}>${escaped(name)}</th>`).join('');
-  const body = rows.map(({ cells, marked }) => {
-    const tds = cells.map((text, i) => `<td${kind(i)}>${escaped(text)}</td>`).join('');
+  const body = rows.map(({ cells, marked, to }) => {
+    const content = (text: string, i: number): Html =>
+      to === undefined || i > 0 ? escaped(text) : `<a href="#${escaped(to)}">${escaped(text)}</a>`;
+    const tds = cells.map((text, i) => `<td${kind(i)}>${content(text, i)}</td>`).join('');
     return `<tr${marked === true ? ' class="marked"' : ''}>${tds}</tr>`;
   });
   return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>\n${body.join('\n')}\n</tbody></table></div>`;

@@ -43,6 +43,7 @@ export function rooflineChart(points: readonly WorkPoint[], ceilings: Ceilings, 
       marginLeft: 60,
       marginRight: 30,
       marginTop: 30,
+      marginBottom: 45,
       x: { type: 'log', domain: [left, right], label: 'FLOP per byte', grid: true, tickFormat: short },
       y: { type: 'log', domain: [lowest, highest * 2], label: `${unit}FLOP/s`, grid: true, tickFormat: short },
       marks: [

@@ -10,6 +10,7 @@ import { TuneProgress } from '../../cli/tune-progress.js';
 import { outcomeText, problemText } from '../../cli/tune-text.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Progress } from '../../tuner/search/search.js';
+import type { Outcome } from '../../tuner/types.js';
 import { KNOBS, outcome, PROBLEM } from '../tuner/tune-outcome.js';
 import { SCALE, SCALE_REFERENCE } from './fixtures-text.js';
 import { scratch } from './lac.js';
@@ -221,6 +222,15 @@ describe('the table', () => {
     const rows = outcome().rows.flatMap((r) => [1, 2].map((G) => ({ ...r, config: { ...r.config, G } })));
     expect(text(false, { rows, best: rows[0] })).toContain('more      15 slower ones; -v shows all');
     expect(text(true, { rows, best: rows[0] })).not.toContain('slower ones');
+  });
+
+  test('the default without a time is named with the reason; rows of an earlier tune are said to be such', () => {
+    const found = outcome();
+    const [usual = null] = found.rows.filter(({ state }) => state === 'wrong');
+    const tell = (of: Outcome): string => outcomeText({ outcome: of, usual }, [], createColors(false), false);
+    expect(tell(found)).toMatch(/^default +C=32 BE=16 warps=8: wrong$/m);
+    expect(tell(found)).not.toContain('from the cache');
+    expect(tell({ ...found, measured: 0 })).toMatch(/^measured +0 of .*; what else the table has is from the cache$/m);
   });
 
   test('nothing measured', () => {

@@ -1,8 +1,8 @@
 import { parseHTML } from 'linkedom';
 import { expect, test } from 'vitest';
 import type { Ceilings } from '../../reporting/roofline.js';
-import { tuningPage } from '../../tuner/report/report.js';
-import type { Outcome } from '../../tuner/types.js';
+import { type Reported, tuningPage } from '../../tuner/report/report.js';
+import type { Outcome, Row } from '../../tuner/types.js';
 import { KNOBS, outcome, PROBLEM } from './tune-outcome.js';
 
 const CEILINGS: Ceilings = {
@@ -13,8 +13,12 @@ const CEILINGS: Ceilings = {
   ],
   source: 'measured by this test',
 };
+const reported = (of: Outcome, ceilings: Ceilings | null, usual: Row | null = null): Reported => ({
+  ...{ outcome: of, knobs: KNOBS, ceilings, usual },
+  workOf: () => ({ flops: 4e9, bytes: 5e7 }),
+});
 const pageOf = (of: Outcome, ceilings: Ceilings | null = CEILINGS): string =>
-  tuningPage([{ outcome: of, knobs: KNOBS, ceilings, workOf: () => ({ flops: 4e9, bytes: 5e7 }) }]);
+  tuningPage([reported(of, ceilings)], 'lac 1.2.3, 2026-01-02');
 const parsed = (html: string): Document => parseHTML(html).document as unknown as Document;
 const texts = (within: ParentNode, selector: string): string[] =>
   [...within.querySelectorAll(selector)].map((e) => e.textContent?.trim() ?? '');
@@ -105,4 +109,68 @@ test('with nothing measured, with one configuration, and without ceilings', () =
   const single = pageOf(outcome({ rows: [one], best: one, measured: 1 }), null);
   expect(parsed(single).querySelectorAll('svg').length).toBe(2);
   expect(single).not.toMatch(/NaN|Infinity/);
+});
+
+test('several problems begin with a table of them, each with what it is worth over the default', () => {
+  const of = outcome();
+  const [first = null, ...others] = of.rows.filter((row) => row.state === 'measured' && row !== of.best);
+  const html = tuningPage(
+    [
+      reported(of, null, first),
+      reported({ ...of, problem: { ...PROBLEM, kernel: 'other' } }, null, of.best),
+      reported(outcome({ rows: others.map((row) => ({ ...row, state: 'wrong', why: 'no' })), best: null }), null),
+    ],
+    'lac 1.2.3, 2026-01-02',
+  );
+  expect(unbalanced(html)).toEqual([]);
+  const document = parsed(html);
+  const [overview] = [...document.querySelectorAll('table')];
+  const links = [...(overview?.querySelectorAll('a') ?? [])].map((a) => a.getAttribute('href'));
+  expect(links).toEqual([...document.querySelectorAll('h2')].map((h) => `#${h.getAttribute('id')}`));
+  const cells = [...(overview?.querySelectorAll('tbody tr') ?? [])].map((tr) =>
+    texts(tr as unknown as ParentNode, 'td'),
+  );
+  expect(cells.map(([kernel, , best]) => [kernel, best])).toEqual([
+    ['lightningFwd', 'C=64 BE=64 warps=8'],
+    ['other', 'C=64 BE=64 warps=8'],
+    ['lightningFwd', 'none'],
+  ]);
+  expect(cells[0]?.[4]).toMatch(/^\d\.\d\dx$/);
+  expect(html).toContain('It is the default, which a call takes that nothing was tuned for.');
+  expect(html).toContain('lac 1.2.3, 2026-01-02, seed 0');
+});
+
+/** A measured row of so many milliseconds, whose last sample is `outlier`. */
+const timed = (C: number, ms: number, outlier = ms): Row => ({
+  config: { C },
+  state: 'measured',
+  samples: { ms: [ms, ms, outlier], how: 'timestamp' },
+});
+const chartOf = (rows: readonly Row[]): Element => {
+  const [best = null] = rows;
+  const [chart] = parsed(pageOf(outcome({ rows, best }), null)).querySelectorAll('svg');
+  if (chart === undefined) throw new Error('there is no chart');
+  return chart;
+};
+const placesOf = (chart: Element): number[] =>
+  [...chart.querySelectorAll('circle')].map((c) => Number(c.getAttribute('cx')));
+
+test('one long interval, or one slow configuration, does not press the others into one dot', () => {
+  const [first = 0, second = 0] = placesOf(chartOf([timed(1, 1), timed(2, 1.5), timed(3, 1.6, 400)]));
+  expect(second - first).toBeGreaterThan(100);
+  const [a = 0, b = 0, c = 0] = placesOf(chartOf([timed(1, 0.02), timed(2, 0.04), timed(3, 3)]));
+  expect(b - a).toBeGreaterThan(80);
+  expect(c).toBeGreaterThan(b);
+  expect(c).toBeLessThanOrEqual(900);
+});
+
+test('a kernel without knobs, and figures that nobody knows', () => {
+  const row: Row = { config: {}, state: 'measured', samples: { ms: [1, 1, 1], how: 'host' } };
+  const html = tuningPage(
+    [{ ...reported(outcome({ rows: [row], best: row, measured: 1 }), null, row), knobs: {} }],
+    'x',
+  );
+  expect(html).toContain('Best: the only configuration, 1.00 ms');
+  expect(html).toContain('1 configuration, 1 timed');
+  expect(html).not.toContain('registers');
 });

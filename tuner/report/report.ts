@@ -22,32 +22,80 @@ export interface Reported {
   /** Null where nobody can say. */
   readonly ceilings: Ceilings | null;
   readonly workOf: (config: Config) => Work | null;
+  /** What a call takes that nothing was tuned for; null where that is not known. */
+  readonly usual: Row | null;
 }
 
 /** Lines of the chart of times: more cannot be read. */
 const SHOWN = 40;
 
-/** A page on some problems: charts, and a table with every configuration and why it is out. */
-export function tuningPage(tuned: readonly Reported[]): Html {
+/** A page on some problems: charts, and a table with every configuration and why it is out. `made`: when, and by what. */
+export function tuningPage(tuned: readonly Reported[], made: string): Html {
   const names = [...new Set(tuned.map(({ outcome }) => outcome.problem.kernel))];
   const title = `Tuning ${names.length > 3 ? `${names.length} kernels` : names.join(', ')}`;
   const devices = [...new Set(tuned.map(({ outcome }) => outcome.device))];
-  return page(title, [paragraph(`On ${devices.join(', ')}.`), ...tuned.flatMap(section)]);
+  const seeds = [...new Set(tuned.map(({ outcome }) => outcome.problem.seed))];
+  return page(title, [
+    paragraph(`On ${devices.join(', ')}.`),
+    note(`${made}, seed ${seeds.join(', ')}`),
+    ...(tuned.length > 1 ? [overview(tuned)] : []),
+    ...tuned.flatMap((one, i) => section(one, idOf(i))),
+  ]);
 }
 
-function section({ outcome, knobs, ceilings, workOf }: Reported): readonly Html[] {
-  const ranked = standings(outcome);
-  const { problem } = outcome;
+const idOf = (i: number): string => `problem-${i + 1}`;
+
+/** A row for each problem, which leads to its part of the page. */
+function overview(tuned: readonly Reported[]): Html {
+  const columns = [
+    ...['kernel', 'sizes', 'best'].map((name) => ({ name })),
+    ...['time', 'default / best', 'timed', 'configurations'].map((name) => ({ name, number: true })),
+  ];
+  const rows = tuned.map(({ outcome, usual }, i): TableRow => {
+    const ranked = standings(outcome);
+    const [first] = ranked;
+    const cells = first === undefined ? ['none', ''] : [configText(first.row), milliseconds(first.interval.median)];
+    const counts = [String(outcome.measured), String(outcome.rows.length)];
+    return {
+      cells: [outcome.problem.kernel, setting(outcome), ...cells, usualFigure(ranked, usual), ...counts],
+      to: idOf(i),
+    };
+  });
+  return table(columns, rows);
+}
+
+const configText = ({ config }: Row): string => pairs(config) || 'the only configuration';
+
+function usualFigure(ranked: readonly Standing[], usual: Row | null): string {
+  const found = ranked.find(({ row }) => row === usual);
+  return found === undefined || Number.isNaN(found.ratio) ? '' : `${found.ratio.toFixed(2)}x`;
+}
+
+function setting({ problem }: Outcome): string {
   const options = Object.entries(problem.options).filter(([, value]) => typeof value !== 'string' && value !== false);
-  const setting = [pairs(problem.dims), pairs(problem.dtypes), pairs(Object.fromEntries(options))].join('  ').trim();
+  return [pairs(problem.dims), pairs(problem.dtypes), pairs(Object.fromEntries(options))].join('  ').trim();
+}
+
+function section({ outcome, knobs, ceilings, workOf, usual }: Reported, id: string): readonly Html[] {
+  const ranked = standings(outcome);
   return [
-    heading(problem.kernel),
-    paragraph(setting),
+    heading(outcome.problem.kernel, id),
+    paragraph(setting(outcome)),
     paragraph(summary(outcome, ranked)),
+    ...(usual === null ? [] : [paragraph(usualText(ranked, usual))]),
     ...(ranked.length === 0 ? [] : charts(ranked, knobs, ceilings, workOf)),
     ...(ranked.length === 0 ? [] : [measuredTable(ranked, Object.keys(knobs))]),
     ...outTables(causes(outcome)),
   ];
+}
+
+/** What would be without a tune. */
+function usualText(ranked: readonly Standing[], usual: Row): string {
+  const found = ranked.find(({ row }) => row === usual);
+  if (found?.isBest === true) return 'It is the default, which a call takes that nothing was tuned for.';
+  const what = `The default, which a call takes that nothing was tuned for, is ${configText(usual)}`;
+  if (found === undefined) return `${what}: ${STATES[usual.state]}.`;
+  return `${what}: ${intervalText(found)}, ${found.ratio.toFixed(2)} times the best.`;
 }
 
 const ENDED: Readonly<Record<Outcome['ended'], string>> = {
@@ -58,10 +106,11 @@ const ENDED: Readonly<Record<Outcome['ended'], string>> = {
 };
 
 function summary(outcome: Outcome, ranked: readonly Standing[]): string {
-  const how = `${outcome.rows.length} configurations, ${outcome.measured} timed, in ${milliseconds(outcome.elapsedMs)}, ${ENDED[outcome.ended]}.`;
+  const all = outcome.rows.length;
+  const how = `${all} configuration${all === 1 ? '' : 's'}, ${outcome.measured} timed, in ${milliseconds(outcome.elapsedMs)}, ${ENDED[outcome.ended]}.`;
   const [first] = ranked;
   if (first === undefined) return `No configuration was measured. ${how}`;
-  return `Best: ${pairs(first.row.config)}, ${intervalText(first)}. ${how}`;
+  return `Best: ${configText(first.row)}, ${intervalText(first)}. ${how}`;
 }
 
 export const intervalText = ({ interval: { median, low, high } }: Standing): string =>
@@ -74,7 +123,7 @@ function charts(
   workOf: Reported['workOf'],
 ): readonly Html[] {
   const spreads = ranked.slice(0, SHOWN).map(({ row, interval, isBest }) => ({
-    ...{ name: pairs(row.config), marked: isBest },
+    ...{ name: configText(row), marked: isBest },
     ...{ value: interval.median, low: interval.low, high: interval.high },
   }));
   const more = ranked.length > SHOWN ? `; the ${SHOWN} best of ${ranked.length}` : '';
@@ -111,10 +160,11 @@ function roofline(ranked: readonly Standing[], ceilings: Ceilings | null, workOf
 }
 
 function measuredTable(ranked: readonly Standing[], knobs: readonly string[]): Html {
-  const columns = [...knobs, ...FIGURES.map((f) => f.name)].map((name) => ({ name, number: true }));
+  const figures = knownFigures(ranked);
+  const columns = [...knobs, ...figures.map((f) => f.name)].map((name) => ({ name, number: true }));
   const rows = ranked.map((standing): TableRow => {
     const values = knobs.map((name) => String(standing.row.config[name] ?? ''));
-    return { cells: [...values, ...FIGURES.map((f) => f.of(standing))], marked: standing.isBest };
+    return { cells: [...values, ...figures.map((f) => f.of(standing))], marked: standing.isBest };
   });
   return table(columns, rows);
 }
@@ -122,7 +172,7 @@ function measuredTable(ranked: readonly Standing[], knobs: readonly string[]): H
 const known = <T>(value: T | undefined, text: (value: T) => string): string => (value === undefined ? '' : text(value));
 
 /** What is told of a configuration beside its knobs; texts are empty where nobody knows. */
-export const FIGURES: readonly { readonly name: string; readonly of: (standing: Standing) => string }[] = [
+const FIGURES: readonly { readonly name: string; readonly of: (standing: Standing) => string }[] = [
   { name: 'time', of: ({ interval }) => milliseconds(interval.median) },
   { name: '95 % interval', of: ({ interval: { low, high } }) => `${milliseconds(low)} to ${milliseconds(high)}` },
   { name: 'of best', of: ({ ratio }) => (Number.isNaN(ratio) ? '' : `${ratio.toFixed(2)}x`) },
@@ -132,6 +182,10 @@ export const FIGURES: readonly { readonly name: string; readonly of: (standing: 
   { name: 'model', of: ({ row }) => known(row.estimateMs, milliseconds) },
 ];
 
+/** Those that are told of any of them. */
+export const knownFigures = (ranked: readonly Standing[]): typeof FIGURES =>
+  FIGURES.filter(({ of }) => ranked.some((standing) => of(standing) !== ''));
+
 /** The reasons in full: one table a cause. */
 const outTables = (all: readonly Cause[]): readonly Html[] =>
   all.flatMap((cause) => {
@@ -139,8 +193,12 @@ const outTables = (all: readonly Cause[]): readonly Html[] =>
     const title = `${rows.length} ${STATES[state]}${code === null ? '' : ` (${code})`}`;
     const described = rows.filter((row) => row.why !== undefined);
     if (described.length === 0) return [note(title)];
-    const cells = (row: Row): TableRow => ({ cells: [pairs(row.config), row.why ?? '', timeText(row)] });
-    return [note(title), table([{ name: 'configuration' }, { name: 'why' }, { name: 'time' }], rows.map(cells))];
+    const times = rows.some(({ samples }) => samples !== undefined);
+    const cells = (row: Row): TableRow => ({
+      cells: [configText(row), row.why ?? '', ...(times ? [timeText(row)] : [])],
+    });
+    const columns = [{ name: 'configuration' }, { name: 'why' }, ...(times ? [{ name: 'time' }] : [])];
+    return [note(title), table(columns, rows.map(cells))];
   });
 
 /** A configuration may have been timed before it fell out. */
