@@ -907,7 +907,7 @@ export const CODES = {
   LAC0902: {
     title: 'no reference for this kernel',
     explain:
-      'lac run compares with a reference and found none. Beside `x.ts` it looks for `x.ref.ts`, exporting a constant of type Reference with the name of the kernel. `--check FILE` names another file; `--no-check` runs without comparing.',
+      'lac run, lac tune and kernel.tune() compare with a reference and found none. Beside `x.ts` they look for `x.ref.ts`, exporting a constant of type Reference with the name of the kernel. `lac run --check FILE` names another file; `--no-check` runs without comparing. Nothing is tuned unchecked.',
     right:
       'export const scale: Reference = { shape: { N: 1000 }, run: ({ inputs: { x } }) => ({ y: x.map((a) => 2 * a) }) };',
   },
@@ -945,8 +945,7 @@ export const CODES = {
   },
   LAC0909: {
     title: 'verb is not built yet',
-    explain: 'The verbs init and repro are planned, and so is kernel.tune(): `lac tune` searches on the command line.',
-    right: 'lac run forward.ts --config C=64',
+    explain: 'The verbs init and repro are planned. What to use instead is said beside the message.',
   },
   LAC0910: {
     title: 'dimension without a size that works',
@@ -1014,7 +1013,7 @@ export const CODES = {
   LAC0921: {
     title: 'no configuration was measured',
     explain:
-      '`lac tune` tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result: the table says which, and why. A kernel that works elsewhere may need smaller blocks in its tune space for this device. Or the budget ended before anything was measured.',
+      '`lac tune`, or kernel.tune(), tried what the kernel declares, and every configuration was pruned, is over a limit of the device, failed, or gave a wrong result: the table, or the help beside the message, says which and why. A kernel that works elsewhere may need smaller blocks in its tune space for this device. Or the budget ended before anything was measured.',
   },
   LAC0922: {
     title: 'tuning rows cannot be read',

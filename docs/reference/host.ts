@@ -137,14 +137,17 @@ export async function derived(): Promise<Float64Array> {
 // derived() is 11, 12
 
 /**
- * @entry Kernel.tune
+ * @entry Kernel.tune; TuneOptions; TuneProgress
  *
- * Will search `tune` on the device; it is not built, and throws LAC0909. Until then rows of `x.tune.json` beside the
- * source are written by hand (see the [tutorial](../tutorial/3-matmul.md)).
- * @errors LAC0909
+ * Searches `tune` on the device of the arguments, as `lac tune` does ([the page on tuning](../tuning.md)): in a process of its
+ * own, on random inputs of the same sizes, dtypes and strides; the tensors that are given are neither read nor written.
+ * Every configuration is compared with the reference beside the kernel, `x.ref.ts`, and without one nothing is tuned.
+ * Rows are kept in the tuning cache. Later calls take the best, unless `x.tune.json` beside the source has a row for
+ * these sizes. Tunes of one device wait for each other.
+ * @errors LAC0701 LAC0902 LAC0921 LAC0925
  */
-export async function refusedToTune(device: Device, x: Tensor<'f32', [number]>, y: Tensor<'f32', [number]>) {
-  return codeOf(scale.tune(device, { a: 1, x, y }));
+export async function tuned(device: Device, x: Tensor<'f32', [number]>, y: Tensor<'f32', [number]>) {
+  return codeOf(scale.tune(device, { a: 1, x, y }, { budgetMs: 30_000 })); // LAC0902: there is no host.ref.ts
 }
 const codeOf = async (work: Promise<unknown>): Promise<Code | null> => {
   try {
