@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ROOT } from '../house/sources.js';
 
 /** What children of tests load beside the package. */
-const MODULES = ['test/tuner/worker/faults.ts', 'test/runtime/variants.ts'];
+const MODULES = ['test/runtime/variants.ts', 'test/store/writer.ts', 'test/tuner/worker/faults.ts'];
 
 /**
  * The sources as JavaScript, for processes that tests start: vitest's own transform does not reach them. Compiled by the first

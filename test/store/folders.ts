@@ -8,13 +8,14 @@ import { TuningStore } from '../../store/store.js';
 const made: string[] = [];
 const opened: TuningStore[] = [];
 
+// Of the file that imports this: a hook that a test adds belongs to nobody.
+afterAll(() => {
+  for (const store of opened) store.close();
+  for (const path of made) rmSync(path, { recursive: true, force: true });
+});
+
 /** A folder of its own, that is gone after the tests of the file. */
 export function folder(): string {
-  if (made.length === 0)
-    afterAll(() => {
-      for (const store of opened) store.close();
-      for (const path of made) rmSync(path, { recursive: true, force: true });
-    });
   const path = mkdtempSync(join(tmpdir(), 'lac-store-'));
   made.push(path);
   return path;

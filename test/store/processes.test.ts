@@ -2,31 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TuningKey } from '../../store/types.js';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { builtSources } from '../setup/built.js';
 import { folder, openStore } from './folders.js';
-import { compileWriter, type Said, startWriter } from './writers.js';
+import { keysOf, rowOf } from './steps.js';
+import { type Said, startWriter } from './writers.js';
 
-let writer: ReturnType<typeof compileWriter>;
-beforeAll(() => {
-  writer = compileWriter();
-});
-afterAll(() => writer.remove());
-
-const keysOf = (kernel: string): TuningKey[] =>
-  [0, 1, 2].map((N) => ({
-    ...{ kernel, hash: '', device: 'd', architecture: 'a' },
-    ...{ dtypes: {}, comptime: {}, options: {}, sizes: { N } },
-  }));
+beforeAll(() => void builtSources());
 
 /** Every row that is there is whole; gives their number and the largest. */
 function wholeRows(path: string, kernel: string): { readonly rows: number; readonly last: number } {
   const store = openStore(path);
   const rows = keysOf(kernel).flatMap((key) => store.rows(key));
-  for (const { config, samples } of rows) {
-    const { C = 0 } = config;
-    expect(samples?.ms).toEqual(Array(1 + (C % 50)).fill(C));
-  }
+  for (const row of rows) expect(row).toEqual(rowOf(row.config.C ?? 0));
   store.close();
   return { rows: rows.length, last: Math.max(0, ...rows.map((row) => row.config.C ?? 0)) };
 }
@@ -46,7 +34,7 @@ describe('32 writers at once, half of them killed in the middle', () => {
       const path = folder();
       let ready = 0;
       const writers = stop.map((last, i) =>
-        startWriter(writer.entry, { folder: path, name: `w${i}`, rows: ROWS }, (said, child) => {
+        startWriter({ folder: path, name: `w${i}`, rows: ROWS }, (said, child) => {
           if (said.ready && ++ready === stop.length) for (const each of writers) each.child.send('go');
           // The child is in its next transaction by the time that the signal comes.
           if (i % 2 === 1 && said.put === last) child.kill('SIGKILL');
@@ -74,7 +62,6 @@ async function one(
   how: { readonly shell?: string; readonly uid?: number },
 ): Promise<readonly Said[]> {
   const { gone } = startWriter(
-    writer.entry,
     { folder: path, name: 'w', rows },
     (said, child) => {
       if (said.ready) child.send('go');
@@ -114,7 +101,7 @@ describe.runIf(process.platform === 'linux')('a writer', () => {
 
 describe('a process that only looks', () => {
   test('loads no libsql and makes nothing where no cache is', () => {
-    const script = `import { TuningStore } from ${JSON.stringify(join(writer.entry, '..', 'out', 'store', 'store.js'))};
+    const script = `import { TuningStore } from ${JSON.stringify(join(builtSources(), 'store', 'store.js'))};
       import { createRequire } from 'node:module';
       console.log(TuningStore.existing(), Object.keys(createRequire(import.meta.url).cache).length);`;
     const env = { ...process.env, LAC_TUNING_CACHE: join(folder(), 'none') };
