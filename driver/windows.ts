@@ -22,7 +22,7 @@ export function windowOf({ shape, strides, offset }: Pick<Tensor, 'shape' | 'str
 
 /**
  * Strides of a tensor of another shape that lies alike: axes in the same order, steps that are multiples of what they were
- * multiples of, no room between elements of the fastest axis that was not there. The strides themselves for the same shape.
+ * multiples of, rows with gaps between their elements where they had some. The strides themselves for the same shape.
  */
 export function stridesLike({ shape, strides }: Window, other: readonly number[]): readonly number[] {
   if (other.every((extent, axis) => extent === shape[axis])) return strides;
@@ -31,7 +31,8 @@ export function stridesLike({ shape, strides }: Window, other: readonly number[]
   let reach = 0;
   for (const [i, axis] of axes.entries()) {
     const stride = strides[axis] as number;
-    made[axis] = i === 0 ? Math.max(1, stride) : roundUp(reach + 1, alignOf(stride));
+    const least = axis === other.length - 1 && stride !== 1 ? 2 : 1;
+    made[axis] = i === 0 ? Math.max(1, stride) : roundUp(Math.max(least, reach + 1), alignOf(stride));
     reach += Math.max(0, (other[axis] as number) - 1) * (made[axis] as number);
   }
   return made;
