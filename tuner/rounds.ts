@@ -19,10 +19,10 @@ export function isBehind(ms: readonly number[], launchMs: number, bestMs: number
   return far === undefined ? medianInterval(ms).low > bestMs : Math.min(launchMs, ...ms) > far * bestMs;
 }
 
-/** Samples that a launch of so many milliseconds will be given beside a best that takes no more than `bestMs`. */
+/** Samples that a launch of so many milliseconds will be given beside a best that takes no more than `bestMs`, or the launch before. */
 export function roundsBeside(ms: number, count: number, bestMs: number): number {
   const rounds = roundsFor(ms, count);
   if (ms < SLOW_MS) return rounds;
   const least = FAR.findIndex((far) => ms > far * bestMs);
-  return least < 0 ? rounds : Math.min(rounds, least);
+  return least < 0 ? rounds : Math.min(rounds, Math.max(1, least));
 }

@@ -105,6 +105,14 @@ describe('what comes first', () => {
 });
 
 describe('what is left of a budget', () => {
+  test('goes to nothing that the model puts far behind, while there is better', async () => {
+    const times = [400, 420, 440, 2400, 2800, 3200];
+    const { rows } = await trial({ rows: estimated(times), ms: by(times), budgetMs: 13_500, noise: 0.01, outliers: 0 });
+    expect(rows.map((r) => r.state)).toEqual(['measured', 'measured', 'measured', 'open', 'open', 'open']);
+    const rest = await trial({ rows: estimated(times), ms: by(times), budgetMs: 60_000, noise: 0.01, outliers: 0 });
+    expect(rest.rows.every((r) => r.state === 'measured')).toBe(true);
+  });
+
   test('goes to what fits in, where the best guess does not', async () => {
     // Nobody knows how long a configuration takes that has no estimate: as long as the slowest, which is too long.
     const times = [400, 3000, 450];

@@ -122,7 +122,7 @@ export class Run {
     return launches + indices.length * this.costs.overheadMs;
   }
 
-  /** Milliseconds of a launch: measured, or the estimate by the worst ratio so far, or the median so far. */
+  /** Milliseconds of a launch: measured, or by the estimate as much off as usual so far, or the median so far. */
   #expectedMs(index: number): number {
     const { estimateMs, samples } = this.ledger.at(index);
     if (samples !== undefined) return this.ledger.interval(index).median;
@@ -147,7 +147,7 @@ export class Run {
 
 /** What is measured, for the times of others. */
 interface Scale {
-  /** The most that a measured time is of its estimate; 0 where none has one. */
+  /** Median of measured times over their estimates; 0 where none has one. */
   readonly ratio: number;
   readonly medianMs: number;
   /** What the best takes at most. */
@@ -156,13 +156,15 @@ interface Scale {
 
 function scaleOf(ledger: Ledger): Scale {
   const measured = ledger.in('measured').map((i) => ({ ...ledger.interval(i), estimateMs: ledger.at(i).estimateMs }));
-  const ratios = measured.map((m) => m.median / (m.estimateMs ?? Number.POSITIVE_INFINITY));
+  const ratios = measured.flatMap((m) => (m.estimateMs === undefined ? [] : [m.median / m.estimateMs]));
   return {
-    ratio: Math.max(0, ...ratios),
-    medianMs: measured.length === 0 ? 0 : median(measured.map((m) => m.median)),
+    ratio: medianOr0(ratios),
+    medianMs: medianOr0(measured.map((m) => m.median)),
     ...(measured.length > 0 && { bestMs: Math.min(...measured.map((m) => m.high)) }),
   };
 }
+
+const medianOr0 = (values: readonly number[]): number => (values.length === 0 ? 0 : median(values));
 
 const launchesMs = (results: readonly (Samples | Row)[]): number =>
   results.flatMap((r) => ('state' in r ? [] : r.ms)).reduce((sum, ms) => sum + ms, 0);
