@@ -11,9 +11,6 @@ const LEAST = 12;
 const MOST = 96;
 /** Samples of a first look. */
 const LOOK = 7;
-/** Share of the budget that is left for the race. */
-const RACE_SHARE = 0.2;
-
 /** How many of so many configurations are timed. */
 const quota = (open: number, exhaustive: boolean): number =>
   exhaustive || open <= FEW ? open : Math.min(MOST, Math.max(LEAST, Math.floor(open / 4)));
@@ -57,12 +54,15 @@ export class Exploration {
     run.toTry = this.#wanted;
   }
 
-  /** Until all that are wanted are timed. Throws Stop where no more fit the budget; may then be called again. */
-  async go(): Promise<void> {
+  /**
+   * Until all that are wanted are timed. Throws Stop where no more fit the budget, of which a share is kept; may then be called
+   * again.
+   */
+  async go(keptShare: number): Promise<void> {
     const run = this.#run;
     run.stage = 'explore';
     this.#isShort = false;
-    this.#reserveMs = Number.isFinite(run.costs.leftMs) ? run.costs.leftMs * RACE_SHARE : 0;
+    this.#reserveMs = Number.isFinite(run.costs.leftMs) ? run.costs.leftMs * keptShare : 0;
     for (let head = this.#shift(); head !== null; head = this.#shift()) {
       const { index, row } = head;
       if (await run.prepared(index, row)) {

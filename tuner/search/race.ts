@@ -10,15 +10,16 @@ const PRECISE = 0.003;
 
 /**
  * Times those that may be the fastest together, twice as often in every round. Out is who is slower than the best with
- * certainty; of the others the faster half stays, but for the last few, which are left to `winner`.
+ * certainty; of the others the faster half stays, but for the last few, which are left to `winner`. It takes place for `least`
+ * of them.
  */
-export async function race(run: Run): Promise<void> {
+export async function race(run: Run, least: number): Promise<void> {
   run.stage = 'race';
   for (let width = Number.POSITIVE_INFINITY; ; width = Math.max(FINALISTS, Math.ceil(width / 2))) {
     const all = contendersOf(run).slice(0, width);
     const round = Math.min(...all.map((i) => run.rounds(i)));
     const count = ROUNDS[round];
-    if (count === undefined || isSettled(run, all, round)) return;
+    if (count === undefined || all.length < least || isSettled(run, all, round)) return;
     const contenders = affordable(run, all, count);
     await run.sample(contenders, count);
     width = Math.min(width, contenders.length);

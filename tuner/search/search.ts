@@ -71,19 +71,23 @@ export async function search(rows: readonly Row[], bench: Bench, options: Search
   return { rows: run.ledger.rows, best, measured: timed, ended: isFailed ? 'failed' : ended };
 }
 
+/** Share of a budget that is kept for the race. */
+const RACE_SHARE = 0.2;
+
 /** What the race leaves of a budget goes to others that fit in, until nothing does. */
 async function endOf(
   run: Run,
   { seed, exhaustive = false, first = [] }: SearchOptions,
 ): Promise<SearchResult['ended']> {
   const exploration = new Exploration(run, { seed, exhaustive, first });
-  for (;;) {
+  for (let keptShare = RACE_SHARE; ; keptShare = 0) {
     const before = run.steps;
-    const explored = await untilStopped(exploration.go());
+    const explored = await untilStopped(exploration.go(keptShare));
     if (explored === 'interrupted') return explored;
-    const raced = await untilStopped(race(run));
+    // Where time is short, to know one better is worth less than to know another.
+    const raced = await untilStopped(race(run, explored === 'done' ? 1 : 2));
     if (raced === 'interrupted' || explored === 'done') return raced;
-    if (run.steps === before) return explored;
+    if (run.steps === before && keptShare === 0) return explored;
   }
 }
 
