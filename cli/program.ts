@@ -65,6 +65,10 @@ const configOption = () =>
   new Option('--config <knobs>', 'tune knobs, C=64,warps=4; others keep their default').argParser(sizes);
 const dtypeOption = () =>
   new Option('--dtype <choice>', 'dtype parameters: T=bf16, or bf16 for all').argParser(dtypeChoices);
+const timeoutOption = () =>
+  new Option('--timeout <time>', 'what a launch may take: 30s, 10m')
+    .argParser(duration)
+    .default(undefined, '1m on a GPU, 10m on the CPU');
 const setOption = (what: string) => new Option('--set <values>', what).argParser(assignments);
 
 function sourceVerbs(program: Command, run: Runner): void {
@@ -102,6 +106,7 @@ function sourceVerbs(program: Command, run: Runner): void {
     .addOption(setOption('options of the kernel: causal=true'))
     .addOption(configOption())
     .addOption(new Option('--seed <number>', 'of the random inputs').argParser(seed).default(0))
+    .addOption(timeoutOption())
     .addOption(new Option('--check <file>', 'reference to compare with'))
     .option('--no-check', 'do not compare')
     .addOption(kernelOption());
@@ -128,6 +133,7 @@ function benchVerb(program: Command, run: Runner): void {
     .addOption(new Option('--seed <number>', 'of the random inputs').argParser(seed).default(0))
     .addOption(new Option('--samples <number>', 'launches that are timed').argParser(positive).default(50))
     .addOption(new Option('--budget <time>', 'for all samples together: 30s').argParser(duration))
+    .addOption(timeoutOption())
     .addOption(new Option('--check <file>', 'reference to compare with'))
     .option('--no-check', 'do not compare')
     .option('--baseline <file>', 'kernels to measure beside, in turn; or a stored run (.json)')
@@ -155,6 +161,11 @@ function tuneVerb(program: Command, run: Runner): void {
     .addOption(new Option('--budget <time>', 'for each kernel and shape: 30s, 2m').argParser(duration))
     .option('--resume', 'keep what the cache has of this problem, and measure the rest')
     .option('--exhaustive', 'time every configuration that can run')
+    .addOption(
+      new Option('--caches <state>', 'what launches find in the caches of a GPU')
+        .choices(['cold', 'warm'])
+        .default('cold'),
+    )
     .addOption(new Option('--seed <number>', 'of the random inputs and of the search').argParser(seed).default(0))
     .option('--all', 'every kernel with knobs below a folder (default: kernels); implies --write')
     .option('--write', 'write the best into x.tune.json beside the kernel')

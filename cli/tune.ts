@@ -26,6 +26,7 @@ interface TuneOptions extends JobOptions {
   readonly budget?: number;
   readonly resume?: boolean;
   readonly exhaustive?: boolean;
+  readonly caches: 'cold' | 'warm';
   readonly all?: boolean;
   readonly write?: boolean;
   readonly report?: string;
@@ -87,9 +88,9 @@ async function tuneOne(
 ): Promise<ExitCode> {
   const progress = new TuneProgress(output, job.problem.kernel);
   try {
-    const { budget, resume, exhaustive, device, isFirst } = options;
+    const { budget, resume, exhaustive, device, caches, isFirst } = options;
     const request = {
-      ...{ decl: job.decl, problem: job.problem, device, signal },
+      ...{ decl: job.decl, problem: job.problem, device, caches, signal },
       ...{ ...(budget && { budgetMs: budget }), ...(resume && { resume }), ...(exhaustive && { exhaustive }) },
       onEvent: progress.take.bind(progress),
     };

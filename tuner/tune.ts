@@ -11,6 +11,7 @@ import { configKey } from './search/knobs.js';
 import { type Bench, type Progress, type SearchOptions, type SearchResult, search } from './search/search.js';
 import type { Outcome, Problem, Row } from './types.js';
 import type { OpenBench } from './worker/pool.js';
+import type { Caches } from './worker/protocol.js';
 import type { WorkerEvent, WorkerOptions } from './worker/worker.js';
 
 export interface TuneRequest {
@@ -24,6 +25,8 @@ export interface TuneRequest {
   /** What everything may take, the opening of the device included. */
   readonly budgetMs?: number;
   readonly exhaustive?: boolean;
+  /** What launches find in the caches of a GPU; `cold` where it does not say. */
+  readonly caches?: Caches;
   /** Take rows of the cache as they are, and measure the rest. */
   readonly resume?: boolean;
   /** Ends the tune with what is measured. */
@@ -56,19 +59,26 @@ export interface TuneTools {
   readonly store: RowStore | null;
   /** Milliseconds of a clock that does not go back. */
   readonly now: () => number;
+  /** Aborts after so many milliseconds of it. Default: \`AbortSignal.timeout\`. */
+  readonly after?: (ms: number) => AbortSignal;
 }
 
 /**
  * Finds the best configuration of a problem: enumerates, ranks by the cost model, and measures, on a worker. Every row is
- * kept as soon as it is settled. Faults of configurations are rows; throws LacError where nothing can be measured at all,
- * and the reason of the signal where it comes before the device is open.
+ * kept as soon as it is settled. Faults of configurations are rows; throws LacError where nothing can be measured at all, or
+ * the budget ends before, and the reason of the signal where it comes before the device is open.
  */
 export async function tune(request: TuneRequest, tools: TuneTools): Promise<Tuned> {
   const begin = tools.now();
   const { problem, onEvent, signal } = request;
   onEvent({ kind: 'stage', text: 'opening the device, and asking the reference' });
-  const opening = tools.open(request.device, { problem, onEvent: (event) => onEvent({ kind: 'worker', event }) });
-  const worker = await unlessAborted(opening, signal);
+  const { device, budgetMs, caches } = request;
+  const opening = tools.open(device, {
+    ...{ problem, onEvent: (event) => onEvent({ kind: 'worker', event }) },
+    ...(caches && { caches }),
+  });
+  const expired = budgetMs === undefined ? null : after(tools, Math.ceil(budgetMs));
+  const worker = await unlessAborted(opening, signal, expired);
   try {
     if (worker.device.backend === 'interpret') throw NOT_THE_INTERPRETER;
     onEvent({ kind: 'device', device: worker.device });
@@ -81,11 +91,18 @@ export async function tune(request: TuneRequest, tools: TuneTools): Promise<Tune
 }
 
 /** A device that opens after nobody waits for it any more is given back. */
-async function unlessAborted(opening: Promise<OpenBench>, signal: AbortSignal): Promise<OpenBench> {
+async function unlessAborted(
+  opening: Promise<OpenBench>,
+  signal: AbortSignal,
+  expired: AbortSignal | null,
+): Promise<OpenBench> {
   const aborted = new Promise<never>((_, reject) => {
-    const stop = (): void => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    const forget = (): void => signal.removeEventListener('abort', stop);
+    const stop = (): void => reject(signal.aborted ? signal.reason : NOT_OPEN_IN_TIME);
+    const signals = [signal, ...(expired === null ? [] : [expired])];
+    for (const each of signals) each.addEventListener('abort', stop, { once: true });
+    const forget = (): void => {
+      for (const each of signals) each.removeEventListener('abort', stop);
+    };
     opening.then(forget, forget);
   });
   try {
@@ -95,6 +112,12 @@ async function unlessAborted(opening: Promise<OpenBench>, signal: AbortSignal): 
     throw error;
   }
 }
+
+const NOT_OPEN_IN_TIME = new LacError(
+  diagnostic('LAC0921', 'the budget ended before the device was open and the reference computed', null, {
+    help: ['give it more'],
+  }),
+);
 
 export const NOT_THE_INTERPRETER = new LacError(
   diagnostic('LAC0701', 'the interpreter is no device to tune for: it runs every configuration alike', null, {
@@ -121,7 +144,7 @@ async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTool
   const bench = withHeadStart(worker, space.leading, known);
   const rows = await space.rank(Math.min(RANKING_MS, left() * RANKING_SHARE));
   const found = await search(rows, bench, {
-    ...limits(left()),
+    ...limits(left(), tools),
     ...(request.exhaustive === undefined ? {} : { exhaustive: request.exhaustive }),
     ...{ seed: problem.seed, signal, now, known, first: space.leading },
     onRow: (row, progress) => {
@@ -150,8 +173,10 @@ const CLOSING_MS = 500;
 const RANKING_SHARE = 0.25;
 const RANKING_MS = 6000;
 
-function limits(leftMs: number): Pick<SearchOptions, 'budgetMs' | 'expired'> {
+function limits(leftMs: number, tools: TuneTools): Pick<SearchOptions, 'budgetMs' | 'expired'> {
   if (leftMs === Number.POSITIVE_INFINITY) return {};
   const budgetMs = Math.max(0, Math.floor(leftMs));
-  return { budgetMs, expired: AbortSignal.timeout(budgetMs) };
+  return { budgetMs, expired: after(tools, budgetMs) };
 }
+
+const after = (tools: TuneTools, ms: number): AbortSignal => tools.after?.(ms) ?? AbortSignal.timeout(ms);

@@ -20,6 +20,12 @@ export class FakeClock {
     });
   }
 
+  readonly after = (ms: number): AbortSignal => {
+    const due = new AbortController();
+    void this.wait(ms).then(() => due.abort());
+    return due.signal;
+  };
+
   async #pump(): Promise<void> {
     this.#pumping = true;
     while (this.#alarms.length > 0) {

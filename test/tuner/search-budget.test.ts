@@ -31,10 +31,9 @@ async function trial({ rows, budgetMs, first = [], known = [], ...simulation }: 
   const clock = new FakeClock();
   const bench = new SimulatedBench({ clock, seed: 1, ...SOFTWARE, ...simulation });
   const { signal } = new AbortController();
-  const over = new AbortController();
-  if (budgetMs !== undefined) void clock.wait(budgetMs).then(() => over.abort());
-  const options = { seed: 1, now: clock.now, signal, expired: over.signal, known, first, onRow: () => {} };
-  const result = await search(rows, bench, { ...options, ...(budgetMs !== undefined && { budgetMs }) });
+  const options = { seed: 1, now: clock.now, signal, known, first, onRow: () => {} };
+  const budget = budgetMs === undefined ? {} : { budgetMs, expired: clock.after(budgetMs) };
+  const result = await search(rows, bench, { ...options, ...budget });
   const sampled = bench.calls.flatMap((c) => (c.what === 'sample' ? [c.configs] : []));
   return { ...result, bench, sampled, elapsedMs: clock.now() };
 }

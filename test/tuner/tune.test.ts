@@ -61,9 +61,10 @@ interface Setting {
   readonly device?: OpenBench['device'];
   readonly request?: Partial<TuneRequest>;
   readonly onEvent?: (event: TuneEvent) => void;
+  readonly onOpen?: (options: Parameters<TuneTools['open']>[1]) => void;
 }
 
-function tuning({ simulation, store = null, device = EMULATED, request, onEvent }: Setting = {}) {
+function tuning({ simulation, store = null, device = EMULATED, request, onEvent, onOpen }: Setting = {}) {
   const clock = new FakeClock();
   const bench = new SimulatedBench({ clock, seed: 1, ms: landscape, ...simulation });
   const events: TuneEvent[] = [];
@@ -83,7 +84,13 @@ function tuning({ simulation, store = null, device = EMULATED, request, onEvent 
       },
       ...request,
     },
-    { open: async () => opened, store, now: clock.now },
+    {
+      open: async (_, options) => {
+        onOpen?.(options);
+        return opened;
+      },
+      ...{ store, now: clock.now, after: clock.after },
+    },
   );
   return { done, bench, events, closed: () => closed };
 }
@@ -191,6 +198,31 @@ describe('a tune', () => {
     expect(bench.calls).toEqual([]);
   });
 
+  test('a device that is not open when the budget ends is given back when it is', async () => {
+    const bench = new SimulatedBench({ clock: new FakeClock(), seed: 1, ms: landscape });
+    let give = (_: OpenBench): void => {};
+    const opening = new Promise<OpenBench>((resolve) => {
+      give = resolve;
+    });
+    const { signal } = new AbortController();
+    const request = { decl, problem, device: 'emulate', budgetMs: 1, signal, onEvent: () => {} };
+    const done = tune(request, { open: () => opening, store: null, now: () => 0 });
+    await expect(done).rejects.toMatchObject({ diagnostics: [{ code: 'LAC0921' }] });
+    await new Promise<void>((closed) => {
+      give(Object.assign(bench, { device: EMULATED, ahead: 2, close: async () => closed() }));
+    });
+    expect(bench.calls).toEqual([]);
+  });
+
+  test('caches are as they are asked for', async () => {
+    const asked: unknown[] = [];
+    for (const caches of ['warm', undefined] as const) {
+      const { done } = tuning({ request: caches === undefined ? {} : { caches }, onOpen: (o) => asked.push(o.caches) });
+      await done;
+    }
+    expect(asked).toEqual(['warm', undefined]);
+  });
+
   test('a cache that cannot be written is told of once, and the tune comes to its end', async () => {
     const store = { rows: () => [], put: () => false, choose: () => false, notes: ['no space is left'] };
     const { done, events } = tuning({ store });
@@ -206,7 +238,7 @@ describe('a tune', () => {
   });
 
   test('keeps its budget, the opening of the device and the ranking included', async () => {
-    const { done } = tuning({ simulation: { prepareMs: 400 }, request: { budgetMs: 1500 } });
+    const { done } = tuning({ simulation: { prepareMs: 600 }, request: { budgetMs: 1500 } });
     const { outcome } = await done;
     expect(outcome.ended).toBe('budget');
     expect(outcome.best).not.toBeNull();
