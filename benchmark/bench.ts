@@ -14,7 +14,7 @@ import { ceilingsFor } from './ceilings.js';
 import { storedEntry } from './compare.js';
 import { type Candidate, Contender, type PointRequest, WrongResult } from './contender.js';
 import { figuresOf } from './figures.js';
-import type { Peers } from './peers.js';
+import type { Doing, Peers } from './peers.js';
 import type { BenchRun, CeilingName, Ceilings, Entry, Point } from './types.js';
 import { arithmeticCeiling, boundOf, workOf } from './work.js';
 
@@ -54,7 +54,8 @@ export interface BenchRequest {
   readonly notes: readonly string[];
   readonly signal: AbortSignal;
   readonly onProgress: (what: string) => void;
-  readonly onPoint: (point: Point) => void;
+  /** With the run as it is then. */
+  readonly onPoint: (point: Point, soFar: BenchRun) => void;
 }
 
 const AFFORDABLE = 2 ** 20;
@@ -72,17 +73,19 @@ export async function bench(device: Device, request: BenchRequest): Promise<Benc
   const points: Point[] = [];
   const notes = new Set<string>(request.notes);
   const ceilings: Record<string, Ceilings[CeilingName]> = {};
+  const soFar = (): BenchRun => ({
+    ...{ device: device.name, fingerprint: deviceKey(device).device, date: new Date().toISOString() },
+    ...{ ceilings: { ...ceilings } as Ceilings, points: [...points], notes: [...notes] },
+  });
   for (const job of request.jobs)
     for (const dims of request.points) {
       if (request.signal.aborted) break;
       const one = await new PointRun(device, request, job, dims, ceilings, notes).run();
       points.push(one);
-      request.onPoint(one);
+      request.onPoint(one, soFar());
     }
   if (request.signal.aborted) notes.add('interrupted: points are missing');
-  const date = new Date().toISOString();
-  const fingerprint = deviceKey(device).device;
-  return { device: device.name, fingerprint, date, ceilings: ceilings as Ceilings, points, notes: [...notes] };
+  return soFar();
 }
 
 /** Everything about the points that can be refused before a device is opened. Throws LacError. */
@@ -134,18 +137,18 @@ class PointRun {
     const { decl, dims, dtypes } = point;
     const options = optionValues(decl);
     const where = Object.entries(dims).map(([name, size]) => `${name}=${size}`);
-    const says = (what: string): void => this.#request.onProgress(`${decl.name} ${where.join(' ')}: ${what}`);
+    const says: Doing = (what) => this.#request.onProgress(`${decl.name} ${where.join(' ')}: ${what}`);
     try {
       says('compiling and checking');
       for (const candidate of this.#candidates()) await this.#open(candidate);
       this.#crossCheck();
-      const peers = await this.#openPeers(point);
+      const peers = await this.#openPeers(point, says);
       const touched = this.#kernel()?.touched ?? new Set(decl.args.filter(isTensorArg).map((arg) => arg.name));
       const work = workOf(decl, this.#job.reference, { dims, dtypes, options, touched });
       const arithmetic = arithmeticCeiling(this.#kernel()?.hasProducts ?? false, inputDtypes(decl, dtypes));
       await this.#needCeilings(work.flops === null ? ['copy'] : ['copy', arithmetic], says);
       says('measuring');
-      await this.#time(peers);
+      await this.#time(peers, says);
       await this.#recheck();
       const bound = boundOf(work, this.#ceilings as Ceilings, arithmetic);
       const made: Point = { kernel: decl.name, dims, dtypes, options, work, bound, entries: this.#timed() };
@@ -208,11 +211,12 @@ class PointRun {
     }
   }
 
-  async #openPeers({ decl, dims, dtypes }: Settled): Promise<readonly string[]> {
+  async #openPeers({ decl, dims, dtypes }: Settled, says: Doing): Promise<readonly string[]> {
     const { peers, seed } = this.#request;
     if (peers === null) return [];
     try {
-      const states = await peers.open({ kernel: decl.name, dims, dtypes, options: optionValues(decl), seed });
+      const asked = { kernel: decl.name, dims, dtypes, options: optionValues(decl), seed };
+      const states = await peers.open(asked, (what) => says(`peers: ${what}`));
       if (states.length === 0) this.#notes.add(`no peers are declared for ${decl.name}`);
       for (const peer of states) {
         const rest =
@@ -233,13 +237,13 @@ class PointRun {
     this.#notes.add(`without peers: ${error.message}`);
   }
 
-  async #needCeilings(names: readonly CeilingName[], says: (what: string) => void): Promise<void> {
+  async #needCeilings(names: readonly CeilingName[], says: Doing): Promise<void> {
     const missing = names.filter((name) => !(name in this.#ceilings));
     const made = await ceilingsFor(this.#device, missing, (name) => says(`measuring what the device can do: ${name}`));
     for (const name of missing) this.#ceilings[name] = made[name];
   }
 
-  async #time(peers: readonly string[]): Promise<void> {
+  async #time(peers: readonly string[], says: Doing): Promise<void> {
     const running = this.#contenders.filter((c) => this.#entries.get(keyOf(c.candidate))?.state !== 'wrong');
     const rounds = peers.length > 0 ? ROUNDS : 1;
     const count = Math.max(1, Math.ceil(this.#request.samples / rounds));
@@ -258,7 +262,7 @@ class PointRun {
           this.#enter(candidate, { state: 'failed', why });
         }
       });
-      await this.#samplePeers(peers, count);
+      await this.#samplePeers(peers, count, says);
     }
   }
 
@@ -267,11 +271,12 @@ class PointRun {
     return budgetMs === null ? SAMPLES_MS : budgetMs / (jobs.length * points.length * Math.max(1, contenders));
   }
 
-  async #samplePeers(names: readonly string[], count: number): Promise<void> {
+  async #samplePeers(names: readonly string[], count: number, says: Doing): Promise<void> {
     const { peers } = this.#request;
     if (peers === null || names.length === 0) return;
     try {
-      for (const [name, samples] of await peers.sample(names, count)) this.#sampled({ role: 'peer', name }, samples);
+      const sampled = await peers.sample(names, count, (what) => says(`peers: ${what}`));
+      for (const [name, samples] of sampled) this.#sampled({ role: 'peer', name }, samples);
     } catch (error) {
       this.#withoutPeers(error);
     }

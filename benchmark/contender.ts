@@ -147,8 +147,10 @@ export class Contender {
 
   /** Every set once, so that what was poisoned is written; then the first is looked at. */
   async #launch(): Promise<void> {
-    for (const { launches } of this.#prepared) await this.#device.launchAll(launches);
-    await this.#device.synchronize();
+    for (const { launches } of this.#prepared) {
+      await this.#device.launchAll(launches);
+      await this.#device.synchronize();
+    }
     this.#first = await this.look();
   }
 

@@ -33,6 +33,23 @@ export function readStart(answer: unknown): string | null {
   return null;
 }
 
+/** What it does before it answers, and which peer is at work. */
+interface Doing {
+  readonly peer: string | null;
+  readonly what: string;
+}
+
+/** What is no answer yet: null where it is one. */
+export function readDoing(message: unknown): Doing | null {
+  if (!isRecord(message) || message.kind !== 'doing') return null;
+  const { peer } = message;
+  return { peer: peer === null ? null : textOf(peer, 'name'), what: textOf(message.what, 'what') };
+}
+
+/** Why it ends itself, where this is what it says. */
+export const readLost = (message: unknown): string | null =>
+  isRecord(message) && message.kind === 'lost' ? textOf(message.why, 'reason') : null;
+
 export function readStates(answer: unknown): readonly PeerState[] {
   const { peers } = fieldsOf(answer, 'opened');
   if (!Array.isArray(peers) || peers.length > MOST_PEERS) throw refused('has no list of peers');

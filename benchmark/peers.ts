@@ -15,12 +15,18 @@ export type PeerState =
   | { readonly name: string; readonly error: number }
   | { readonly name: string; readonly why: string };
 
+/** What is being done meanwhile, for people. */
+export type Doing = (what: string) => void;
+
 /** Libraries that compute the same thing, in a process of their own on the same GPU. */
 export interface Peers {
-  /** Which there are for a kernel, on inputs of their own; none where nobody has declared any. Throws LacError LAC0932. */
-  open(point: PeerPoint): Promise<readonly PeerState[]>;
+  /**
+   * Which there are for a kernel, on inputs of their own; none where nobody has declared any. One that ends the process
+   * or says nothing for minutes is out, and the process is started anew for the others. Throws LacError LAC0932.
+   */
+  open(point: PeerPoint, onDoing: Doing): Promise<readonly PeerState[]>;
   /** Samples of each, in turn. Throws LacError LAC0932. */
-  sample(names: readonly string[], count: number): Promise<ReadonlyMap<string, Samples>>;
+  sample(names: readonly string[], count: number, onDoing: Doing): Promise<ReadonlyMap<string, Samples>>;
   /** Ends the process. */
   close(): void;
 }

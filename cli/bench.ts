@@ -2,15 +2,15 @@ import { basename, dirname, extname } from 'node:path';
 import { type BenchRequest, bench as benchAll, checkRequest, type Job, type StoredRun } from '../benchmark/bench.js';
 import { compareRuns, type RunComparison } from '../benchmark/compare.js';
 import { checkSameArguments } from '../benchmark/contender.js';
-import { startPeers } from '../benchmark/peer-process.js';
 import type { Peers } from '../benchmark/peers.js';
 import { pageOf } from '../benchmark/report/page.js';
 import { sectionsOf } from '../benchmark/report/rows.js';
 import { closingText, comparisonText, markdownOf, sectionText } from '../benchmark/report/text.js';
 import { readRun, savedRun } from '../benchmark/saved-run.js';
+import { startPeers } from '../benchmark/start-peers.js';
 import { pointsOf, type SweepAxis } from '../benchmark/sweep.js';
 import type { BenchRun, Point } from '../benchmark/types.js';
-import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { type Diagnostic, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { dimNames } from '../driver/choices.js';
 import { deviceKey } from '../driver/device-key.js';
 import { loadReference, referenceFileOf } from '../driver/load-reference.js';
@@ -21,6 +21,7 @@ import { type Device, openDevice } from '../runtime/index.js';
 import { optionValue, size } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode } from './exit.js';
+import { limitLaunchesOf } from './limit-launches.js';
 import { displayName, type Output } from './output.js';
 import { withReferences } from './references.js';
 import { deviceLine } from './report.js';
@@ -37,6 +38,8 @@ interface BenchOptions {
   readonly seed: number;
   readonly samples: number;
   readonly budget?: number;
+  /** Milliseconds of a launch. */
+  readonly timeout?: number;
   readonly check?: string | boolean;
   readonly baseline?: string;
   readonly peers?: boolean;
@@ -52,21 +55,28 @@ export const bench: Verb<string, BenchOptions> = async (file, options, context) 
   for (const path of options.output ?? []) writerOf(path);
   const before = options.compare === undefined ? null : readRun(options.compare);
   const project = new SourceProject();
-  const jobs = await jobsOf(project, file, options, output);
-  const request = requestOf(jobs, options, context);
+  const jobs = (await jobsOf(project, file, options, output)).map((job) => withInterrupts(job, context));
+  let soFar: BenchRun | null = null;
+  const request = requestOf(jobs, options, context, (run) => {
+    soFar = run;
+  });
   checkRequest(request);
   output.progress('opening a device');
   const device = await openDevice(options.device);
-  const started = options.peers === true ? await peersOn(device) : null;
+  const started = options.peers === true ? await peersOn(device, context) : null;
   const [peers, notes] =
     started !== null && 'why' in started ? [null, [`without peers: ${started.why}`]] : [started, []];
-  // Libraries may be silent for minutes: an interrupted run does without them, and keeps what it has.
-  context.signal.addEventListener('abort', () => peers?.close(), { once: true });
   try {
     if (context.signal.aborted) return EXIT.interrupted;
+    // It computes in this thread, so that no handler would run.
+    if (device.limitMs !== undefined) context.endAtOnce();
     for (const stored of [before, request.stored?.run ?? null])
       if (stored !== null) checkSameDevice(stored, device, output);
     output.result(deviceLine(device), { device: { name: device.name, backend: device.backend, ...device.info } });
+    limitLaunchesOf(device, options.timeout, context, ([found]) => {
+      peers?.close();
+      if (soFar !== null) report(stopped(soFar, found), null, options, output);
+    });
     const run = await benchAll(device, { ...request, peers, notes });
     const comparison = before === null ? null : compareRuns(before, run, options.threshold);
     return report(run, comparison, options, output);
@@ -76,10 +86,28 @@ export const bench: Verb<string, BenchOptions> = async (file, options, context) 
   }
 };
 
+const stopped = (run: BenchRun, why: Diagnostic | undefined): BenchRun => ({
+  ...run,
+  notes: [...run.notes, `stopped, points are missing: ${why?.message}`],
+});
+
+/** References compute in this thread, some for ever. */
+function withInterrupts(job: Job, { endAtOnce }: Context): Job {
+  const { reference, baseline } = job;
+  const heard = <R extends Reference | null>(of: R): R =>
+    of === null ? of : { ...of, run: (context) => endAtOnce(() => of.run(context)) };
+  return {
+    ...job,
+    reference: heard(reference),
+    baseline: baseline && { ...baseline, reference: heard(baseline.reference) },
+  };
+}
+
 function requestOf(
   jobs: readonly Job[],
   options: BenchOptions,
   { output, signal }: Context,
+  onRun: (soFar: BenchRun) => void,
 ): Omit<BenchRequest, 'peers' | 'notes'> {
   const { dims, options: own } = splitSet(jobs, options);
   const base = { ...dims, ...options.shape };
@@ -95,7 +123,10 @@ function requestOf(
     stored: storedBaseline(options),
     signal,
     onProgress: (what) => output.progress(what),
-    onPoint: (point) => output.event('result', { point }),
+    onPoint(point, soFar) {
+      output.event('result', { point });
+      onRun(soFar);
+    },
   };
 }
 
@@ -178,8 +209,12 @@ function checkSameDevice(stored: BenchRun, device: Device, output: Output): void
   if (stored.fingerprint !== now) output.warn(`the stored run was measured with ${stored.fingerprint}; this is ${now}`);
 }
 
-const peersOn = async (device: Device): Promise<Peers | { readonly why: string }> =>
-  device.backend === 'cuda' ? startPeers() : { why: `${device.name} is no NVIDIA GPU through CUDA` };
+/** Libraries may be silent for minutes: an interrupted run does without them, and keeps what it has. */
+async function peersOn(device: Device, { output, signal }: Context): Promise<Peers | { readonly why: string }> {
+  if (device.backend !== 'cuda') return { why: `${device.name} is no NVIDIA GPU through CUDA` };
+  output.progress('starting python3 with torch');
+  return startPeers({ signal });
+}
 
 function report(run: BenchRun, comparison: RunComparison | null, options: BenchOptions, output: Output): ExitCode {
   const compared = comparison === null ? null : comparisonText(comparison, options.compare ?? '');

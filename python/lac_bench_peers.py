@@ -1,11 +1,14 @@
 """Libraries that a user would take in the place of a kernel, timed for `lac bench --peers`: on the same GPU, in the same run.
 
-One file, for python3 with torch on an NVIDIA GPU. `lac bench` starts it and asks, a line of JSON a request; each answer is a
-line of JSON behind an "@", other output is nobody's. Requests, in this order:
+For python3 with torch on an NVIDIA GPU. `lac bench` starts it and asks, a line of JSON a request; each answer is a line of
+JSON behind an "@", other output is nobody's. Requests, in this order:
 
-    {"op": "start"}                                 -> {"kind": "started"} or {"kind": "unavailable", "why"}
-    {"op": "open", "point": {kernel, dims, ...}}    -> {"kind": "opened", "peers": [{"name", "error" or "why"}]}
-    {"op": "sample", "names": [...], "count": 25}   -> {"kind": "sampled", "samples": {name: [ms, ...]}}
+    {"op": "start"}                                            -> {"kind": "started"} or {"kind": "unavailable", "why"}
+    {"op": "open", "point": {kernel, dims, ...}, "without": []}  -> {"kind": "opened", "peers": [{"name", "error" or "why"}]}
+    {"op": "sample", "names": [...], "count": 25}              -> {"kind": "sampled", "samples": {name: [ms, ...]}}
+
+Before an answer any number of {"kind": "doing", "peer", "what"} say what takes time; {"kind": "lost", "why"} ends the
+process: the GPU answers it no more. It is then started anew and asked without that peer.
 
 PEERS at the end is the table of who computes what: by the kernel's name, and the options with which it holds. A library takes
 part with its result compared with fp64 at the timed sizes; one that is not installed, or fails, or is wrong, says why.
@@ -15,11 +18,16 @@ Packages are found as python finds them: PYTHONPATH=.peers for those in a folder
 import functools
 import gc
 import json
+import os
 import sys
+import threading
 import time
 
 try:
     import torch
+
+    import lac_fp64 as fp64
+    import lac_libraries as libraries
 except ImportError as error:
     torch, WITHOUT = None, f"python3 has no torch ({error})"
 
@@ -28,72 +36,12 @@ WRONG = 5e-3
 #: Bytes between two uses of a set of tensors: several times the L2 of any GPU.
 COLD_BYTES = 2**28
 MOST_SETS = 64
-#: Tokens of a sequence that fp64 takes at once.
-CHUNK = 64
 #: Cycles a second that torch's pause is counted in, about: it only has to outlast the queueing of the launches.
 CYCLES = 1.8e9
 
 
 class Absent(Exception):
     """A library that does not take part, and why."""
-
-
-# What is computed, in fp64.
-
-
-def recurrence(q, k, v, log_decay, scale=1.0):
-    """o_t = scale q_t S_t with S_t = exp(log_decay_t) S_{t-1} + k_t^T v_t, in chunks.
-
-    q, k [B, H, N, D]; v [B, H, N, E]; log_decay [B, H, N] <= 0 in fp64; result [B, H, N, E] in fp64.
-    """
-    batch, heads, length, dim = q.shape
-    state = q.new_zeros(batch, heads, dim, v.shape[-1], dtype=torch.float64)
-    out = v.new_empty(v.shape, dtype=torch.float64)
-    for begin in range(0, length, CHUNK):
-        rows = slice(begin, min(begin + CHUNK, length))
-        qc, kc, vc = (x[:, :, rows].double() for x in (q, k, v))
-        decay = log_decay[:, :, rows]
-        # Sums of the terms between two tokens, never a difference of prefix sums: steep decays would cancel.
-        terms = decay.unsqueeze(-1).expand(*decay.shape, decay.shape[-1]).tril(-1)
-        between = torch.cumsum(terms, dim=-2)
-        from_start = torch.cumsum(decay, dim=-1).exp().unsqueeze(-1)
-        to_end = between[:, :, -1, :].exp().unsqueeze(-1)
-        out[:, :, rows] = (qc @ kc.mT * between.exp()).tril() @ vc + (qc @ state) * from_start
-        state = state * decay.sum(-1).exp()[..., None, None] + (kc * to_end).mT @ vc
-    return out.mul_(scale)
-
-
-def reversed_recurrence(q, k, v, decay):
-    """The recurrence in reverse time, a constant decay a head."""
-    flip = lambda x: x.flip(2)  # noqa: E731
-    return flip(recurrence(flip(q), flip(k), flip(v), decay))
-
-
-def lightning_gradients(q, k, v, dout, decay):
-    """dq = LA(dout, v, k); dk and dv are the same forward in reverse time: the decay of a head is constant."""
-    dq = recurrence(dout, v, k, decay)
-    dk = reversed_recurrence(v, dout, q, decay)
-    dv = reversed_recurrence(k, q, dout, decay)
-    return {"dq": dq, "dk": dk, "dv": dv}
-
-
-#: Queries whose scores are held at once.
-ROWS = 1024
-
-
-def attention(q, k, v, scale, causal):
-    """softmax(scale q k^T) v: scores of some queries of one head in fp64 at a time."""
-    out = torch.empty(q.shape, device=q.device, dtype=torch.float64)
-    keys = torch.arange(k.shape[2], device=q.device)
-    for b, h in ((b, h) for b in range(q.shape[0]) for h in range(q.shape[1])):
-        for begin in range(0, q.shape[2], ROWS):
-            rows = slice(begin, begin + ROWS)
-            scores = q[b, h, rows].double() @ k[b, h].double().mT * scale
-            if causal:
-                queries = begin + torch.arange(scores.shape[0], device=q.device)
-                scores = scores.masked_fill(keys > queries.unsqueeze(-1), float("-inf"))
-            out[b, h, rows] = scores.softmax(-1) @ v[b, h].double()
-    return out
 
 
 # What is measured: the tensors of a kernel, the reference, and the libraries.
@@ -133,84 +81,53 @@ class Lightning(Subject):
     def refuses(dims):
         return "heads of keys are shared" if dims.get("HK", dims["H"]) != dims["H"] else None
 
+    def slopes(self):
+        H = self.dims["H"]
+        return 2.0 ** (-8 * torch.arange(1, H + 1, device="cuda", dtype=torch.float32) / H)
+
     def make(self):
         B, H, N, D, E = self.sizes("B", "H", "N", "D", "E")
-        slope = 2.0 ** (-8 * torch.arange(1, H + 1, device="cuda", dtype=torch.float32) / H)
-        return {"q": self.normal(B, H, N, D), "k": self.normal(B, H, N, D), "v": self.normal(B, H, N, E), "slope": slope}
+        q, k, v = self.normal(B, H, N, D), self.normal(B, H, N, D), self.normal(B, H, N, E)
+        return {"q": q, "k": k, "v": v, "slope": self.slopes()}
 
     def decay(self, tensors):
         return -tensors["slope"].double()[None, :, None].expand(*self.sizes("B", "H", "N"))
 
     def reference(self, tensors):
         q, k, v = (tensors[x] for x in "qkv")
-        return {"o": recurrence(q, k, v, self.decay(tensors))}
-
-    def fla_decay(self, tensors):
-        return {"g_gamma": -tensors["slope"]}
+        return {"o": fp64.recurrence(q, k, v, self.decay(tensors))}
 
     def peers(self):
-        peers = {"FLA": self.fla("chunk_simple_gla", 1.0), "official": self.official}
+        fla = {"FLA": libraries.fla_gla("chunk_simple_gla", libraries.head_decay, 1.0)}
         if self.dims["D"] <= 64:
-            peers["FLA fused"] = self.fla("fused_chunk_simple_gla", 1.0)
-        return peers
-
-    def fla(self, name, scale):
-        def make(tensors):
-            import fla.ops.simple_gla as ops
-
-            function = getattr(ops, name)
-            # Tokens come before heads there.
-            q, k, v = (tensors[x].transpose(1, 2).contiguous() for x in "qkv")
-            given = self.fla_decay(tensors)
-            return lambda: {"o": function(q, k, v, scale=scale, **given)[0].transpose(1, 2)}
-
-        return make
-
-    def official(self, tensors):
-        from lightning_attn.ops.triton.lightning_attn2 import lightning_attn2
-
-        slope = tensors["slope"].reshape(-1, 1, 1)
-        q, k, v = (tensors[x] for x in "qkv")
-        return lambda: {"o": lightning_attn2(q, k, v, slope)}
-
-
-def backward_of(forward, inputs, names, dout):
-    """The backward pass of a graph that is kept."""
-    leaves = [x.detach().requires_grad_() for x in inputs]
-    with torch.enable_grad():
-        out = forward(*leaves)
-    return lambda: dict(zip(names, torch.autograd.grad(out, leaves, dout, retain_graph=True)))
+            fla["FLA fused"] = libraries.fla_gla("fused_chunk_simple_gla", libraries.head_decay, 1.0)
+        return {**fla, "official": libraries.official}
 
 
 class LightningBackward(Lightning):
-    names = ("dq", "dk", "dv")
-
     def make(self):
         tensors = super().make()
         return {**tensors, "dout": self.normal(*tensors["v"].shape)}
 
     def reference(self, tensors):
-        given = (tensors[x] for x in ("q", "k", "v", "dout"))
-        return lightning_gradients(*given, self.decay(tensors))
+        return fp64.gradients(*(tensors[x] for x in ("q", "k", "v", "dout")), self.decay(tensors))
 
     def peers(self):
-        return {"FLA": self.fla_backward, "official": self.official_backward}
+        return {"FLA": libraries.fla_backward, "official": libraries.official_backward}
 
-    def fla_backward(self, tensors):
-        from fla.ops.simple_gla import chunk_simple_gla
 
-        inputs = [tensors[x].transpose(1, 2).contiguous() for x in ("q", "k", "v", "dout")]
-        decay = -tensors["slope"]
-        forward = lambda q, k, v: chunk_simple_gla(q, k, v, scale=1.0, g_gamma=decay)[0]  # noqa: E731
-        run = backward_of(forward, inputs[:3], self.names, inputs[3])
-        return lambda: {name: x.transpose(1, 2) for name, x in run().items()}
+class LightningStep(Lightning):
+    def make(self):
+        B, H, D, E = self.sizes("B", "H", "D", "E")
+        q, k, v = self.normal(B, H, D), self.normal(B, H, D), self.normal(B, H, E)
+        start = self.normal(B, H, D, E, dtype=torch.float32)
+        return {"q": q, "k": k, "v": v, "slope": self.slopes(), "start": start}
 
-    def official_backward(self, tensors):
-        from lightning_attn.ops.triton.lightning_attn2 import lightning_attn2
+    def reference(self, tensors):
+        return fp64.step(*(tensors[x] for x in ("q", "k", "v", "start")), -tensors["slope"].double())
 
-        slope = tensors["slope"].reshape(-1, 1, 1)
-        forward = lambda q, k, v: lightning_attn2(q, k, v, slope)  # noqa: E731
-        return backward_of(forward, [tensors[x] for x in "qkv"], self.names, tensors["dout"])
+    def peers(self):
+        return {"FLA": libraries.fla_step}
 
 
 class SimpleGla(Lightning):
@@ -222,13 +139,10 @@ class SimpleGla(Lightning):
 
     def reference(self, tensors):
         q, k, v, g = (tensors[x] for x in "qkvg")
-        return {"o": recurrence(q, k, v, g.double(), self.dims["D"] ** -0.5)}
-
-    def fla_decay(self, tensors):
-        return {"g": tensors["g"].transpose(1, 2).contiguous()}
+        return {"o": fp64.recurrence(q, k, v, g.double(), self.dims["D"] ** -0.5)}
 
     def peers(self):
-        return {"FLA": self.fla("chunk_simple_gla", self.dims["D"] ** -0.5)}
+        return {"FLA": libraries.fla_gla("chunk_simple_gla", libraries.token_decay, self.dims["D"] ** -0.5)}
 
 
 class Attention(Subject):
@@ -240,28 +154,10 @@ class Attention(Subject):
 
     def reference(self, tensors):
         q, k, v = (tensors[x] for x in "qkv")
-        return {"o": attention(q, k, v, self.dims["D"] ** -0.5, self.causal)}
+        return {"o": fp64.attention(q, k, v, self.dims["D"] ** -0.5, self.causal)[0]}
 
     def peers(self):
-        from torch.nn.attention import SDPBackend
-
-        kinds = {"SDPA flash": SDPBackend.FLASH_ATTENTION, "SDPA cuDNN": SDPBackend.CUDNN_ATTENTION}
-        return {name: self.backend(kind) for name, kind in kinds.items()}
-
-    def backend(self, kind):
-        from torch.nn.attention import sdpa_kernel
-
-        def make(tensors):
-            q, k, v = (tensors[x] for x in "qkv")
-
-            def run():
-                with sdpa_kernel(kind):
-                    attend = torch.nn.functional.scaled_dot_product_attention
-                    return {"o": attend(q, k, v, is_causal=self.causal)}
-
-            return run
-
-        return make
+        return libraries.attention(self.causal)
 
 
 class CausalAttention(Attention):
@@ -281,15 +177,7 @@ class Gemm(Subject):
         return {"y": tensors["a"].double() @ tensors["b"].double()}
 
     def peers(self):
-        def cublas(tensors):
-            a, b = tensors["a"], tensors["b"]
-            out = torch.empty(a.shape[0], b.shape[1], device="cuda", dtype=a.dtype)
-            return lambda: {"y": torch.matmul(a, b, out=out)}
-
-        return {"cuBLAS": cublas}
-
-
-EPSILON = 1e-5
+        return {"cuBLAS": libraries.cublas}
 
 
 class AddRmsNorm(Subject):
@@ -298,28 +186,18 @@ class AddRmsNorm(Subject):
         return {"x": self.normal(M, K), "residual": self.normal(M, K), "weight": self.normal(K)}
 
     def reference(self, tensors):
-        x, residual, weight = (tensors[name].double() for name in ("x", "residual", "weight"))
-        total = x + residual
-        return {"r": total, "y": total * (total.square().mean(-1, keepdim=True) + EPSILON).rsqrt() * weight}
+        r, y = fp64.add_rms_norm(tensors["x"], tensors["residual"], tensors["weight"], libraries.EPSILON)
+        return {"r": r, "y": y}
 
     def peers(self):
-        def norm(x, residual, weight):
-            total = x.float() + residual.float()
-            scale = torch.rsqrt(total.square().mean(-1, keepdim=True) + EPSILON)
-            return total.to(x.dtype), (total * scale * weight.float()).to(x.dtype)
-
-        def compiled(tensors):
-            function = torch.compile(norm, dynamic=False)
-            given = [tensors[name] for name in ("x", "residual", "weight")]
-            return lambda: dict(zip(("r", "y"), function(*given)))
-
-        return {"torch.compile": compiled}
+        return {"torch.compile": libraries.compiled_add_rms_norm()}
 
 
 #: Who computes what: kernel, the options that have to hold (others as declared: false), and the subject.
 PEERS = [
     ("lightningFwd", {}, Lightning),
     ("lightningBwd", {}, LightningBackward),
+    ("lightningStep", {}, LightningStep),
     ("simpleGlaFwd", {}, SimpleGla),
     ("flashFwd", {"causal": True}, CausalAttention),
     ("flashFwd", {}, Attention),
@@ -352,7 +230,7 @@ class Session:
         self.launchers = {}
         self.warm = False
 
-    def open(self, point):
+    def open(self, point, without):
         self.launchers = {}
         gc.collect()
         torch.cuda.empty_cache()
@@ -365,10 +243,12 @@ class Session:
         dtypes = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
         chosen = next(iter(point["dtypes"].values()), "f32")
         torch.manual_seed(point["seed"])
+        doing("computing in fp64 what is right")
         subject = kind(point["dims"], dtypes[chosen])
         sets = self.make_sets(subject)
         want = subject.reference(sets[0])
-        return [self.admit(name, make, sets, want) for name, make in subject.peers().items()]
+        peers = {name: make for name, make in subject.peers().items() if name not in without}
+        return [self.admit(name, make, sets, want) for name, make in peers.items()]
 
     def make_sets(self, subject):
         sets = [subject.make()]
@@ -379,26 +259,33 @@ class Session:
 
     def admit(self, name, make, sets, want):
         """Takes a library in whose result is right."""
+        doing("first call: it may compile and search", name)
         try:
             launchers = [make(tensors) for tensors in sets]
             got = launchers[0]()
             torch.cuda.synchronize()
-            error = max(self.relative_error(got[output], want[output]) for output in want)
+            error = max(fp64.relative_error(got[output], want[output])[0] for output in want)
         except Exception as failure:  # noqa: BLE001: whatever a library throws is why it is out
+            end_if_lost(failure)
             return {"name": name, "why": reason(failure)}
         if not error < WRONG:
             return {"name": name, "why": f"wrong: relative L2 {error:.2e} against fp64"}
         self.launchers[name] = launchers
         return {"name": name, "error": error}
 
-    def relative_error(self, got, want):
-        difference = (got.double() - want).norm() / want.norm()
-        return float(difference)
-
     def sample(self, names, count):
         if not self.warm:
             self.warm_up()
-        return {name: self.times(self.launchers[name], count) for name in names if name in self.launchers}
+        samples = {}
+        for name in names:
+            if name not in self.launchers:
+                continue
+            doing("timing", name)
+            try:
+                samples[name] = self.times(self.launchers[name], count)
+            except Exception as failure:  # noqa: BLE001: the others are timed all the same
+                end_if_lost(failure)
+        return samples
 
     def warm_up(self, seconds=1.0):
         """Brings the clocks up: after idling, the first seconds of a GPU may be three times slower."""
@@ -432,6 +319,31 @@ def answer(kind, **fields):
     print("\n@" + json.dumps({"kind": kind, **fields}), flush=True)
 
 
+def doing(what, peer=None):
+    answer("doing", peer=peer, what=what)
+
+
+def end_if_lost(failure):
+    """After an illegal access, say, the GPU refuses everything that this process asks of it."""
+    try:
+        torch.cuda.synchronize()
+    except Exception:  # noqa: BLE001
+        answer("lost", why=reason(failure))
+        os._exit(1)
+
+
+def end_with_parent():
+    """Where lac is killed, nobody ends a library that compiles for minutes or hangs."""
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def start():
     """The session, or None after having said why there is none."""
     if torch is None or not torch.cuda.is_available():
@@ -444,6 +356,7 @@ def start():
 
 def main():
     session = None
+    end_with_parent()
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -452,7 +365,7 @@ def main():
                 if session is None:
                     return
             elif request["op"] == "open":
-                answer("opened", peers=session.open(request["point"]))
+                answer("opened", peers=session.open(request["point"], request.get("without", [])))
             elif request["op"] == "sample":
                 answer("sampled", samples=session.sample(request["names"], request["count"]))
         except Exception as error:  # noqa: BLE001: the other side goes on without peers

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-import fp64
+import lac_fp64 as fp64
 import lac_torch
 from subjects import EPSILON, KINDS
 

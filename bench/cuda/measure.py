@@ -13,11 +13,11 @@ import traceback
 
 import torch
 
-import fp64
 import large
 import timing
 from subjects import KINDS
 
+import lac_fp64 as fp64
 import lac_torch
 
 #: Relative L2 from which a result counts as wrong: rounding to bf16 alone gives 1.7e-3.

@@ -3,7 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-import fp64
+import lac_fp64 as fp64
+import lac_libraries as libraries
 
 #: Bytes a second that the floors are counted with: a copy on an H100 moves 2.84 to 3.0e12.
 FLOOR_BYTES_PER_S = 3.0e12
@@ -96,43 +97,10 @@ class Lightning(Subject):
         return elements * 2 / FLOOR_BYTES_PER_S * 1e3
 
     def peers(self):
-        fla = {"FLA": fla_gla("chunk_simple_gla", self._fla_decay, 1.0)}
+        fla = {"FLA": libraries.fla_gla("chunk_simple_gla", libraries.head_decay, 1.0)}
         if self.D <= 64:
-            fla["FLA fused"] = fla_gla("fused_chunk_simple_gla", self._fla_decay, 1.0)
-        return {**fla, "official": official}
-
-    def _fla_decay(self, tensors):
-        return {"g_gamma": -tensors["slope"]}
-
-
-def fla_gla(name, decay, scale):
-    """A function of fla.ops.simple_gla, on tensors [B, T, H, D] of its own."""
-
-    def make(tensors):
-        import fla.ops.simple_gla as ops
-
-        function = getattr(ops, name)
-        q, k, v = (tensors[x].transpose(1, 2).contiguous() for x in "qkv")
-        given = decay(tensors)
-        return lambda: {"o": function(q, k, v, scale=scale, **given)[0].transpose(1, 2)}
-
-    return make
-
-
-def official(tensors):
-    """The authors' Triton kernel."""
-    from lightning_attn.ops.triton.lightning_attn2 import lightning_attn2
-
-    slope = tensors["slope"].reshape(-1, 1, 1)
-    return lambda: {"o": lightning_attn2(tensors["q"], tensors["k"], tensors["v"], slope)}
-
-
-def gradients(forward, inputs, names, dout):
-    """The backward pass of a graph that is kept: a function that gives the gradients of the inputs by their names."""
-    leaves = [x.detach().requires_grad_() for x in inputs]
-    with torch.enable_grad():
-        out = forward(*leaves)
-    return lambda: dict(zip(names, torch.autograd.grad(out, leaves, dout, retain_graph=True)))
+            fla["FLA fused"] = libraries.fla_gla("fused_chunk_simple_gla", libraries.head_decay, 1.0)
+        return {**fla, "official": libraries.official}
 
 
 class LightningBackward(Lightning):
@@ -153,23 +121,7 @@ class LightningBackward(Lightning):
         return elements * 2 / FLOOR_BYTES_PER_S * 1e3
 
     def peers(self):
-        return {"FLA": self._fla, "official": self._official}
-
-    def _fla(self, tensors):
-        from fla.ops.simple_gla import chunk_simple_gla
-
-        inputs = [tensors[x].transpose(1, 2).contiguous() for x in ("q", "k", "v", "dout")]
-        decay = -tensors["slope"]
-        forward = lambda q, k, v: chunk_simple_gla(q, k, v, scale=1.0, g_gamma=decay)[0]  # noqa: E731
-        run = gradients(forward, inputs[:3], self.outputs, inputs[3])
-        return lambda: {name: x.transpose(1, 2) for name, x in run().items()}
-
-    def _official(self, tensors):
-        from lightning_attn.ops.triton.lightning_attn2 import lightning_attn2
-
-        slope = tensors["slope"].reshape(-1, 1, 1)
-        inputs = [tensors[x] for x in "qkv"]
-        return gradients(lambda q, k, v: lightning_attn2(q, k, v, slope), inputs, self.outputs, tensors["dout"])
+        return {"FLA": libraries.fla_backward, "official": libraries.official_backward}
 
 
 class Decode(Subject):
@@ -193,29 +145,13 @@ class Decode(Subject):
         return {name: tensor for name, tensor in tensors.items() if name != "start"}
 
     def reference(self, tensors):
-        q, k, v = (tensors[x].double() for x in "qkv")
-        decay = (-tensors["slope"].double()).exp()[None, :, None, None]
-        state = tensors["start"].double() * decay + k.unsqueeze(-1) * v.unsqueeze(-2)
-        return {"o": (q.unsqueeze(-2) @ state).squeeze(-2), "state": state}
+        return fp64.step(*(tensors[x] for x in ("q", "k", "v", "start")), -tensors["slope"].double())
 
     def floor_ms(self, ceilings):
         return self.B * self.H * self.D * self.E * 4 * 2 / FLOOR_BYTES_PER_S * 1e3
 
     def peers(self):
-        def recurrent(tensors):
-            from fla.ops.simple_gla import fused_recurrent_simple_gla
-
-            q, k, v = (tensors[x].unsqueeze(1) for x in "qkv")
-            start, decay = tensors["start"], -tensors["slope"]
-            more = {"scale": 1.0, "g_gamma": decay, "initial_state": start, "output_final_state": True}
-
-            def run():
-                o, state = fused_recurrent_simple_gla(q, k, v, **more)
-                return {"o": o.squeeze(1), "state": state}
-
-            return run
-
-        return {"FLA": recurrent}
+        return {"FLA": libraries.fla_step}
 
 
 class SimpleGla(Lightning):
@@ -237,10 +173,7 @@ class SimpleGla(Lightning):
         return super().floor_ms(ceilings) + self.B * self.H * self.N * 4 / FLOOR_BYTES_PER_S * 1e3
 
     def peers(self):
-        def decay(tensors):
-            return {"g": tensors["g"].transpose(1, 2).contiguous()}
-
-        return {"FLA": fla_gla("chunk_simple_gla", decay, self.D**-0.5)}
+        return {"FLA": libraries.fla_gla("chunk_simple_gla", libraries.token_decay, self.D**-0.5)}
 
 
 class Flash(Subject):
@@ -262,21 +195,7 @@ class Flash(Subject):
         return 4 * self.B * self.H * self.M * self.N * self.D / 2 / ceilings["flops"] * 1e3
 
     def peers(self):
-        from torch.nn.attention import SDPBackend, sdpa_kernel
-
-        def backend(kind):
-            def make(tensors):
-                q, k, v = (tensors[x] for x in "qkv")
-
-                def run():
-                    with sdpa_kernel(kind):
-                        return {"o": F.scaled_dot_product_attention(q, k, v, is_causal=True)}
-
-                return run
-
-            return make
-
-        return {"SDPA flash": backend(SDPBackend.FLASH_ATTENTION), "SDPA cuDNN": backend(SDPBackend.CUDNN_ATTENTION)}
+        return libraries.attention(causal=True)
 
 
 class FlashBackward(Flash):
@@ -296,22 +215,7 @@ class FlashBackward(Flash):
         return 2.5 * super().floor_ms(ceilings)
 
     def peers(self):
-        def backward(make):
-            def of(tensors):
-                from torch.nn.attention import sdpa_kernel
-
-                def forward(q, k, v):
-                    with sdpa_kernel(make):
-                        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-
-                return gradients(forward, [tensors[x] for x in "qkv"], self.outputs, tensors["dout"])
-
-            return of
-
-        from torch.nn.attention import SDPBackend
-
-        kinds = {"SDPA flash": SDPBackend.FLASH_ATTENTION, "SDPA cuDNN": SDPBackend.CUDNN_ATTENTION}
-        return {name: backward(kind) for name, kind in kinds.items()}
+        return libraries.attention_backward(causal=True)
 
 
 class Gemm(Subject):
@@ -332,14 +236,10 @@ class Gemm(Subject):
         return 2 * self.M * self.N * self.K / ceilings["flops"] * 1e3
 
     def peers(self):
-        def cublas(tensors):
-            a, b, out = tensors["a"], tensors["b"], torch.empty_like(tensors["y"])
-            return lambda: {"y": torch.matmul(a, b, out=out)}
-
-        return {"cuBLAS": cublas}
+        return {"cuBLAS": libraries.cublas}
 
 
-EPSILON = 1e-5
+EPSILON = libraries.EPSILON
 
 
 class AddRmsNorm(Subject):
@@ -362,18 +262,7 @@ class AddRmsNorm(Subject):
         return (4 * self.M * self.K + self.K) * 2 / FLOOR_BYTES_PER_S * 1e3
 
     def peers(self):
-        def compiled(tensors):
-            function = torch.compile(_add_rms_norm, dynamic=False)
-            x, residual, weight = (tensors[name] for name in ("x", "residual", "weight"))
-            return lambda: dict(zip(("r", "y"), function(x, residual, weight)))
-
-        return {"torch.compile": compiled}
-
-
-def _add_rms_norm(x, residual, weight):
-    total = x.float() + residual.float()
-    scale = torch.rsqrt(total.square().mean(-1, keepdim=True) + EPSILON)
-    return total.to(x.dtype), (total * scale * weight.float()).to(x.dtype)
+        return {"torch.compile": libraries.compiled_add_rms_norm()}
 
 
 KINDS = {

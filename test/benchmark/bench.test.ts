@@ -13,6 +13,7 @@ import { exitCodeOfError } from '../../cli/exit.js';
 import { Output } from '../../cli/output.js';
 import { sweep } from '../../cli/sweep.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
+import { contextFor } from '../cli/context.js';
 import { SCALE, SCALE_REFERENCE, WRONG_REFERENCE } from '../cli/fixtures-text.js';
 
 const disk = vi.hoisted(() => ({ full: false }));
@@ -70,7 +71,7 @@ async function lacBench(
   const output = new Output(how, sink('stdout'), sink('stderr'));
   const options = { device: 'emulate', seed: 0, samples: 4, threshold: 0.05, ...given };
   try {
-    const code = await bench(at(file), options, { output, signal, endAtOnce: () => {} });
+    const code = await bench(at(file), options, contextFor({ output, signal }));
     return { code, ...written, error: null };
   } catch (error) {
     if (!(error instanceof LacError)) throw error;

@@ -109,9 +109,9 @@ describe('peers beside a kernel', () => {
     const asked: PeerPoint[] = [];
     const { open } = peers({});
     const with_ = peers({
-      open: async (point) => {
+      open: async (point, onDoing) => {
         asked.push(point);
-        return open(point);
+        return open(point, onDoing);
       },
     });
     const { entries } = await entriesOf([job(right)], { peers: with_ });

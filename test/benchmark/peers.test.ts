@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readSamples, readStates } from '../../benchmark/peer-messages.js';
-import { startPeers } from '../../benchmark/peer-process.js';
+import { PeerProcess } from '../../benchmark/peer-process.js';
 import type { PeerPoint, Peers } from '../../benchmark/peers.js';
+import { startPeers } from '../../benchmark/start-peers.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import { dimNames } from '../../driver/choices.js';
 import { SourceProject } from '../../driver/source.js';
@@ -15,6 +16,8 @@ import { codesOf } from './runs.js';
 const folder = mkdtempSync(join(tmpdir(), 'lac-peers-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const point: PeerPoint = { kernel: 'k', dims: { N: 4 }, dtypes: { T: 'bf16' }, options: {}, seed: 0 };
+
+const nobody = (): void => {};
 
 let scripts = 0;
 /** A program in the place of python that answers each request in turn as given: objects as JSON, texts as they are. */
@@ -34,8 +37,11 @@ createInterface({ input: process.stdin }).on('line', () => {
   return { python: process.execPath, script };
 }
 
-async function started(...answers: readonly (object | string)[]): Promise<Peers> {
-  const peers = await startPeers({ ...fake({ kind: 'started' }, ...answers), patienceMs: 20_000 });
+const started = (...answers: readonly (object | string)[]): Promise<Peers> =>
+  running(fake({ kind: 'started' }, ...answers));
+
+async function running(program: { python: string; script: string }): Promise<Peers> {
+  const peers = await startPeers({ ...program, patienceMs: 60_000 });
   if ('why' in peers) throw new Error(peers.why);
   return peers;
 }
@@ -57,13 +63,13 @@ describe('peers', () => {
       { name: 'other', why: 'is\u001b[2J not\ninstalled' },
     ];
     const peers = await started({ kind: 'opened', peers: states }, { kind: 'sampled', samples: { FLA: [1, 2] } });
-    expect(await peers.open(point)).toEqual([
+    expect(await peers.open(point, nobody)).toEqual([
       { name: 'FLA', error: 0.002 },
       { name: 'other', why: 'is [2J not installed' },
     ]);
-    expect([...(await peers.sample(['FLA'], 2))]).toEqual([['FLA', { ms: [1, 2], how: 'timestamp' }]]);
+    expect([...(await peers.sample(['FLA'], 2, nobody))]).toEqual([['FLA', { ms: [1, 2], how: 'timestamp' }]]);
     peers.close();
-    expect(await refusal(peers.open(point))).toContain('closed');
+    expect(await refusal(peers.open(point, nobody))).toContain('closed');
   });
 
   test.each([
@@ -105,11 +111,60 @@ describe('peers', () => {
   });
 
   test('that say more than they were asked, or never end a line, are ended', async () => {
-    const twice = await started('@{"kind":"opened","peers":[]}\n@{"kind":"opened","peers":[]}\n');
-    await twice.open(point);
-    expect(await refusal(twice.open(point))).toContain('nobody asked');
+    const { python, script } = fake('@{"kind":"opened"}\n@{"kind":"opened"}\n');
+    const twice = new PeerProcess(python, script, 60_000);
+    await twice.ask({}, nobody);
+    expect(await refusal(twice.ask({}, nobody))).toContain('nobody asked');
     const endless = await started(`@${'x'.repeat(2 ** 20 + 10)}`);
-    expect(await refusal(endless.open(point))).toContain('characters in a line');
+    expect(await refusal(endless.open(point, nobody))).toContain('characters in a line');
+  });
+
+  test('say what they are doing', async () => {
+    const doing = (peer: string | null, what: string): string => `@${JSON.stringify({ kind: 'doing', peer, what })}\n`;
+    const answer = `@${JSON.stringify({ kind: 'opened', peers: [] })}\n`;
+    const peers = await started(`${doing(null, 'fp64')}noise\n${doing('FLA', 'first call')}${answer}`);
+    const said: string[] = [];
+    await peers.open(point, (what) => said.push(what));
+    expect(said).toEqual(['fp64', 'FLA, first call']);
+    peers.close();
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['that dies', 'process.exit(3)', /ended, with 3/],
+    ['that loses its GPU', 'say({ kind: "lost", why: "illegal access" })', /illegal access/],
+    ['that says nonsense', 'process.stdout.write("@{\\n")', /is no JSON/],
+  ])('one %s is out, and the others take part', async (_what, act, why) => {
+    const script = join(folder, `${++scripts}.mjs`);
+    writeFileSync(
+      script,
+      `import { createInterface } from 'node:readline';
+const say = (x) => process.stdout.write(\`@\${JSON.stringify(x)}\\n\`);
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { op, without } = JSON.parse(line);
+  if (op === 'start') say({ kind: 'started' });
+  else if (without.includes('bad')) say({ kind: 'opened', peers: [{ name: 'good', error: 0.001 }] });
+  else {
+    say({ kind: 'doing', peer: 'bad', what: 'first call' });
+    ${act};
+  }
+});`,
+    );
+    const peers = await running({ python: process.execPath, script });
+    expect(await peers.open(point, nobody)).toEqual([
+      { name: 'good', error: 0.001 },
+      { name: 'bad', why: expect.stringMatching(why) },
+    ]);
+    peers.close();
+  });
+
+  test('are closed while they start', async () => {
+    const interrupted = new AbortController();
+    const starting = startPeers({ ...fake(''), signal: interrupted.signal });
+    interrupted.abort();
+    expect(await starting).toEqual({ why: expect.stringContaining('closed') });
+    expect(await startPeers({ ...fake({ kind: 'started' }), signal: interrupted.signal })).toEqual({
+      why: expect.stringContaining('closed'),
+    });
   });
 
   test('that say nothing are ended', async () => {
@@ -134,7 +189,14 @@ describe.skipIf(!hasPython)('lac_bench_peers.py', () => {
       'import inspect, json, lac_bench_peers as p; print(json.dumps([[k, o, inspect.getsource(s)] for k, o, s in p.PEERS]))',
     );
     const rows = JSON.parse(stdout) as [string, Record<string, boolean>, string][];
-    const files = ['lightning/forward', 'lightning/backward', 'gla/simple', 'flash/forward', 'gemm/gemm'];
+    const files = [
+      'lightning/forward',
+      'lightning/backward',
+      'lightning/decode',
+      'gla/simple',
+      'flash/forward',
+      'gemm/gemm',
+    ];
     const project = new SourceProject();
     const known = [...files, 'norm/add-rms-norm'].flatMap((file) => {
       const { kernels, plans } = project.read(join(ROOT, 'kernels', `${file}.ts`));

@@ -1,4 +1,4 @@
-"""What the kernels should give, in fp64 on the GPU, from the bf16 inputs as they are.
+"""What kernels should give, in fp64, from inputs of any dtype as they are: for lac_bench_peers.py and bench/cuda.
 
 The recurrence is evaluated in chunks, the same sum in another order: `self_check` compares it with the recurrence token
 by token. Nothing here is rounded below fp64.
@@ -6,7 +6,10 @@ by token. Nothing here is rounded below fp64.
 
 import torch
 
+#: Tokens of a sequence that are taken at once.
 CHUNK = 64
+#: Queries whose scores are held at once.
+ROWS = 1024
 
 
 def recurrence(q, k, v, log_decay, scale=1.0):
@@ -24,11 +27,9 @@ def recurrence(q, k, v, log_decay, scale=1.0):
         # Sums of the terms between two tokens, never a difference of prefix sums: steep decays would cancel.
         terms = decay.unsqueeze(-1).expand(*decay.shape, decay.shape[-1]).tril(-1)
         between = torch.cumsum(terms, dim=-2)
-        seen = torch.ones_like(between, dtype=torch.bool).tril()
-        weights = torch.where(seen, between.exp(), torch.zeros((), dtype=torch.float64, device=q.device))
         from_start = torch.cumsum(decay, dim=-1).exp().unsqueeze(-1)
         to_end = between[:, :, -1, :].exp().unsqueeze(-1)
-        out[:, :, rows] = (qc @ kc.mT * weights) @ vc + (qc @ state) * from_start
+        out[:, :, rows] = (qc @ kc.mT * between.exp()).tril() @ vc + (qc @ state) * from_start
         state = state * decay.sum(-1).exp()[..., None, None] + (kc * to_end).mT @ vc
     return out.mul_(scale)
 
@@ -42,6 +43,13 @@ def recurrence_by_token(q, k, v, log_decay, scale=1.0):
         state = state * log_decay[:, :, t].exp()[..., None, None] + kt.unsqueeze(-1) * vt.unsqueeze(-2)
         out[:, :, t] = scale * (qt.unsqueeze(-2) @ state).squeeze(-2)
     return out
+
+
+def step(q, k, v, state, log_decay):
+    """One token: q, k [B, H, D]; v [B, H, E]; state [B, H, D, E]; log_decay [H] in fp64."""
+    q, k, v = (x.double() for x in (q, k, v))
+    state = state.double() * log_decay.exp()[None, :, None, None] + k.unsqueeze(-1) * v.unsqueeze(-2)
+    return {"o": (q.unsqueeze(-2) @ state).squeeze(-2), "state": state}
 
 
 def gradients(q, k, v, dout, log_decay):
@@ -74,17 +82,19 @@ def _decay_products(log_decay):
 
 
 def attention(q, k, v, scale, causal):
-    """softmax(scale q k^T) v and the logarithm of the sums; a head at a time, whose scores fill a tenth of a GB."""
-    out = q.new_empty(q.shape, dtype=torch.float64)
+    """softmax(scale q k^T) v and the logarithm of the sums: scores of some queries of one head at a time."""
+    out = q.new_empty(*q.shape[:-1], v.shape[-1], dtype=torch.float64)
     lse = q.new_empty(q.shape[:-1], dtype=torch.float64)
-    hidden = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).triu(1) if causal else None
-    for b in range(q.shape[0]):
-        for h in range(q.shape[1]):
-            scores = (q[b, h].double() @ k[b, h].double().mT) * scale
-            if hidden is not None:
-                scores.masked_fill_(hidden, -torch.inf)
-            lse[b, h] = torch.logsumexp(scores, -1)
-            out[b, h] = torch.softmax(scores, -1) @ v[b, h].double()
+    keys = torch.arange(k.shape[2], device=q.device)
+    for b, h in ((b, h) for b in range(q.shape[0]) for h in range(q.shape[1])):
+        for begin in range(0, q.shape[2], ROWS):
+            rows = slice(begin, min(begin + ROWS, q.shape[2]))
+            scores = q[b, h, rows].double() @ k[b, h].double().mT * scale
+            if causal:
+                queries = torch.arange(rows.start, rows.stop, device=q.device)
+                scores.masked_fill_(keys > queries.unsqueeze(-1), -torch.inf)
+            lse[b, h, rows] = torch.logsumexp(scores, -1)
+            out[b, h, rows] = torch.softmax(scores, -1) @ v[b, h].double()
     return out, lse
 
 
