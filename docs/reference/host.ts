@@ -65,7 +65,7 @@ export async function deviceNames(): Promise<string[]> {
  * The promise is kept when the launch is submitted; reads and later launches come after it. Names, ranks, dtypes,
  * sizes, strides and overlaps are checked before. A dimension is read off the tensors.
  * @errors LAC0601 LAC0602 LAC0603 LAC0604 LAC0605 LAC0607 LAC0608 LAC0611 LAC0612 LAC0613 LAC0614 LAC0615 LAC0616
- * LAC0618 LAC0619 LAC0623 LAC0709 LAC0712 LAC0906 LAC0915
+ * LAC0618 LAC0619 LAC0623 LAC0709 LAC0712 LAC0714 LAC0906 LAC0915
  */
 export async function launched(): Promise<Float64Array> {
   const device = await openDevice('interpret');
