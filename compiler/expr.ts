@@ -52,6 +52,17 @@ export function evaluateExpr(e: Expr, names: Readonly<Record<string, number>>): 
   return f(...args.map((a) => evaluateExpr(a, names)));
 }
 
+/** What is left of an expression where these names have values: who evaluates it for many others does so once. */
+export function reduced(e: Expr, names: Readonly<Record<string, number>>): Expr {
+  if (typeof e === 'number') return e;
+  if (typeof e === 'string') return names[e] ?? e;
+  const [op, ...args] = e;
+  const left = args.map((a) => reduced(a, names));
+  const [condition, yes, no] = left;
+  if (op === '?:' && typeof condition === 'number') return (condition !== 0 ? yes : no) as Expr;
+  return left.every((x) => typeof x === 'number') ? evaluateExpr([op, ...left], {}) : [op, ...left];
+}
+
 /** Names that an expression reads. */
 export function namesOf(e: Expr, into = new Set<string>()): Set<string> {
   if (typeof e === 'string') into.add(e);

@@ -1,5 +1,5 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
-import { type Expr, evaluateExpr, namesOf } from '../compiler/expr.js';
+import { type Expr, evaluateExpr, namesOf, reduced } from '../compiler/expr.js';
 import type { Dims } from './reference.js';
 import type { DeviceName } from './source.js';
 
@@ -107,8 +107,10 @@ function inOrder(
   return order;
 }
 
-const sorted = (tune: KnobSpace['tune'], prefer: Expr, names: Dims): readonly Config[] =>
-  [...combinations(tune)]
-    .map((config) => ({ config, cost: evaluateExpr(prefer, { ...names, ...config }) }))
+function sorted(tune: KnobSpace['tune'], prefer: Expr, names: Dims): readonly Config[] {
+  const ofKnobs = reduced(prefer, names);
+  return [...combinations(tune)]
+    .map((config) => ({ config, cost: evaluateExpr(ofKnobs, config) }))
     .sort((a, b) => a.cost - b.cost)
     .map(({ config }) => config);
+}

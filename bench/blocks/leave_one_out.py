@@ -38,13 +38,15 @@ def doublings(a, b):
 
 def cost_whole(config, D, heads, constants, processors):
     almost, crowd, tokens, _, _ = constants
-    large, crowded, full = D > 64, heads > crowd * processors, almost * heads >= processors
-    best = 2048 / up(D) if crowded else tokens if large or full else tokens / 2
+    large, crowded = D > 64, heads > crowd * processors
+    full = almost * heads * 64 / within(32, up(D), 64) >= processors
+    best = (16 if large else 32) if crowded else tokens if large or full else tokens / 2
     warps = 8 if large and not crowded else 4
     return 2 * doublings(config["C"], best) + doublings(config["warps"], warps) + 3 * abs(config["stages"] - 2)
 
 
-def cost(config, case, shape, constants, processors):
+def cost(config, case, shape, constants, device):
+    processors, shared_bytes = device
     D, wide, heads, N = case["D"], case["dtype"] == "f32", shape["heads"], shape["N"]
     if case["kernel"] == "lightningBwdDkDv":
         return cost_whole(config, D, heads, constants, processors)
@@ -57,21 +59,25 @@ def cost(config, case, shape, constants, processors):
     narrow = within(8, down(almost * heads * D / processors), every)
     best_columns = half if best_parts > 1 else min(every, narrow)
     programs = heads * math.ceil(D / best_columns)
-    crowded = D <= 64 and programs > crowd * processors
+    queued = programs > crowd * processors
+    crowded = D <= 64 and queued
     at_once = best_parts > 1 or (D <= 64 and best_columns == every and programs <= 2 * processors)
     if wide:
         best = 2 * tokens_wide if best_parts > 1 or (D > 64 and best_columns < 32) else tokens_wide
-        shared = 8 if D > 64 else C * columns / 256
     else:
         best = 32 if crowded else 2 * tokens if at_once else tokens
         shared = max((8 if C > 64 else 4) * C, D) * columns / per_warp
     best = min(best, up(within(16, N, 128)))
+    alone = 4 * (D * best_columns + best * (3 * D + 2 * best_columns + best))
+    in_pairs = wide and D > 64 and queued and 2 * alone <= shared_bytes
+    if wide:
+        shared = (4 if in_pairs else 8) if D > 64 else C * columns / 256
     warps = within(2 if crowded else 4, shared / 2 if crowded else shared, 8)
     return (
         3 * doublings(columns, best_columns)
         + 2 * doublings(C, best)
         + doublings(config["warps"], warps)
-        + 3 * abs(config["stages"] - 2)
+        + 3 * abs(config["stages"] - (1 if in_pairs else 2))
         + 2 * doublings(G, best_parts)
     )
 
@@ -91,10 +97,10 @@ def points(measured):
             yield case, shape, [t for t in timed if allowed(t[0], case, shape)], best
 
 
-def losses(grid, constants, processors):
+def losses(grid, constants, device):
     found = []
     for case, shape, timed, best in grid:
-        ms = min(timed, key=lambda t: cost(t[0], case, shape, constants, processors))[1]
+        ms = min(timed, key=lambda t: cost(t[0], case, shape, constants, device))[1]
         found.append(ms / best - 1 if ms else MOST)
     return found
 
@@ -115,9 +121,10 @@ def left_out(name, key, grid, table):
 def main():
     with open(FILE, encoding="utf-8") as file:
         measured = json.load(file)
-    processors = measured["target"]["processors"]
+    target = measured["target"]
+    device = (target["processors"], target["target"]["sharedBytesPerBlock"])
     grid = list(points(measured))
-    table = [losses(grid, constants, processors) for constants in CONSTANTS]
+    table = [losses(grid, constants, device) for constants in CONSTANTS]
     best = min(table, key=sum)
     print(f"fitted to all: {CONSTANTS[table.index(best)]}, mean {sum(best) / len(best):.2%}, worst {max(best):.1%}")
     left_out("point", lambda i, case, shape: i, grid, table)

@@ -63,11 +63,11 @@ export const lightningBwdDq = kernel(
     },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 8,
-    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
+    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BD, warps, stages, G: 1 },
         { rows: E, total: D, heads: B * H, N, isSplit: false },
-        { processors, elementBytes },
+        { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
@@ -219,11 +219,11 @@ export const lightningBwdDk = kernel(
     },
     tune: { ...COLUMNS, BD: [32, 64, 128, 16, 8] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 8,
-    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
+    prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BD, warps, stages, G: 1 },
         { rows: E, total: D, heads: B * H, N, isSplit: false },
-        { processors, elementBytes },
+        { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, D, BD }) => ({ d: cdiv(D, BD), h: H, b: B }),
@@ -288,11 +288,11 @@ export const lightningBwdDv = kernel(
     },
     tune: { ...COLUMNS, BE: [32, 64, 128, 16, 8] },
     prune: ({ BE, E }) => BE < 2 * E || BE === 8,
-    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BE, warps, stages, G: 1 },
         { rows: D, total: E, heads: B * H, N, isSplit: false },
-        { processors, elementBytes },
+        { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),

@@ -10,6 +10,7 @@ const doublings = (a: number, b: number): number => Math.abs(Math.log2(a / b));
 /** What `prefer` has of a device and of dtypes. */
 interface On {
   readonly processors: number;
+  readonly sharedBytes: number;
   readonly elementBytes: number;
 }
 
@@ -23,7 +24,7 @@ interface Problem {
 
 /** So many programs, or almost, occupy every multiprocessor; CROWD times as many wait for each other's leavings. */
 const ALMOST = 1.1;
-const CROWD = 12;
+const CROWD = 6;
 
 /**
  * How far blocks are, in doublings, from the rule of docs/reports/block-sizes.md: what was best wherever it was measured. A
@@ -32,7 +33,7 @@ const CROWD = 12;
 export function farFromBest(
   { C, columns, warps, stages, G }: { C: number; columns: number; warps: number; stages: number; G: number },
   { rows, total, heads, N, isSplit }: Problem & { isSplit: boolean },
-  { processors, elementBytes }: On,
+  { processors, sharedBytes, elementBytes }: On,
 ): number {
   const wide = elementBytes === 4;
   const isCpu = processors === 1;
@@ -45,7 +46,8 @@ export function farFromBest(
   const narrow = within(8, down((ALMOST * heads * total) / processors), all);
   const bestColumns = bestG > 1 ? half : Math.min(all, narrow);
   const programs = heads * cdiv(total, bestColumns);
-  const isCrowd = rows <= 64 && programs > CROWD * processors;
+  const queued = programs > CROWD * processors;
+  const isCrowd = rows <= 64 && queued;
 
   // Tokens: 64, or 128 where nobody else fills the waits; f32 half of it.
   const atOnce = bestG > 1 || (rows <= 64 && bestColumns === all && programs <= 2 * processors);
@@ -53,10 +55,17 @@ export function farFromBest(
   const wideC = bestG > 1 || (rows > 64 && bestColumns < 32) ? 64 : 32;
   const bestC = Math.min(isCpu ? 32 : wide ? wideC : narrowC, up(within(16, N, 128)));
 
+  // f32 of wide heads fills a multiprocessor with one program, unless two fit without a second stage: out of step, as those of
+  // many short sequences come to be, they fill each other's waits.
+  const bytes = 4 * (rows * bestColumns + bestC * (3 * rows + 2 * bestColumns + bestC));
+  const inPairs = wide && rows > 64 && queued && 2 * bytes <= sharedBytes;
+
   // Warps: by the blocks that they share, the chunk's and that of the state.
   const shared = wide
     ? rows > 64
-      ? 8
+      ? inPairs
+        ? 4
+        : 8
       : (C * columns) / 256
     : (Math.max(C > 64 ? 8 * C : 4 * C, rows) * columns) / 4096;
   const gpuWarps = within(isCrowd ? 2 : 4, isCrowd ? shared / 2 : shared, 8);
@@ -64,7 +73,7 @@ export function farFromBest(
     3 * doublings(columns, bestColumns) +
     2 * doublings(C, bestC) +
     doublings(warps, isCpu ? 2 : gpuWarps) +
-    3 * Math.abs(stages - (isCpu ? 1 : 2)) +
+    3 * Math.abs(stages - (isCpu || inPairs ? 1 : 2)) +
     2 * doublings(G, bestG)
   );
 }
@@ -73,13 +82,14 @@ export function farFromBest(
 export function farFromBestWhole(
   { C, warps, stages }: { C: number; warps: number; stages: number },
   { rows, total, heads, N }: Problem,
-  { processors, elementBytes }: On,
+  { processors, elementBytes }: Omit<On, 'sharedBytes'>,
 ): number {
   const isCpu = processors === 1;
   const isLarge = Math.max(rows, total) > 64;
   const isCrowd = heads > CROWD * processors;
-  const isFull = ALMOST * heads >= processors;
-  const gpuC = isCrowd ? 2048 / up(total) : isLarge || isFull ? 64 : 32;
+  // Half as many make memory as busy where heads are half as wide: shorter chunks would end before it answers.
+  const isFull = ALMOST * heads * (64 / within(32, up(Math.max(rows, total)), 64)) >= processors;
+  const gpuC = isCrowd ? (isLarge ? 16 : 32) : isLarge || isFull ? 64 : 32;
   const bestC = Math.min(isCpu || elementBytes === 4 ? 32 : gpuC, up(within(16, N, 64)));
   const bestWarps = isCpu ? 2 : isLarge && !isCrowd ? 8 : 4;
   return 2 * doublings(C, bestC) + doublings(warps, bestWarps) + 3 * Math.abs(stages - (isCpu ? 1 : 2));

@@ -57,11 +57,11 @@ export const lightningFwd = kernel(
     // where heads alone cannot fill a GPU and the sequence is long enough to share.
     prune: ({ BE, E, B, H, N, G }) =>
       (BE < 2 * E || BE === 8) && (G === 1 || (N >= 2048 && B * H * cdiv(E, BE) * G <= 256)),
-    prefer: ({ C, BE, warps, stages, G, B, H, N, D, E, processors, elementBytes }) =>
+    prefer: ({ C, BE, warps, stages, G, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BE, warps, stages, G },
         { rows: D, total: E, heads: B * H, N, isSplit: true },
-        { processors, elementBytes },
+        { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE, G }) => ({ e: cdiv(E, BE), g: G, h: H, b: B }),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { blocksOf, configKey, variationsOf } from '../../bench/blocks/grid.js';
 import type { BlockMeasurements } from '../../bench/blocks/measurements.js';
@@ -50,5 +51,11 @@ describe('block sizes', () => {
     expect(text).toContain('| CUDA | lightningFwd bf16 D=64 | 128 x 8192 | 128x64 8w | 16x16 4w | 700.0 % |');
     const shown = [...markdown.matchAll(/\]\(([^)]+\.svg)\)/g)].map(([, file]) => file);
     expect(Object.keys(svgs).sort()).toEqual(shown.sort());
+  });
+
+  test.each(['h100-cuda', 'h100-webgpu'])('the default is nowhere a twentieth slower than the best: %s', (name) => {
+    const measured = JSON.parse(readFileSync(`bench/blocks/data/${name}.json`, 'utf8')) as BlockMeasurements;
+    const far = picks(measured).filter((pick) => (lossOf(pick) ?? 0) > 0.05);
+    expect(far.map(({ of: { kernel, D, dtype }, shape, taken }) => ({ kernel, D, dtype, shape, taken }))).toEqual([]);
   });
 });

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LacError } from '../../compiler/diag/diagnostic.js';
+import { type Expr, evaluateExpr, namesOf, reduced } from '../../compiler/expr.js';
 import { candidates, combinations, keeps } from '../../driver/configurations.js';
 
 const space = {
@@ -57,5 +59,28 @@ describe('configurations', () => {
   test('knobs and values that are not declared', () => {
     expect(codeOf(() => [...candidates(space, {}, { BLOCK: 1 }, 128)])).toBe('LAC0907');
     expect(codeOf(() => [...candidates(space, {}, { C: 48 }, 128)])).toBe('LAC0907');
+  });
+});
+
+describe('an expression with some of its names known', () => {
+  const leaf = fc.oneof(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: -3, max: 3 }));
+  const { any } = fc.letrec<{ any: Expr }>((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 5 },
+      leaf,
+      fc.tuple(fc.constantFrom('+', '*', '-', 'min', '>=', '&&', '/'), tie('any'), tie('any')),
+      fc.tuple(fc.constant('?:'), tie('any'), tie('any'), tie('any')),
+    ) as fc.Arbitrary<Expr>,
+  }));
+
+  test('has the same value, and of the others no more names', () => {
+    const number = fc.integer({ min: -9, max: 9 });
+    fc.assert(
+      fc.property(any, number, number, number, (e, a, b, c) => {
+        const left = reduced(e, { a, b });
+        expect(evaluateExpr(left, { c })).toBe(evaluateExpr(e, { a, b, c }));
+        expect([...namesOf(left)].every((name) => name === 'c')).toBe(true);
+      }),
+    );
   });
 });
