@@ -56,6 +56,18 @@ test('three charts, each with a title, and every configuration in a table', () =
   expect(html).toContain('1 wrong');
 });
 
+test('one launch has no interval', () => {
+  const { rows } = outcome();
+  const once = rows.map((row) =>
+    row.config.warps === 4 && row.samples !== undefined ? { ...row, samples: { ...row.samples, ms: [9] } } : row,
+  );
+  const cells = texts(parsed(pageOf(outcome({ rows: once }))), 'td');
+  expect(cells.filter((text) => text === 'one launch')).toHaveLength(
+    once.filter((r) => r.samples?.ms.length === 1).length,
+  );
+  expect(texts(parsed(pageOf(outcome())), 'td')).not.toContain('one launch');
+});
+
 test('the intervals, the lines of the knobs and the points are those that were measured', () => {
   const document = parsed(pageOf(outcome()));
   const [spread, knobs, roof] = [...document.querySelectorAll('svg')];

@@ -113,6 +113,10 @@ function summary(outcome: Outcome, ranked: readonly Standing[]): string {
   return `Best: ${configText(first.row)}, ${intervalText(first)}. ${how}`;
 }
 
+/** One sample says nothing of the noise. */
+const rangeText = ({ row, interval: { low, high } }: Standing): string =>
+  row.samples?.ms.length === 1 ? 'one launch' : `${milliseconds(low)} to ${milliseconds(high)}`;
+
 export const intervalText = ({ interval: { median, low, high } }: Standing): string =>
   `${milliseconds(median)} (${milliseconds(low)} to ${milliseconds(high)})`;
 
@@ -174,7 +178,7 @@ const known = <T>(value: T | undefined, text: (value: T) => string): string => (
 /** What is told of a configuration beside its knobs; texts are empty where nobody knows. */
 const FIGURES: readonly { readonly name: string; readonly of: (standing: Standing) => string }[] = [
   { name: 'time', of: ({ interval }) => milliseconds(interval.median) },
-  { name: '95 % interval', of: ({ interval: { low, high } }) => `${milliseconds(low)} to ${milliseconds(high)}` },
+  { name: '95 % interval', of: rangeText },
   { name: 'of best', of: ({ ratio }) => (Number.isNaN(ratio) ? '' : `${ratio.toFixed(2)}x`) },
   { name: 'error', of: ({ row }) => known(row.rmse, errorFigure) },
   { name: 'registers', of: ({ row }) => known(row.resources?.registers, String) },
