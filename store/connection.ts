@@ -1,13 +1,11 @@
 import { makePrivate } from '../runtime/cache-folder.js';
-import { Database, type Libsql } from './database.js';
+import { BUSY_MS, Database, type Libsql } from './database.js';
 import { type Fault, faultOf } from './fault.js';
 import { fileOf, makeFile, newest, removeBefore } from './files.js';
 import { prepareSchema } from './schema.js';
 
 /** Damaged files in a row before it is the disk, and not a file. */
 const MAX_DAMAGED = 3;
-/** What waits for the exclusive lock of the first moment is not always made to wait by SQLite. */
-const BUSY_TRIES = 100;
 
 /**
  * The file in use. No method throws for what is wrong with the file: a damaged one is put aside and a fresh one begun, one
@@ -60,7 +58,7 @@ export class Connection {
   }
 
   #attempt<T>(work: (db: Database) => T, writes = false): T | undefined {
-    for (let damaged = 0, busy = 0; ; ) {
+    for (let damaged = 0, begin = performance.now(); ; ) {
       try {
         return work(this.#open());
       } catch (error) {
@@ -68,7 +66,8 @@ export class Connection {
         const again =
           fault.kind === 'damage'
             ? ++damaged <= MAX_DAMAGED
-            : fault.kind === 'busy' && this.#db === null && ++busy <= BUSY_TRIES;
+            : // What waits for the exclusive lock of the first moment is not always made to wait by SQLite.
+              fault.kind === 'busy' && this.#db === null && performance.now() - begin < BUSY_MS;
         if (!again) return this.#giveUp(fault, writes);
         if (fault.kind === 'damage') this.#putAside(fault);
         else pause(1 + Math.random() * 50);

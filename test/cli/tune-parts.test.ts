@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { createColors } from 'picocolors';
 import { afterAll, describe, expect, test } from 'vitest';
 import { duration } from '../../cli/arguments.js';
+import { exitCodeOfError } from '../../cli/exit.js';
 import { Output, type Sink } from '../../cli/output.js';
 import { readShapes } from '../../cli/shapes-file.js';
 import { bar, StatusLine } from '../../cli/status-line.js';
@@ -106,7 +107,9 @@ describe('problems', () => {
   });
 
   test('what nobody declares is refused', async () => {
-    expect(await codeOf(() => jobs({ shape: { M: 9 } }))).toMatch(/^LAC0907/);
+    const unknown = await jobs({ shape: { M: 9 } }).catch((error: unknown) => error);
+    expect(unknown).toMatchObject({ message: expect.stringMatching(/^LAC0907/) });
+    expect(exitCodeOfError(unknown as LacError)).toBe(2);
     expect(await codeOf(() => jobs({ shapes: files.path('other.json') }))).toMatch(
       /^LAC0904: .* names the kernel scales/,
     );

@@ -87,12 +87,9 @@ describe('lac tune', () => {
     expect(stderr).toContain('error[LAC0701]');
   });
 
-  test.each([
-    ['a length of time without a unit', ['--budget', '30'], 'it needs a unit: 30s or 30m'],
-    ['an unknown dimension', ['--shape', 'M=4'], 'error[LAC0907]'],
-  ])('%s: exit code 2', async (_what, args, text) => {
-    const { code, stderr } = await lac.run(['tune', folder.path('scale.ts'), ...args], { env });
+  test('a length of time without a unit: exit code 2', async () => {
+    const { code, stderr } = await lac.run(['tune', folder.path('scale.ts'), '--budget', '30'], { env });
     expect(code).toBe(2);
-    expect(stderr).toContain(text);
+    expect(stderr).toContain('it needs a unit: 30s or 30m');
   });
 });

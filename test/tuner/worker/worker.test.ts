@@ -130,9 +130,9 @@ describe('at sizes that no reference is asked for', () => {
   });
 });
 
-describe.each(['webgpu:software', 'emulate'])('on %s', (device) => {
+describe('on the software driver', () => {
   test('configurations are checked and timed, also after a process has ended', async () => {
-    const { bench } = await worker({ 16: 'segfault', 32: 'unwritten' }, { device });
+    const { bench } = await worker({ 16: 'segfault', 32: 'unwritten' }, { device: 'webgpu:software' });
     const rows = await Promise.all([8, 16, 32].map((C) => bench.prepare(config(C))));
     expect(states(rows)).toEqual(['open', 'crash', 'wrong']);
     expect(rows[0]?.resources).toMatchObject({ threads: 32, programs: 27 });
@@ -186,9 +186,10 @@ async function ended(parent: ChildProcess, when: (line: string) => boolean): Pro
   return pid;
 }
 
-/** A process has closed its files a moment before it is gone. */
+/** A process has closed its files a moment before it is gone: how long, the system decides. */
 async function isGone(pid: number): Promise<boolean> {
-  for (let i = 0; i < 1e5 && isAlive(pid); i++) await new Promise((resolve) => setImmediate(resolve));
+  const begin = performance.now();
+  while (isAlive(pid) && performance.now() - begin < 60_000) await new Promise((resolve) => setImmediate(resolve));
   return !isAlive(pid);
 }
 
