@@ -2,6 +2,7 @@
 import './compile-cache.js';
 import { type Command, CommanderError } from 'commander';
 import { LacError } from '../compiler/diag/diagnostic.js';
+import type { Context } from './context.js';
 import { bugText, EXIT, type ExitCode, exitCodeOfError } from './exit.js';
 import { Output, type OutputOptions } from './output.js';
 import { buildProgram } from './program.js';
@@ -14,14 +15,16 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   let output = new Output(fallbackOptions(argv));
   const program = buildProgram(async (command, verb) => {
     output = new Output(outputOptions(command));
-    exitCode = await verb({ output, signal: interrupt.signal, endAtOnce });
+    exitCode = await verb({ output, signal: interrupt.signal, endAtOnce, leave });
   });
   quietCommander(program, output);
-  const onInterrupt = (): void => stopAfterInterrupt(interrupt);
-  const endAtOnce = (): void => {
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+  const { listen, endAtOnce } = interruptsOf(interrupt);
+  const leave = (code: ExitCode): never => {
+    output.event('done', { exitCode: code });
+    endAtOnce();
+    process.exit(code);
   };
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+  listen();
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
@@ -55,11 +58,37 @@ function quietCommander(program: Command, output: Output): void {
   for (const command of [program, ...program.commands]) command.configureOutput({ writeErr });
 }
 
-/** The first Ctrl-C lets the verb end what it holds; a second, or two seconds without an end, is the end. */
-function stopAfterInterrupt(interrupt: AbortController): void {
-  if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
-  interrupt.abort();
-  setTimeout(() => process.exit(EXIT.interrupted), 2000).unref();
+/**
+ * The first Ctrl-C lets the verb end what it holds; a second, or two seconds without an end, is the end. Should the exit wait
+ * for a driver, a third is one by the signal itself.
+ */
+function interruptsOf(interrupt: AbortController) {
+  let heard = false;
+  const end = (): never => {
+    endAtOnce();
+    process.exit(EXIT.interrupted);
+  };
+  const onInterrupt = (): void => {
+    if (interrupt.signal.aborted) end();
+    interrupt.abort();
+    setTimeout(end, 2000).unref();
+  };
+  const listen = (): void => {
+    heard = true;
+    process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+  };
+  function endAtOnce<T>(work?: () => T): T | undefined {
+    const again = heard && work !== undefined;
+    if (again && interrupt.signal.aborted) end();
+    heard = false;
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+    try {
+      return work?.();
+    } finally {
+      if (again) listen();
+    }
+  }
+  return { listen, endAtOnce: endAtOnce as Context['endAtOnce'] };
 }
 
 function report(error: unknown, output: Output): ExitCode {

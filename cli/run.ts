@@ -7,6 +7,7 @@ import { type Device, openDevice } from '../runtime/index.js';
 import { optionValue } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
+import { limitLaunchesOf } from './limit-launches.js';
 import { type Job, withReferences } from './references.js';
 import { deviceLine, reportEvent, reportText } from './report.js';
 import { readDeclarations } from './sources.js';
@@ -18,6 +19,8 @@ interface RunOptions {
   readonly set?: Readonly<Record<string, string>>;
   readonly config?: Readonly<Record<string, number>>;
   readonly seed: number;
+  /** Milliseconds of a launch. */
+  readonly timeout?: number;
   /** A file; true when only the default is meant; false with --no-check. */
   readonly check?: string | boolean;
   readonly kernel?: string;
@@ -39,6 +42,7 @@ export const run: Verb<string, RunOptions> = async (file, options, context) => {
   try {
     if (context.signal.aborted) return EXIT.interrupted;
     context.endAtOnce();
+    limitLaunchesOf(device, options.timeout, context);
     output.result(deviceLine(device), { device: { name: device.name, backend: device.backend, ...device.info } });
     // Nobody asked for the interpreter: what was wrong with the devices is said without -v.
     const fallback = options.device === '' && device.backend === 'interpret';

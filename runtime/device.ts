@@ -103,6 +103,8 @@ export interface Device {
   /** What the choice of this device left out, and the command that would change it; for people. */
   readonly notes: readonly string[];
   readonly state: 'open' | 'lost' | 'destroyed';
+  /** Milliseconds after which a launch ends with LAC0714. Of devices that compute in this thread; others do not stop. */
+  limitMs?: number;
 
   /** Uninitialised memory: what it holds is unspecified. Extents >= 0. */
   empty<const D extends TensorDType, const S extends readonly number[]>(

@@ -26,6 +26,7 @@ export { type DeviceEntry, type DeviceList, type DoctorFact, doctorFacts, listDe
 export { KnownLaunches } from './known-launches.js';
 export { KnownPlans, launchPlan } from './known-plans.js';
 export { bindLaunch, GRID_WIDTH, type LaunchPlan, type LaunchSequence } from './launch.js';
+export { type LaunchLimit, limitLaunches } from './launch-limit.js';
 export { type OpenOptions, openDevice, openedAs } from './open.js';
 export { type BoundPlan, bindPlan, type HeldPlan } from './plan.js';
 export type { AllocationOptions, HostData } from './tensor.js';

@@ -760,6 +760,11 @@ export const CODES = {
     explain:
       'A kernel faulted earlier (an address outside of its tensors, a trap), and the driver makes no new context for the process in which that happened: the CUDA manual asks for a new process after such a fault. The message says which kernels were running. `lac run --device emulate` runs the same program on the CPU and names the access that is wrong.',
   },
+  LAC0714: {
+    title: 'launch does not end',
+    explain:
+      'A launch took longer than `lac run` and `lac bench` wait for (`--timeout`, by default a minute on a GPU and ten on the CPU). Most often a `while` loop has a condition that stays true. The interpreter and the emulator stop, and name the place; a GPU cannot be stopped, so that the process ends. Where the launch only is slow, `--timeout 10m` waits longer.',
+  },
   LAC0801: {
     title: 'broken inBounds promise',
     explain:

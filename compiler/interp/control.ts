@@ -109,10 +109,7 @@ export function compileBlock(block: Block, m: Machine): Step {
   const cost = steps.length + 1;
   return () => {
     m.budget -= cost;
-    if (m.budget < 0 && owner !== undefined)
-      m.trap('LAC0809', owner, 'the kernel runs longer than the step limit allows', [
-        'use smaller sizes, or raise maxSteps',
-      ]);
+    if (m.budget < 0 && owner !== undefined) m.goOn(owner);
     for (const step of steps) step();
   };
 }

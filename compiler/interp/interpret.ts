@@ -14,6 +14,8 @@ export interface InterpretOptions {
   readonly dims: Readonly<Record<string, number>>;
   /** Operations (not lanes) before LAC0809; default 2^30. */
   readonly maxSteps?: number;
+  /** Asked now and then: why the launch has taken too long (LAC0714); null: it has not. */
+  readonly overdue?: () => string | null;
 }
 
 /**
@@ -28,6 +30,7 @@ export function interpretKernel(
 ): void {
   const dims = { ...kernel.comptime, ...options.dims };
   const m = new Machine(options.mode, options.grid, dims, options.maxSteps ?? 2 ** 30);
+  if (options.overdue !== undefined) m.overdue = options.overdue;
   const scatters = [...walk(kernel.body)].some((op) => op.name === 'scatter');
   for (const p of kernel.params) bindParam(p, args[p.name], m, scatters);
   const run = compileBlock(kernel.body, m);

@@ -44,6 +44,9 @@ export interface ViewState {
   empty: boolean;
 }
 
+/** Operations between two looks at the clock: the largest take milliseconds each. */
+const TURN = 256;
+
 export type Step = () => void;
 
 /**
@@ -60,8 +63,12 @@ export class Machine {
   readonly pid: Record<string, number> = {};
   /** Number of the running program, from 1. */
   program = 0;
-  /** Operations left before the step limit. */
+  /** Operations left before `goOn` is asked. */
   budget: number;
+  /** Those after it, up to the step limit. */
+  #rest: number;
+  /** Why the launch has taken too long; null: it has not. */
+  overdue: () => string | null = () => null;
   /** Number of stores executed, modulo 2^32. */
   stores = 0;
 
@@ -74,7 +81,23 @@ export class Machine {
     this.mode = mode;
     this.grid = grid;
     this.dims = dims;
-    this.budget = maxSteps;
+    this.budget = Math.min(TURN, maxSteps);
+    this.#rest = maxSteps - this.budget;
+  }
+
+  /** Takes the budget of another turn. Traps where the launch has taken too long, or too many operations. */
+  goOn(op: Op): void {
+    const late = this.overdue();
+    if (late !== null) this.trap('LAC0714', op, late, []);
+    while (this.budget < 0) {
+      const more = Math.min(TURN, this.#rest);
+      if (more === 0)
+        this.trap('LAC0809', op, 'the kernel runs longer than the step limit allows', [
+          'use smaller sizes, or raise maxSteps',
+        ]);
+      this.#rest -= more;
+      this.budget += more;
+    }
   }
 
   /** Buffer of a tile value, row-major. */

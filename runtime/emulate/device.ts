@@ -25,6 +25,7 @@ import {
 } from '../device.js';
 import { runtimeError } from '../errors.js';
 import type { LaunchPlan, LaunchSequence } from '../launch.js';
+import { overdueIn } from '../overdue.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
 import { summarize } from '../timing.js';
 import { EmulateStorage } from './storage.js';
@@ -49,6 +50,7 @@ export class EmulateDevice implements Device {
   readonly limits: DeviceLimits;
   readonly features: ReadonlySet<string> = new Set();
   readonly notes: readonly string[] = [];
+  limitMs = Number.POSITIVE_INFINITY;
   readonly #options: EmulateOptions;
   readonly #programs = new WeakMap<CudaVariant, PtxProgram>();
   #state: Device['state'] = 'open';
@@ -153,7 +155,7 @@ export class EmulateDevice implements Device {
       sharedBytes: variant.sharedBytes,
       params: parametersOf(plan, variant, memory, checks.programs ?? true),
       memory,
-      checks,
+      checks: { ...checks, overdue: overdueIn(plan, this.limitMs) },
     });
   }
 }

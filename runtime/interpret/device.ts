@@ -14,6 +14,7 @@ import {
 } from '../device.js';
 import { runtimeError } from '../errors.js';
 import type { LaunchPlan, LaunchSequence } from '../launch.js';
+import { overdueIn } from '../overdue.js';
 import { type AllocationOptions, Tensor } from '../tensor.js';
 import { summarize } from '../timing.js';
 import { InterpretStorage } from './storage.js';
@@ -41,6 +42,7 @@ export class InterpretDevice implements Device {
   };
   readonly limits = NO_LIMITS;
   readonly features: ReadonlySet<string> = new Set();
+  limitMs = Number.POSITIVE_INFINITY;
   readonly notes: readonly string[];
   #state: Device['state'] = 'open';
 
@@ -82,7 +84,10 @@ export class InterpretDevice implements Device {
     const { variant, grid, dims } = plan;
     if (variant.target !== 'interpret') throw new Bug(`a variant for ${variant.target} on the interpreter`);
     if (plan.programs === 0) return;
-    interpretKernel(variant.ir, argsOf(plan), { mode: this.mode, grid, dims });
+    interpretKernel(variant.ir, argsOf(plan), {
+      ...{ mode: this.mode, grid, dims },
+      overdue: overdueIn(plan, this.limitMs),
+    });
   }
 
   async launchAll({ launches }: LaunchSequence): Promise<void> {

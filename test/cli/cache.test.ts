@@ -13,6 +13,7 @@ import { openDevice } from '../../runtime/index.js';
 import { TuningStore } from '../../store/store.js';
 import { folder, openStore, settle } from '../store/folders.js';
 import { keyOf, measured } from '../store/keys.js';
+import { contextFor } from './context.js';
 
 /** The verb behind the command line, in this process: exit code, stdout, stderr, codes of what was thrown. */
 async function lac(...argv: string[]) {
@@ -24,7 +25,7 @@ async function lac(...argv: string[]) {
     { write: (text: string) => (stdout += text) },
     { write: (text: string) => (stderr += text) },
   );
-  const context = { output, signal: new AbortController().signal, endAtOnce: () => {} };
+  const context = contextFor({ output, signal: new AbortController().signal });
   const codes: string[] = [];
   const program = buildProgram(async (_command, verb) => {
     try {

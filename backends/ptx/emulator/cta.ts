@@ -3,6 +3,7 @@ import type { Tally } from './counters.js';
 import type { GlobalMemory } from './global.js';
 import type { SharedMemory } from './shared.js';
 import type { Step } from './step.js';
+import type { Warp } from './warp.js';
 
 /** What the warps of one CTA share. */
 export interface Cta {
@@ -17,6 +18,8 @@ export interface Cta {
   readonly params: DataView;
   readonly barriers: Barriers;
   readonly tally: Tally | null;
-  /** Instructions that may still be issued. */
+  /** Instructions that may be issued before `turns` is asked for more. */
   budget: number;
+  /** How many more: at least one. Throws where the launch has taken too long, or too many. */
+  readonly turns: (w: Warp) => number;
 }

@@ -3,7 +3,7 @@ import { Barriers } from './barriers.js';
 import { type Counters, Tally } from './counters.js';
 import type { Cta } from './cta.js';
 import { type Code, decodeEntry } from './decode.js';
-import { placeOf } from './fault.js';
+import { fault, placeOf } from './fault.js';
 import type { GlobalMemory } from './global.js';
 import type { PtxEntry, PtxProgram } from './program.js';
 import { SharedMemory } from './shared.js';
@@ -32,7 +32,12 @@ export interface Checks {
   readonly counters?: boolean;
   /** Instructions of warps that a launch may issue; LAC0809 beyond. Default 2^31. */
   readonly maxInstructions?: number;
+  /** Asked now and then: why the launch has taken too long (LAC0714); null: it has not. */
+  readonly overdue?: () => string | null;
 }
+
+/** Instructions of warps between two looks at the clock. */
+const TURN = 2 ** 12;
 
 /** Threads of a block on every GPU. */
 const MAX_THREADS = 1024;
@@ -58,7 +63,7 @@ export function emulate(program: PtxProgram, launch: EmulatedLaunch): Counters |
   const code = prepareEntry(program, launch.entry);
   const threads = product(launch.block);
   checkLaunch(code.entry, launch, threads);
-  const { races = true, counters = false, maxInstructions = 2 ** 31 } = launch.checks ?? {};
+  const { races = true, counters = false } = launch.checks ?? {};
   const warps = Math.ceil(threads / LANES);
   const tally = counters ? new Tally(code.steps.length) : null;
   const end = code.entry.dynamicSharedBase + launch.sharedBytes;
@@ -72,14 +77,29 @@ export function emulate(program: PtxProgram, launch: EmulatedLaunch): Counters |
     params: new DataView(buffer, byteOffset, byteLength),
     tally,
   };
-  let budget = maxInstructions;
+  const { first, turns } = turnsOf(launch.checks ?? {});
+  let budget = first;
   for (let number = 0; number < product(launch.grid); number++) {
     shared.reset();
-    const cta: Cta = { ...fixed, number, id: split(number, launch.grid), barriers: new Barriers(warps), budget };
+    const cta: Cta = { ...fixed, number, id: split(number, launch.grid), barriers: new Barriers(warps), budget, turns };
     runCta(cta, makeWarps(cta, code, launch, warps));
     budget = cta.budget;
   }
   return tally?.counters(code.steps.map((s) => s.instruction)) ?? null;
+}
+
+function turnsOf({ maxInstructions = 2 ** 31, overdue = () => null }: Checks) {
+  const first = Math.min(TURN, maxInstructions);
+  let rest = maxInstructions - first;
+  const turns: Cta['turns'] = (w) => {
+    const late = overdue();
+    if (late !== null) throw fault(w, 'LAC0714', late);
+    const more = Math.min(TURN, rest);
+    if (more === 0) throw fault(w, 'LAC0809', 'the launch has more instructions than its limit');
+    rest -= more;
+    return more;
+  };
+  return { first, turns };
 }
 
 const product = ([x, y, z]: Extents): number => x * y * z;

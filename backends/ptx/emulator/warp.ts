@@ -105,7 +105,7 @@ export class Warp {
       if (group.pc >= this.#limit) group = this.#choose();
       this.pc = group.pc;
       const step = code[group.pc] as Step;
-      if (--this.cta.budget < 0) throw fault(this, 'LAC0809', 'the launch has more instructions than its limit');
+      if (--this.cta.budget < 0) this.cta.budget += this.cta.turns(this);
       if (tally !== null) tally.issued[group.pc] = (tally.issued[group.pc] as number) + 1;
       let { lanes, n } = group;
       if (step.guard >= 0) {
