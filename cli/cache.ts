@@ -117,7 +117,7 @@ function exportRows({ store, filter, file }: Request, output: Output): ExitCode 
   const rows = text.split('\n').filter((line) => line.includes('"row":')).length;
   if (file === undefined) for (const line of text.trimEnd().split('\n')) output.result(line, { line });
   else {
-    writeFiles(dirname(resolve(file)), [{ name: basename(file), text }]);
+    writeFiles(dirname(resolve(file)), [{ name: basename(file), text }], 'name another file: lac cache export FILE');
     output.result(`${count(rows, 'row')} written to ${displayName(resolve(file))}`, { file: resolve(file), rows });
   }
   return EXIT.ok;

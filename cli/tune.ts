@@ -9,7 +9,7 @@ import { nothingMeasured } from '../tuner/nothing-measured.js';
 import { tuningPage } from '../tuner/report/report.js';
 import { standings } from '../tuner/report/standing.js';
 import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
-import { tunedRowOf } from '../tuner/tuned-row.js';
+import { tunedRowOf, whyUnwritten } from '../tuner/tuned-row.js';
 import type { Outcome, Row } from '../tuner/types.js';
 import { devicesOf, openWorkers } from '../tuner/worker/pool.js';
 import { measuredCeilings } from './ceilings.js';
@@ -138,7 +138,7 @@ function writeRow({ decl, problem }: TuneJob, { outcome, device }: Tuned, output
   const row = tunedRowOf(decl, outcome, device, today());
   if (row !== null) writeTunedRows(problem.file, [row]);
   else if (outcome.best !== null)
-    output.warn(`nothing is written: ${device.name} stands for a device that is not here`);
+    output.warn(`nothing is written of ${problem.kernel}: ${whyUnwritten(outcome, device)}`);
 }
 
 function helpFor({ problem, rows, elapsedMs }: Outcome, early: boolean, budgetMs = 0): readonly string[] {

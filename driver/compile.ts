@@ -153,7 +153,11 @@ function choicesFor(decl: KernelDecl | PlanDecl, request: CompileRequest): Choic
   const dtypes = chooseDtypes(decl, request.dtypes);
   const query = { target, dtypes, dims, config, ...(device && { device }) };
   const { choices, stale } = tunedFor(decl, query);
-  return { choices: inTurn(choices, withReason(untuned, 'the first of its declaration that fits')), asked, stale };
+  const why =
+    'prefer' in decl && decl.prefer !== null
+      ? 'the first by its `prefer` that fits'
+      : 'the first of its declaration that fits';
+  return { choices: inTurn(choices, withReason(untuned, why)), asked, stale };
 }
 
 /** What `prefer` is told of the dtypes. */

@@ -6,11 +6,12 @@ import type { Config } from '../../driver/configurations.js';
 import { type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
 import { targetOf } from '../../driver/target.js';
 import { tunedFor } from '../../driver/tuned.js';
+import { keyOf } from '../../driver/tuning-key.js';
 import { writeTunedRows } from '../../driver/write-tuned-rows.js';
 import { EmulateDevice } from '../../runtime/emulate/device.js';
 import { InterpretDevice } from '../../runtime/interpret/device.js';
 import { type TuneEvent, type TuneRequest, type TuneTools, tune } from '../../tuner/tune.js';
-import { tunedRowOf } from '../../tuner/tuned-row.js';
+import { tunedRowOf, whyUnwritten } from '../../tuner/tuned-row.js';
 import type { Problem } from '../../tuner/types.js';
 import type { OpenBench } from '../../tuner/worker/pool.js';
 import { openStore } from '../store/folders.js';
@@ -297,5 +298,18 @@ describe('a row of x.tune.json', () => {
     const { outcome } = await tuning().done;
     expect(tunedRowOf(decl, outcome, EMULATED, '')).toBeNull();
     expect(tunedRowOf(decl, { ...outcome, best: null }, GPU, '')).toBeNull();
+  });
+
+  test('is not written where there is no choice, or nothing takes time; nor is that remembered as the best', async () => {
+    const store = openStore();
+    const { outcome } = await tuning({ store, device: GPU, simulation: { ms: () => 0 } }).done;
+    expect(outcome.best).not.toBeNull();
+    expect(whyUnwritten(outcome, GPU)).toBe('a launch at these sizes does nothing');
+    expect(tunedRowOf(decl, outcome, GPU, '')).toBeNull();
+    expect(store.offers(keyOf(decl, { ...problem, device: GPU }))).toEqual([]);
+    const { outcome: some } = await tuning().done;
+    const rows = some.rows.filter(({ config }) => config === some.best?.config);
+    expect(whyUnwritten({ ...some, rows }, GPU)).toBe('there is one configuration');
+    expect(whyUnwritten(some, GPU)).toBeNull();
   });
 });
