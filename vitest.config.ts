@@ -7,6 +7,8 @@ const APART = [
   'test/tuner/worker/**/*.test.ts',
   'test/dsl/host.test.ts',
   'test/driver/tuned-cache.test.ts',
+  'test/driver/host-tune.test.ts',
+  'test/tuner/from-host.test.ts',
   'docs/**/*.test.ts',
 ];
 

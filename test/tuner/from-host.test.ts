@@ -149,8 +149,8 @@ describe('with a worker', () => {
       { x, y: args.y },
       { onProgress: ({ config, state }) => states.set(`${config.C}`, state) },
     );
-    expect(Object.fromEntries(states)).toEqual({ 32: 'measured', 64: 'measured', 128: 'wrong', 256: 'measured' });
-    expect([32, 64, 256]).toContain(best.C);
+    expect(states.get('128')).toBe('wrong');
+    expect(states.get(`${best.C}`)).toBe('measured');
     expect(new Set(await args.y.read())).toEqual(new Set([7]));
     await doubled(device, { x, y: args.y });
     expect(new Set(await args.y.read())).toEqual(new Set([2]));
