@@ -1,6 +1,7 @@
 import type { Dims } from '../driver/reference.js';
 import type { TuningStore } from '../store/store.js';
 import type { TuningKey } from '../store/types.js';
+import { saysSomething } from './tuned-row.js';
 import type { Row } from './types.js';
 
 /** What is used of the cache. */
@@ -34,13 +35,14 @@ export class Kept {
 
   put(row: Row): void {
     const { state } = row;
+    if (state === 'measured' && !saysSomething(row)) return;
     // What is out by its declaration is found again without a device.
     if (state !== 'open' && state !== 'pruned' && state !== 'same')
       this.#check(this.#store.put(this.#key, { ...row, state, dims: this.#dims }));
   }
 
-  choose({ config }: Row): void {
-    this.#check(this.#store.choose(this.#key, config));
+  choose(row: Row): void {
+    if (saysSomething(row)) this.#check(this.#store.choose(this.#key, row.config));
   }
 
   #check(written: boolean): void {

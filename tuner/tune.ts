@@ -9,7 +9,6 @@ import { Kept, type RowStore } from './kept.js';
 import type { Estimate } from './model/estimate.js';
 import { configKey } from './search/knobs.js';
 import { type Bench, type Progress, type SearchOptions, type SearchResult, search } from './search/search.js';
-import { saysSomething } from './tuned-row.js';
 import type { Outcome, Problem, Row } from './types.js';
 import type { OpenBench } from './worker/pool.js';
 import type { Caches } from './worker/protocol.js';
@@ -153,7 +152,7 @@ async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTool
       onEvent({ kind: 'row', row, progress });
     },
   });
-  if (found.best !== null && saysSomething(found.best) && found.ended !== 'interrupted') kept?.choose(found.best);
+  if (found.best !== null && found.ended !== 'interrupted') kept?.choose(found.best);
   const usual = found.rows.find(({ config }) => space.usual !== null && isSame(config, space.usual)) ?? null;
   return { found, workOf: space.workOf, usual };
 }
