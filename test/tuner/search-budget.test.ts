@@ -89,7 +89,8 @@ describe('what comes first', () => {
       first: [{ C: 7 }, { C: 3 }],
     });
     const once = sampled.filter((configs) => configs.length === 1).map(([config]) => config?.C);
-    expect(once.slice(0, 3)).toEqual([7, 3, 39]);
+    // The first of all is timed at once: whatever the budget has room for, there is a result.
+    expect(once.slice(0, 4)).toEqual([7, 7, 3, 39]);
     expect(bench.mostInFlight).toBe(1);
   });
 
@@ -129,6 +130,13 @@ describe('what is left of a budget', () => {
     expect(races.every((configs) => configs.length < 6)).toBe(true);
     expect(settled.elapsedMs).toBeLessThan(23_500);
   });
+});
+
+test('a budget that ends in the samples of the first configuration leaves the one that was taken', async () => {
+  const times = [3000, 4000];
+  const { best, ended, rows } = await trial({ rows: estimated(times), ms: by(times), budgetMs: 12_000 });
+  expect([best?.config, ended]).toEqual([{ C: 0 }, 'budget']);
+  expect(rows[0]?.samples?.ms).toHaveLength(1);
 });
 
 test('a configuration that is far behind is launched once', async () => {

@@ -67,8 +67,9 @@ export class Exploration {
       const { index, row } = head;
       if (await run.prepared(index, row)) {
         this.#fill(run.ahead);
-        // What turns out to take too long stays open.
-        if (run.costs.affords(run.sampleMs([index], LOOK))) await run.sample([index], LOOK);
+        const isIn = !this.#isUrgent() || (await this.#once(index));
+        // What turns out to take too long stays as it is.
+        if (isIn && run.costs.affords(run.sampleMs([index], LOOK))) await run.sample([index], LOOK);
       }
       this.#learn(index);
     }
@@ -109,6 +110,18 @@ export class Exploration {
     const best = ledger.best === null ? undefined : ledger.indexOf(ledger.best.config);
     if (best === undefined) return 1;
     return Math.floor((costs.leftMs - this.#reserveMs) / (costs.prepareMs + this.#run.sampleMs([best], LOOK)));
+  }
+
+  /** Says whether it was right. */
+  async #once(index: number): Promise<boolean> {
+    await this.#run.sample([index], 1);
+    return this.#run.ledger.at(index).state === 'measured';
+  }
+
+  /** Whether a budget may end before anything is measured: a call costs little where nothing has to warm up for it. */
+  #isUrgent(): boolean {
+    const { costs, ledger, ahead } = this.#run;
+    return ahead === 0 && Number.isFinite(costs.leftMs) && ledger.best === null;
   }
 
   /** What became of one. For one that is out another is tried: what is wanted are times. */

@@ -53,9 +53,11 @@ export class Ledger {
     this.#intervals.delete(index);
   }
 
-  /** Timed, whether or not its outputs turn out to be right. */
-  touch(index: number): void {
+  /** Timed, whether or not its outputs turn out to be right. Says whether that is new. */
+  touch(index: number): boolean {
+    const isNew = !this.#timed.has(index);
     this.#timed.add(index);
+    return isNew;
   }
 
   /** Where the median of a measured row lies. */

@@ -85,13 +85,13 @@ export class Run {
     this.#stopping.check();
     this.steps++;
     const configs = indices.map((i) => this.ledger.config(i));
-    const sampling = this.#bench.sample(configs, count, this.stage === 'explore' ? this.#scaleNow.bestMs : undefined);
+    const sampling = this.#bench.sample(configs, count, this.#bestBeside(indices));
     const results = await this.#stopping.until(this.costs.spent('overhead', sampling, indices.length, launchesMs));
     for (const [k, index] of indices.entries()) {
       const result = results[k];
       if (result === undefined) throw new RangeError(`${results.length} results for ${indices.length} configurations`);
-      this.ledger.touch(index);
-      if (this.stage === 'explore') this.tried++;
+      const isNew = this.ledger.touch(index);
+      if (this.stage === 'explore' && isNew) this.tried++;
       if ('state' in result) this.#settle(index, result);
       else await this.#confirm(index, result);
     }
@@ -102,7 +102,8 @@ export class Run {
       this.costs.spent('recheck', this.#bench.recheck(this.ledger.config(index))),
     );
     if (fault !== null) return this.#settle(index, fault);
-    const earlier = this.rounds(index) > 0 ? this.ledger.at(index).samples : undefined;
+    const isFirstRace = this.stage === 'race' && this.rounds(index) === 0;
+    const earlier = isFirstRace ? undefined : this.ledger.at(index).samples;
     if (this.stage === 'race') this.#rounds.set(index, this.rounds(index) + 1);
     this.#settle(index, { ...this.ledger.at(index), state: 'measured', samples: joined(earlier, samples) });
   }
@@ -115,11 +116,17 @@ export class Run {
 
   /** What a call of `sample` with the checks after it takes, by what was learned. */
   sampleMs(indices: readonly number[], count: number): number {
-    const { bestMs } = this.#scaleNow;
-    const isBeside = this.stage === 'explore' && bestMs !== undefined;
-    const rounds = (ms: number): number => (isBeside ? roundsBeside(ms, count, bestMs) : roundsFor(ms, count));
+    const bestMs = this.#bestBeside(indices);
+    const rounds = (ms: number): number =>
+      bestMs === undefined ? roundsFor(ms, count) : roundsBeside(ms, count, bestMs);
     const launches = indices.map((i) => this.#expectedMs(i)).reduce((sum, ms) => sum + ms * rounds(ms), 0);
     return launches + indices.length * this.costs.overheadMs;
+  }
+
+  /** What the best takes at most, for those that are looked at for the first time. */
+  #bestBeside(indices: readonly number[]): number | undefined {
+    const isFirstLook = this.stage === 'explore' && indices.every((i) => this.ledger.at(i).samples === undefined);
+    return isFirstLook ? this.#scaleNow.bestMs : undefined;
   }
 
   /** Milliseconds of a launch: measured, or by the estimate as much off as usual so far, or the median so far. */
