@@ -19,7 +19,8 @@ export default defineConfig({
     globalSetup: 'test/setup/run.ts',
     setupFiles: ['test/setup/seed.ts', 'test/setup/cache.ts'],
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // The first that asks for the build waits for a compiler.
+    hookTimeout: 300_000,
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'apart', include: APART, sequence: { groupOrder: 1 } } },

@@ -15,7 +15,7 @@ const folder = scratch({ 'package.json': '{}' });
 beforeAll(async () => {
   lac = buildLac();
   editor = await Editor.start(lac.main);
-}, 120_000);
+});
 afterAll(async () => {
   expect(await editor.stop()).toBe(0);
   folder.remove();

@@ -9,7 +9,7 @@ const folder = scratch({ 'package.json': '{}', 'gram.ts': KERNEL, 'decay.ts': HE
 const gram = folder.path('gram.ts');
 beforeAll(() => {
   lac = buildLac();
-}, 120_000);
+});
 afterAll(() => {
   folder.remove();
 });

@@ -16,7 +16,7 @@ const [gram, decay] = [folder.path('gram.ts'), folder.path('decay.ts')];
 beforeAll(async () => {
   lac = buildLac();
   editor = await Editor.start(lac.main);
-}, 120_000);
+});
 afterAll(async () => {
   expect(await editor.stop()).toBe(0);
   folder.remove();
