@@ -74,8 +74,10 @@ export function positive(text: string): number {
 /** A part of something: `5%`, `0.05`. */
 export function share(text: string): number {
   const [, digits = '', percent = ''] = /^(\d{1,6}(?:\.\d{1,6})?)(%?)$/.exec(text) ?? [];
-  if (digits !== '') return Number(digits) / (percent === '' ? 1 : 100);
-  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a part such as 5% or 0.05.`);
+  const value = Number(digits) / (percent === '' ? 1 : 100);
+  if (digits !== '' && (value < 1 || percent !== '')) return value;
+  const hint = digits === '' ? '' : ` It is ${value} times the whole: did you mean ${digits}%?`;
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a part such as 5% or 0.05.${hint}`);
 }
 
 /** Values of an option that may be repeated. */

@@ -23,6 +23,9 @@ const plain = (y: number): string => String(Number(y.toPrecision(2)));
 /** Lines over powers of two; `log`: their heights too. */
 export function lineChart(series: readonly Series[], { title, x, y }: Axes, log: boolean): string {
   const points = series.flatMap(({ name, points }) => points.map((p) => ({ ...p, name })));
+  const xs = [...new Set(points.map((p) => p.x))];
+  // Within two octaves no two powers of two need to lie: the points themselves are named.
+  const isNarrow = xs.length > 0 && Math.max(...xs) < 4 * Math.min(...xs);
   const names = series.map(({ name }, i) =>
     Plot.text([name], { ...{ frameAnchor: 'top-right', textAnchor: 'start', dx: 12, dy: 18 * i }, fill: () => name }),
   );
@@ -32,7 +35,7 @@ export function lineChart(series: readonly Series[], { title, x, y }: Axes, log:
     marginRight: 170,
     marginTop: 30,
     marginLeft: 60,
-    x: { type: 'log', base: 2, label: x, tickFormat: tokensText },
+    x: { type: 'log', base: 2, label: x, tickFormat: tokensText, ...(isNarrow ? { ticks: xs } : {}) },
     y: { ...(log ? { type: 'log' as const } : { zero: true }), label: y, grid: true, tickFormat: plain },
     color: { domain: series.map(({ name }) => name) },
     marks: [Plot.line(points, { x: 'x', y: 'y', stroke: 'name', marker: 'dot' }), ...names],

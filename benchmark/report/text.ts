@@ -30,8 +30,8 @@ export function comparisonText({ changes, onlyBefore, onlyAfter }: RunComparison
   ];
   const rows = [...changes].sort((a, b) => b.ratio - a.ratio).map(changeCells);
   const missing = [
-    onlyBefore.length > 0 ? `${onlyBefore.length} of its points are not in this run` : '',
-    onlyAfter.length > 0 ? `${onlyAfter.length} of these points are not in it` : '',
+    onlyBefore.length > 0 ? `points of it that are not in this run: ${onlyBefore.length}` : '',
+    onlyAfter.length > 0 ? `points that are not in it: ${onlyAfter.length}` : '',
   ].filter((text) => text !== '');
   const table = rows.length === 0 ? 'no point is in both runs' : textTable(columns, rows);
   return [`compared with ${name}`, '', table, ...missing].join('\n');

@@ -244,6 +244,7 @@ describe('options', () => {
     expect(command.opts()).toEqual({ threshold: 0.025, samples: 7, budget: 1500, shape: { N: 2048 } });
     expect(share('0.1')).toBe(0.1);
     for (const text of ['', '%', '5 %', '-1', '1e3', 'x']) expect(() => share(text)).toThrow('is not a part');
+    expect(() => share('5')).toThrow('It is 5 times the whole: did you mean 5%?');
     for (const text of ['0', '-1', '1.5', 'x', '']) expect(() => positive(text)).toThrow('whole number');
   });
 });

@@ -89,7 +89,7 @@ describe('the other forms', () => {
     expect(text[0]).toBe('compared with old.json');
     expect(text[4]).toBe('| scale N=2 T=f32 | 1 ms | 1.5 ms | +50 % | slower |');
     expect(text[5]).toBe('| scale N=1 T=f32 | 1 ms | 0.5 ms | -50 % | faster |');
-    expect(text.slice(6)).toEqual(['1 of its points are not in this run', '1 of these points are not in it']);
+    expect(text.slice(6)).toEqual(['points of it that are not in this run: 1', 'points that are not in it: 1']);
   });
 
   test('a page has a chart of times and the roofline, and is one file', () => {
