@@ -1,20 +1,21 @@
 import { afterAll, expect, test } from 'vitest';
 import { readable } from '../house/sources.js';
+import { buildFake } from '../runtime/cuda/fake.js';
 import { buildLac, scratch } from './lac.js';
 
 const lac = buildLac();
 const text = (readable('test/runtime/fixtures/endless.ts') ?? '').replace("'../../../index.js'", "'lac'");
 const reference = (run: string): string =>
-  `export const hang = { shape: { N: 100 }, run: ({ inputs }) => { ${run} } };`;
+  `export const endless = { shape: { N: 100 }, run: ({ inputs }) => { ${run} } };`;
 const folder = scratch({
-  'hang.ts': text,
-  'hang.ref.ts': reference('return { y: inputs.x };'),
+  'endless.ts': text,
+  'endless.ref.ts': reference('return { y: inputs.x };'),
   'asked.ref.ts': reference("console.log('asked'); for (;;);"),
 });
 afterAll(() => folder.remove());
 
-const hang = (verb: string, device: string, ...args: string[]): string[] => [
-  ...[verb, folder.path('hang.ts'), '--device', device],
+const endless = (verb: string, device: string, ...args: string[]): string[] => [
+  ...[verb, folder.path('endless.ts'), '--device', device],
   ...args,
 ];
 
@@ -29,12 +30,20 @@ async function interruptedAt(words: string, args: readonly string[]): Promise<nu
   return (await lac.run(args, { onOutput })).code;
 }
 
-test.each([
-  ['run', 'webgpu:software', /hang \(C=64, warps=1\) did not end within 1 ms on SwiftShader/],
-  ['run', 'emulate', /hang\.ts:\d+:\d+\).*: hang \(C=64, warps=1\) did not end within 1 ms/],
-  ['bench', 'webgpu:software', /hang \(C=64, warps=1\) did not end within 1 ms on SwiftShader/],
-])('lac %s on %s says which kernel does not end, and ends itself', async (verb, device, message) => {
-  const { code, events } = await lac.events(hang(verb, device, '--timeout', '1ms'));
+/** Its kernels that are called `endless` are, too. */
+const fake = buildFake();
+afterAll(() => fake?.remove());
+const gpu = fake === null ? 'webgpu:software' : 'cuda:0';
+const cases: readonly (readonly [verb: string, device: string, message: RegExp])[] = [
+  ['run', 'webgpu:software', /endless \(C=64, warps=1\) did not end within 1 ms on SwiftShader/],
+  ['run', 'emulate', /endless\.ts:\d+:\d+\).*: endless \(C=64, warps=1\) did not end within 1 ms/],
+  ['bench', gpu, /endless \(C=64, warps=1\) did not end within 1 ms on /],
+];
+
+test.each(cases)('lac %s on %s says which kernel does not end, and ends itself', async (verb, device, message) => {
+  const { code, events } = await lac.events(endless(verb, device, '--timeout', '1ms'), {
+    env: fake === null ? {} : { LAC_LIBCUDA: fake.library },
+  });
   expect(code).toBe(1);
   expect(events.find((e) => e.event === 'diagnostic')).toMatchObject({
     code: 'LAC0714',
@@ -48,11 +57,11 @@ test('Ctrl-C ends lac bench while a reference computes', async () => {
   expect(
     await interruptedAt(
       'asked',
-      hang('bench', 'webgpu:software', '--shape', 'N=1', '--check', folder.path('asked.ref.ts')),
+      endless('bench', 'webgpu:software', '--shape', 'N=1', '--check', folder.path('asked.ref.ts')),
     ),
   ).toBeNull();
 });
 
 test('Ctrl-C ends lac bench while the emulator runs', async () => {
-  expect(await interruptedAt('device', hang('bench', 'emulate'))).toBeNull();
+  expect(await interruptedAt('device', endless('bench', 'emulate'))).toBeNull();
 });

@@ -95,8 +95,8 @@ test('timing may take what the launches are known to take, and waits within it a
 });
 
 test.each([
-  ['interpret', /hang \(C=64, warps=1\) did not end within 0 ms, in program \(n=0\)/, ENDLESS],
-  ['emulate', /endless\.ts:\d+:\d+\), .*hang \(C=64, warps=1\) did not end within 0 ms/, undefined],
+  ['interpret', /endless \(C=64, warps=1\) did not end within 0 ms, in program \(n=0\)/, ENDLESS],
+  ['emulate', /endless\.ts:\d+:\d+\), .*: endless \(C=64, warps=1\) did not end within 0 ms/, undefined],
 ])('%s stops, and names the place', async (which, message, place) => {
   const [decl] = new SourceProject().read(ENDLESS).kernels;
   if (decl === undefined) throw new Error('the kernel of this test is not read');
