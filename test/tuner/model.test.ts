@@ -39,6 +39,7 @@ describe('what is counted', () => {
     expect(of('bf16')).toMatchObject({ tensorFlops: flops, tf32Flops: 0, productFlops: 0, writtenBytes: 64 * 128 * 2 });
     // f32 operands are three products in tf32.
     expect(of('f32')).toMatchObject({ tensorFlops: 0, tf32Flops: 3 * flops });
+    expect(of('f32').halfRate).toBeGreaterThan(of('bf16').halfRate);
     expect(of('bf16', WEBGPU)).toMatchObject({ tensorFlops: 0, productFlops: flops });
   });
 
@@ -127,7 +128,7 @@ describe('how many programs a multiprocessor holds', () => {
 describe('the time of a launch', () => {
   const launch = (programs: number, parts: Parameters<typeof work>[0]): Launch => ({
     ...{ work: work(parts), longest: 1, programs, threads: 256, sharedBytes: 200000, registers: 64, spilled: 0 },
-    uniqueBytes: 0,
+    ...{ uniqueBytes: 0, loopInstructions: 0 },
   });
 
   test('comes in waves of as many programs as there is room for', () => {
@@ -144,6 +145,22 @@ describe('the time of a launch', () => {
     expect(least({ wavefronts: H100.clocksPerMs }, 0)).toBeGreaterThanOrEqual(1);
     expect(least({ tensorCycles: H100.clocksPerMs }, 0)).toBeGreaterThanOrEqual(1);
     expect(least({ issued: 4 * H100.clocksPerMs }, 0)).toBeGreaterThanOrEqual(1);
+    expect(least({ halfRate: 2 * H100.clocksPerMs }, 0)).toBeGreaterThanOrEqual(1);
+  });
+
+  test('warps of small programs are spread over the sub-cores of a multiprocessor', () => {
+    const small = { threads: 64, sharedBytes: 1000 };
+    const at = (programs: number): number => gpuTime({ ...launch(programs, { tensorCycles: 1e6 }), ...small }, H100);
+    // Two warps, alone: as long as each takes. Two programs: on four sub-cores, nearly the same.
+    expect(at(2 * 132)).toBeLessThan(1.3 * at(132));
+    expect(at(8 * 132)).toBeGreaterThan(2.5 * at(132));
+  });
+
+  test('a loop beyond the cache for instructions takes longer by what it is longer', () => {
+    const at = (loopInstructions: number): number =>
+      gpuTime({ ...launch(132, { issued: 1e7 }), loopInstructions }, H100);
+    expect(at(4000)).toBe(at(100));
+    expect(at(16384) / at(4096)).toBeCloseTo(4, 1);
   });
 
   test('where programs differ, the longest has its say', () => {

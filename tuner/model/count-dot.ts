@@ -9,6 +9,9 @@ import { type Work, work } from './work.js';
 const MMA_CYCLES = 6.4;
 const MMA_LATENCY = { m16n8k16: 33, m16n8k8: 24 } as const;
 const SUB_CORES = 4;
+/** What rounds a register to tf32, and what splits it in two (backends/ptx/lower/tf32.ts): all, and those at half rate. */
+const ROUNDED = { issued: 1, halfRate: 1 } as const;
+const SPLIT = { issued: 2, halfRate: 1 } as const;
 /** Columns, or terms of the sum, that warps skip together (backends/ptx/lower/skip-zeros.ts). */
 const UNIT = 32;
 
@@ -37,13 +40,13 @@ export function dotWork(op: Op<'dot'>): Work {
   const busiest = Math.max(...subCores(live));
   const mma = each * live.reduce((n, x) => n + x, 0);
   const flops = mma * 2 * MMA_ROWS * MMA_COLUMNS * STEPS[instr];
-  // In tf32x3 each register of an operand is split into two.
-  const split =
-    exact === 3 || instr === 'm16n8k8' ? warps * (exact === 3 ? 3 : 1) * (registersOf(a) + registersOf(b)) : 0;
+  const registers = instr === 'm16n8k8' ? warps * (registersOf(a) + registersOf(b)) : 0;
+  const conversion = exact === 3 ? SPLIT : ROUNDED;
   return work({
     ...(instr === 'm16n8k16' ? { tensorFlops: flops } : { tf32Flops: flops }),
     tensorCycles: each * busiest * MMA_CYCLES,
-    issued: mma + split,
+    issued: mma + registers * conversion.issued,
+    halfRate: registers * conversion.halfRate,
     latency: Math.max(0, steps * exact * (MMA_LATENCY[instr] - sums * MMA_CYCLES)) + MMA_LATENCY[instr],
   });
 }

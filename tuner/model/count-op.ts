@@ -38,6 +38,9 @@ const SPECIAL: Readonly<Record<string, readonly [special: number, issued: number
   rem: [1, 18],
 };
 
+/** What the units for f32 do themselves; other elementwise ops run at half rate. */
+const FULL_RATE: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'neg', 'abs', 'bitcast']);
+
 export interface CountContext {
   readonly warps: number;
   readonly features: AccessFeatures;
@@ -53,7 +56,9 @@ export function lazyWork(op: AnyOp, ctx: CountContext, live: number): Work {
   if (!isTile(result) || !isElementwise(op.name)) return NO_WORK;
   const [special, around] = SPECIAL[op.name] ?? [0, 1];
   const registers = ownRegisters(result.layout) * ctx.warps * live;
-  return work({ issued: registers * (special > 0 ? around : perRegister(op)), special: registers * special });
+  const issued = registers * (special > 0 ? around : perRegister(op));
+  const isFull = special > 0 || (FULL_RATE.has(op.name) && op.results[0]?.type.dtype === 'f32');
+  return work({ issued, halfRate: isFull ? 0 : issued, special: registers * special });
 }
 
 /** Instructions for one element of a result. */

@@ -15,15 +15,21 @@ export interface Launch {
   readonly registers: number;
   /** Those of them that do not fit. */
   readonly spilled: number;
+  /** Of a warp in one trip of the longest loop. */
+  readonly loopInstructions: number;
   /** Bytes of tensors that are touched at all: what device memory has to move once. */
   readonly uniqueBytes: number;
 }
 
 const WARP = 32;
 const SUB_CORES = 4;
-/** Cycles that a warp's instruction takes the special function units of a sub-core. */
+/** Cycles that a warp's instruction takes the units at half rate, and the special function units, of a sub-core. */
+const HALF_RATE_CYCLES = 2;
 const SPECIAL_CYCLES = 8;
 const WAVEFRONT_BYTES = 128;
+/** Loops that are longer than the cache for instructions are fetched anew: on an H100 one of 128 KiB takes twice its instructions. */
+const INSTRUCTION_BYTES = 16;
+const INSTRUCTION_CACHE_BYTES = 65536;
 /** Cycles of a barrier: it, and what each warp comes later than the others. */
 const BARRIER_CYCLES = 40;
 const BARRIER_WARP_CYCLES = 10;
@@ -63,34 +69,28 @@ export function gpuTime(launch: Launch, machine: Machine): number {
 }
 
 /** Cycles of a multiprocessor that holds n programs, from their first to their last. */
-function programCycles({ work, threads, spilled }: Launch, machine: Machine): (n: number) => number {
+function programCycles(launch: Launch, machine: Machine): (n: number) => number {
+  const { work, threads, spilled } = launch;
   const warps = Math.max(1, threads / WARP);
-  const used = Math.min(SUB_CORES, warps);
   const clocks = machine.multiprocessors * machine.clocksPerMs;
   const spills = spilled * SPILL_ACCESSES * Math.max(1, work.barriers);
-  const units = [
-    work.tensorCycles,
-    ((work.wavefronts + spills * warps) * WAVEFRONT_BYTES * clocks) / machine.sharedBytesPerMs,
-    (work.issued + spills * warps) / used,
-    (work.special * SPECIAL_CYCLES) / used,
-  ];
+  const fetched = Math.max(1, (launch.loopInstructions * INSTRUCTION_BYTES) / INSTRUCTION_CACHE_BYTES);
+  // Of a sub-core, by the number of those that have warps.
+  const issue = Math.max((work.issued + spills * warps) * fetched, work.halfRate * HALF_RATE_CYCLES);
+  const special = work.special * SPECIAL_CYCLES;
+  const tensor = work.tensorCycles * Math.min(SUB_CORES, warps);
+  const shared = ((work.wavefronts + spills * warps) * WAVEFRONT_BYTES * clocks) / machine.sharedBytesPerMs;
   const serial =
-    (work.issued / warps) * OWN_ISSUE +
+    (work.issued / warps) * OWN_ISSUE * fetched +
     (work.wavefronts / warps) * OWN_WAVEFRONT +
     work.tensorCycles * Math.min(1, SUB_CORES / warps) +
     work.latency +
     work.barriers * (BARRIER_CYCLES + BARRIER_WARP_CYCLES * warps) +
     work.exposedLoads * machine.memoryLatencyMs * machine.clocksPerMs +
     spills * SPILL_LATENCY;
-  return (n) =>
-    overlapped(
-      [
-        overlapped(
-          units.map((x) => n * x),
-          UNITS_OVERLAP,
-        ),
-        serial,
-      ],
-      WARPS_OVERLAP,
-    );
+  return (n) => {
+    const used = Math.min(SUB_CORES, n * warps);
+    const units = [shared, issue / used, special / used, tensor / used].map((x) => n * x);
+    return overlapped([overlapped(units, UNITS_OVERLAP), serial], WARPS_OVERLAP);
+  };
 }

@@ -42,10 +42,10 @@ export class KernelModel {
       target.kind === 'webgpu'
         ? wgslProgram(kernel, target.limits, this.#facts)
         : ptxProgram(kernel, target.kind === 'cuda' ? target.target : targetFor(LEAST_SM), this.#facts);
-    const { threads, sharedBytes, registers, spilled, text } = program;
+    const { threads, sharedBytes, registers, spilled, loopInstructions, text } = program;
     const work = launchWork(this.#decl, program.kernel, { dims, dtypes, config }, program.workOf);
     const grid = gridOf(this.#decl, dims, config).map(([, extent]) => extent);
     const identity = `${grid.join(' ')}; ${threads}; ${text}`;
-    return { ...work, threads, sharedBytes, registers, spilled, identity };
+    return { ...work, threads, sharedBytes, registers, spilled, loopInstructions, identity };
   }
 }

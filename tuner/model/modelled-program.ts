@@ -13,5 +13,7 @@ export interface ModelledProgram {
   readonly registers: number;
   /** Registers of a thread that lie in memory. */
   readonly spilled: number;
+  /** Instructions of a warp in one trip of the longest loop, as far as they are known. */
+  readonly loopInstructions: number;
   readonly workOf: WorkOf;
 }

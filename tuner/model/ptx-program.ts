@@ -3,8 +3,9 @@ import { warpsOf } from '../../backends/ptx/pipeline.js';
 import { predictRegisters } from '../../backends/ptx/registers.js';
 import { type PtxTarget, REGISTERS_PER_THREAD } from '../../backends/ptx/target.js';
 import type { ArgFacts } from '../../compiler/artifact.js';
-import { type Kernel, walk } from '../../compiler/ir/module.js';
+import { type Kernel, type Op, walk } from '../../compiler/ir/module.js';
 import { printKernel } from '../../compiler/ir/print.js';
+import { isLoop } from '../../compiler/ir/rewrite.js';
 import { sharedBytesOf } from '../../compiler/passes/plan-shared.js';
 import { workByOp } from './demand.js';
 import type { ModelledProgram } from './modelled-program.js';
@@ -30,6 +31,10 @@ export function ptxProgram(
   const { need } = predictRegisters(laidOut);
   const products = [...walk(laidOut.body)].some((op) => op.name === 'dot');
   const wanted = products ? need + FRAGMENT_REGISTERS : need * OTHERS;
+  const workOf = workByOp(laidOut, { warps, features: { stmatrix: target.stmatrix } });
+  const loops = [...walk(laidOut.body)].filter(isLoop);
+  const inLoop = (loop: Op): number =>
+    loop.regions.flatMap((r) => [...walk(r)]).reduce((n, op) => n + (workOf(op).issued ?? 0), 0);
   return {
     kernel: laidOut,
     text: printKernel({ ...laidOut, config: { warps } }),
@@ -37,6 +42,7 @@ export function ptxProgram(
     sharedBytes: sharedBytesOf(laidOut),
     registers: Math.round(Math.min(REGISTERS_PER_THREAD, Math.max(LEAST, wanted))),
     spilled: products ? Math.max(0, need + LEAST_BESIDE - REGISTERS_PER_THREAD) : 0,
-    workOf: workByOp(laidOut, { warps, features: { stmatrix: target.stmatrix } }),
+    loopInstructions: Math.max(0, ...loops.map(inLoop)) / warps,
+    workOf,
   };
 }

@@ -10,6 +10,8 @@ const KINDS = [
   'tensorCycles',
   /** Instructions that warps issue. */
   'issued',
+  /** Those of them that go to the units for integers, comparisons, selections and conversions: a warp takes them two cycles. */
+  'halfRate',
   /** Those of them that go to the special function units. */
   'special',
   /** Wavefronts of shared memory, bank conflicts included. */
