@@ -32,16 +32,26 @@ export function configSpace(device: OpenBench['device'], request: TuneRequest, n
   const leading = [tunedBefore(decl, ctx, device), usual].filter(
     (config) => config !== null && open.has(configKey(config)) && !('state' in estimate(config)),
   ) as Config[];
+  const isLeading = ({ config }: Row): boolean => leading.some((c) => configKey(c) === configKey(config));
+  /** Of those that lead there is one whatever time there was. */
+  const estimated = ({ config }: Row): Pick<Row, 'estimateMs' | 'resources'> => {
+    const found = estimate(config);
+    return 'state' in found ? {} : { estimateMs: found.estimateMs, resources: found.resources };
+  };
   const works = new Map<string, Estimate['work']>();
   return {
     leading,
     usual,
-    rank: (limitMs) =>
-      rankRows(rows, estimate, {
+    async rank(limitMs) {
+      const ranked = await rankRows(rows, estimate, {
         ...{ now, signal, limitMs },
         onEstimate: ({ config }, { work }) => works.set(configKey(config), work),
         onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
-      }),
+      });
+      return ranked.map((row) =>
+        row.estimateMs === undefined && isLeading(row) ? { ...row, ...estimated(row) } : row,
+      );
+    },
     workOf: (config) => works.get(configKey(config)) ?? null,
   };
 }

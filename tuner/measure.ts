@@ -29,14 +29,24 @@ export interface MeasureOptions {
   readonly warmUpMs?: number;
   /** What all samples of one configuration take at most, milliseconds, beyond the first three. Default 300. */
   readonly samplesMs?: number;
-  /**
-   * What the best so far takes at most, milliseconds: a slow launch is timed no further when it is behind, and not at all where
-   * the launch before was by far.
-   */
+  /** What the best so far takes at most, milliseconds: a slow launch is timed no further when it is behind. */
   readonly bestMs?: number;
   /** Milliseconds of a clock. */
   readonly now?: () => number;
 }
+
+/**
+ * The sample of a launch that took so long before that another would tell nothing: many times as long as the best. Null: it is
+ * worth timing. On a GPU the host sees more than the launch.
+ */
+export const behindByFar = (
+  { info }: Pick<Device, 'info'>,
+  { launchMs = 0 }: Pick<Contender, 'launchMs'>,
+  { bestMs }: Pick<MeasureOptions, 'bestMs'>,
+): Samples | null =>
+  info.kind !== 'gpu' && bestMs !== undefined && launchMs >= SLOW_MS && isBehind([], launchMs, bestMs)
+    ? { ms: [launchMs], how: 'host' }
+    : null;
 
 type MeasuringDevice = Pick<Device, 'info' | 'time'>;
 
@@ -179,8 +189,7 @@ async function untilBehind(
     quick,
     quick.map((lane) => wanted.get(lane) ?? 0),
   );
-  for (const { of, ms } of lanes) if (isFarBehind(ms, bestMs)) samples.push({ of, ms, how: 'host' });
-  let slow = lanes.filter(({ ms }) => ms >= SLOW_MS && !isFarBehind(ms, bestMs));
+  let slow = lanes.filter(({ ms }) => ms >= SLOW_MS);
   for (let round = 1; slow.length > 0; round++) {
     const ones = slow.map(() => 1);
     samples.push(...(await samplesOf(device, slow, ones, samples.length)));
@@ -191,8 +200,6 @@ async function untilBehind(
   }
   return byLane(samples);
 }
-
-const isFarBehind = (ms: number, bestMs: number): boolean => ms >= SLOW_MS && isBehind([], ms, bestMs);
 
 /** `from`: turns before these. */
 async function samplesOf(

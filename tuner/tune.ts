@@ -59,7 +59,7 @@ export interface TuneTools {
   readonly store: RowStore | null;
   /** Milliseconds of a clock that does not go back. */
   readonly now: () => number;
-  /** Aborts after so many milliseconds of it. Default: \`AbortSignal.timeout\`. */
+  /** Aborts after so many milliseconds of it. Default: `AbortSignal.timeout`. */
   readonly after?: (ms: number) => AbortSignal;
 }
 

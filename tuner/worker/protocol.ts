@@ -45,7 +45,7 @@ export type Request =
       readonly trusted: Trusted | null;
     }
   | { readonly kind: 'prepare'; readonly config: Config }
-  /** `bestMs`: see \`MeasureOptions\`. */
+  /** `bestMs`: see `MeasureOptions`. */
   | {
       readonly kind: 'sample';
       readonly configs: readonly Config[];

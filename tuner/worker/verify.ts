@@ -47,6 +47,8 @@ type Decl = KernelDecl | PlanDecl;
 
 export class Verifier {
   readonly full: Arena;
+  /** Name of the configuration that wrote last to the first set of tensors at full sizes; null: nobody knows. */
+  outputsOf: string | null = null;
   #reduced: Arena;
   readonly #device: Device;
   readonly #subject: Subject;
@@ -130,13 +132,13 @@ export class Verifier {
   }
 
   /**
-   * Looks at the outputs at full sizes again. `isThere`: what it wrote last is still in the first set of tensors, and is taken
-   * as it is unless launches add to what they find. Throws as \`check\`.
+   * Looks at the outputs at full sizes again: as they are where it was the last to write there, unless launches add to what they
+   * find; else after another launch. Throws as `check`.
    */
-  async recheck(decl: Decl, config: Config, isThere: boolean): Promise<void> {
+  async recheck(decl: Decl, config: Config): Promise<void> {
     const adds = decl.args.some((arg) => arg.dir === 'inout');
     try {
-      await this.#checkFull(decl, config, isThere && !adds);
+      await this.#checkFull(decl, config, this.outputsOf === nameOf(config) && !adds);
     } catch (error) {
       this.#forget();
       throw error;
@@ -182,6 +184,7 @@ export class Verifier {
   #forget(): void {
     this.#reduced.forget();
     this.full.forget();
+    this.outputsOf = null;
   }
 
   async #compare(
@@ -194,13 +197,20 @@ export class Verifier {
     const set = arena.first();
     const prepared = arena.bind(decl, config, set, arena === this.full ? undefined : this.#steps.get(decl));
     try {
-      const launchMs = isThere ? 0 : await launchOnce(this.#device, set, prepared);
+      const launchMs = isThere ? 0 : await this.#launched(arena, config, prepared);
       const { backend } = this.#device;
       const run = { set, touched: prepared.touched, backend };
       return { ...(await againstReference(this.#subject, arena.dims, expected, run)), launchMs };
     } finally {
       prepared.launches.free();
     }
+  }
+
+  async #launched(arena: Arena, config: Config, prepared: Prepared): Promise<number> {
+    if (arena === this.full) this.outputsOf = null;
+    const ms = await launchOnce(this.#device, arena.first(), prepared);
+    if (arena === this.full) this.outputsOf = nameOf(config);
+    return ms;
   }
 
   async #checkFull(decl: Decl, config: Config, isThere = false): Promise<Passed> {
@@ -224,7 +234,7 @@ export class Verifier {
     const set = this.full.first();
     const prepared: Prepared = this.full.bind(decl, config, set);
     try {
-      const launchMs = isThere ? 0 : await launchOnce(this.#device, set, prepared);
+      const launchMs = isThere ? 0 : await this.#launched(this.full, config, prepared);
       const { outputs, damage } = await sampleOutputs(this.#subject, set, prepared.touched);
       const wrong = damage ?? unwritten(outputs, this.#known, this.#subject.full);
       if (wrong !== null) throw new Wrong(wrong);

@@ -4,11 +4,12 @@ import type { Device, LaunchPlan, LaunchSequence } from '../../../runtime/index.
 import type { OpenDevice } from '../../../tuner/worker/serve.js';
 
 /**
- * `hang` never answers, `block` keeps the thread. `wrong` writes other values, `late` does so once it was timed, `large` at
+ * `hang` never answers, `block` keeps the thread, `slow` for a moment. `wrong` writes other values, `late` does so once it was timed, `large` at
  * sizes with M = 40 alone; `outside` writes beside the output. `crashes when timed` with others.
  */
 export type Fault =
   | 'hang'
+  | 'slow'
   | 'block'
   | 'segfault'
   | 'exit'
@@ -31,6 +32,8 @@ export function faulty(open: OpenDevice, faults: Faults): OpenDevice {
   return async (which) => inject(await open(which), (plan) => faults[plan.variant.config.C ?? 0]);
 }
 
+/** Longer than launches that are quick. */
+const SLOW_MS = 25;
 const block = (): never => {
   for (;;) Math.random();
 };
@@ -73,6 +76,7 @@ function inject(device: Device, faultOf: (plan: Pick<LaunchPlan, 'variant'>) => 
 async function before(fault: Fault): Promise<void> {
   if (fault === 'hang') await new Promise(() => {});
   if (fault === 'block') block();
+  if (fault === 'slow') for (const end = performance.now() + SLOW_MS; performance.now() < end; );
   if (fault === 'segfault') await crash();
   if (fault === 'exit') process.exit(3);
   if (fault === 'memory') throw runtimeError('LAC0706', 'no memory is left');

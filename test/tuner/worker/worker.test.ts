@@ -59,7 +59,7 @@ const NOTHING = { sharedBytes: 0, threads: 1 };
 
 describe('a worker', () => {
   test('compiles, checks and times; wrong configurations are rows, and harm no other', async () => {
-    const { bench, pids } = await worker({ 8: 'wrong', 16: 'outside', 32: 'late' });
+    const { bench, pids } = await worker({ 8: 'wrong', 16: 'outside', 32: 'late', 128: 'slow' });
     expect(bench.device.backend).toBe('interpret');
     expect(bench.ahead).toBe(0);
     const rows = await Promise.all([8, 16, 32, 64, 128].map((C) => bench.prepare(config(C))));
@@ -78,6 +78,10 @@ describe('a worker', () => {
     const ms = samples.flatMap((s) => ('ms' in s ? s.ms : []));
     expect(ms.length).toBeGreaterThan(1);
     expect(ms.every((x) => x > 0)).toBe(true);
+    // A launch that took long when it was checked is not launched again, and its outputs are still there.
+    expect(await bench.sample([config(128)], 3, 1)).toMatchObject([{ ms: [expect.any(Number)], how: 'host' }]);
+    expect(await bench.recheck(config(128))).toBeNull();
+    expect(states(await bench.sample([config(64)], 1))).toEqual(['timed']);
     // 32 is wrong from now on.
     expect(states([await bench.recheck(config(64)), await bench.recheck(config(32))])).toEqual(['right', 'wrong']);
     expect(states(await bench.sample([config(32)], 1))).toEqual(['wrong']);
