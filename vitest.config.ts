@@ -17,7 +17,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^lac$/, replacement: resolve(import.meta.dirname, 'index.ts') }] },
   test: {
     globalSetup: 'test/setup/run.ts',
-    setupFiles: ['test/setup/seed.ts', 'test/setup/cache.ts'],
+    setupFiles: ['test/setup/seed.ts', 'test/setup/cache.ts', 'test/setup/ends.ts'],
     testTimeout: 120_000,
     // The first that asks for the build waits for a compiler.
     hookTimeout: 300_000,

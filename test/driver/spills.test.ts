@@ -1,13 +1,13 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { compileKernel } from '../../driver/compile.js';
 import { type KernelDecl, SourceProject } from '../../driver/source.js';
 import { targetNamed } from '../../driver/target.js';
+import { temporaryFolder } from '../setup/temporary.js';
 
 function declared(blocks: string): KernelDecl {
-  const file = join(mkdtempSync(join(tmpdir(), 'lac-spills-')), 'k.ts');
+  const file = join(temporaryFolder('spills'), 'k.ts');
   writeFileSync(
     file,
     `import { cdiv, col, f32, input, kernel, max, output } from 'lac';

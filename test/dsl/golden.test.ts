@@ -1,10 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CODES } from '../../compiler/diag/codes.js';
 import type { Diagnostic } from '../../compiler/diag/diagnostic.js';
 import { checkFile, SourceProject } from '../../dsl/source.js';
+import { temporaryFolder } from '../setup/temporary.js';
 import { golden } from './findings.js';
 
 const folder = join(import.meta.dirname, 'fixtures/golden');
@@ -42,7 +42,7 @@ describe('an edit that a help offers repairs what it is offered for', () => {
     edit: { span: { start: number; end: number }; newText: string },
   ) {
     const text = readFileSync(file, 'utf8');
-    const dir = mkdtempSync(join(tmpdir(), 'lac-edit-'));
+    const dir = temporaryFolder('edit');
     writeFileSync(join(dir, 'package.json'), '{}');
     const edited = join(dir, 'edited.ts');
     writeFileSync(edited, text.slice(0, edit.span.start) + edit.newText + text.slice(edit.span.end));

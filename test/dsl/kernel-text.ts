@@ -1,12 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { printModule } from '../../compiler/ir/print.js';
 import { lowerKernel, representatives, SourceProject } from '../../dsl/source.js';
+import { temporaryFolder } from '../setup/temporary.js';
 
 /** A new folder that is a project of its own, with the given files. */
 export function projectWith(files: Readonly<Record<string, string>>): string {
-  const dir = mkdtempSync(join(tmpdir(), 'lac-dsl-'));
+  const dir = temporaryFolder('dsl');
   writeFileSync(join(dir, 'package.json'), '{}');
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
   return dir;

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkFile, lowerKernel, representatives, SourceProject } from '../../dsl/source.js';
+import { temporaryFolder } from '../setup/temporary.js';
 import { kernelText, projectWith } from './kernel-text.js';
 
 const codes = (dir: string, file = 'k.ts'): string[] =>
@@ -79,7 +79,7 @@ describe('imports', () => {
     ]);
   });
   test('outside the project, also through a symbolic link', () => {
-    const outer = mkdtempSync(join(tmpdir(), 'lac-outer-'));
+    const outer = temporaryFolder('outer');
     writeFileSync(join(outer, 'secret.ts'), 'export const secret = 42;');
     const dir = join(outer, 'project');
     mkdirSync(dir);

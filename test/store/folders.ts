@@ -1,31 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { Database, loadLibsql } from '../../store/database.js';
 import { TuningStore } from '../../store/store.js';
-
-const made: string[] = [];
-const opened: TuningStore[] = [];
-
-// Of the file that imports this: a hook that a test adds belongs to nobody.
-afterAll(() => {
-  for (const store of opened) store.close();
-  for (const path of made) rmSync(path, { recursive: true, force: true });
-});
+import { atEndOfFile, temporaryFolder } from '../setup/temporary.js';
 
 /** A folder of its own, that is gone after the tests of the file. */
-export function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'lac-store-'));
-  made.push(path);
-  return path;
-}
+export const folder = (): string => temporaryFolder('store');
 
 /** Throws where there is none. */
 export function openStore(path = folder()): TuningStore {
   const store = TuningStore.open(path);
   if (!(store instanceof TuningStore)) throw new Error(store.why);
-  opened.push(store);
+  atEndOfFile(() => store.close());
   return store;
 }
 
