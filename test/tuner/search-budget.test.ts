@@ -137,6 +137,8 @@ test('a budget that ends in the samples of the first configuration leaves the on
   const { best, ended, rows } = await trial({ rows: estimated(times), ms: by(times), budgetMs: 12_000 });
   expect([best?.config, ended]).toEqual([{ C: 0 }, 'budget']);
   expect(rows[0]?.samples?.ms).toHaveLength(1);
+  const longer = await trial({ rows: estimated(times), ms: by(times), budgetMs: 15_000 });
+  expect(longer.rows[0]?.samples?.ms).toHaveLength(3);
 });
 
 test('a configuration that is far behind is launched once', async () => {

@@ -1,4 +1,5 @@
 import type { Config } from '../../driver/configurations.js';
+import { roundsFor } from '../rounds.js';
 import type { Row } from '../types.js';
 import { Explorer } from './explorer.js';
 import type { Run } from './run.js';
@@ -67,9 +68,9 @@ export class Exploration {
       const { index, row } = head;
       if (await run.prepared(index, row)) {
         this.#fill(run.ahead);
-        const isIn = !this.#isUrgent() || (await this.#once(index));
+        const count = this.#isUrgent() ? await this.#once(index) : LOOK;
         // What turns out to take too long stays as it is.
-        if (isIn && run.costs.affords(run.sampleMs([index], LOOK))) await run.sample([index], LOOK);
+        if (count > 0 && run.costs.affords(run.sampleMs([index], count))) await run.sample([index], count);
       }
       this.#learn(index);
     }
@@ -112,10 +113,11 @@ export class Exploration {
     return Math.floor((costs.leftMs - this.#reserveMs) / (costs.prepareMs + this.#run.sampleMs([best], LOOK)));
   }
 
-  /** Says whether it was right. */
-  async #once(index: number): Promise<boolean> {
+  /** How many samples of it are still wanted. */
+  async #once(index: number): Promise<number> {
+    const { ledger } = this.#run;
     await this.#run.sample([index], 1);
-    return this.#run.ledger.at(index).state === 'measured';
+    return ledger.at(index).state === 'measured' ? roundsFor(ledger.interval(index).median, LOOK) - 1 : 0;
   }
 
   /** Whether a budget may end before anything is measured: a call costs little where nothing has to warm up for it. */
