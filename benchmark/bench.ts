@@ -75,7 +75,7 @@ export async function bench(device: Device, request: BenchRequest): Promise<Benc
   const ceilings: Record<string, Ceilings[CeilingName]> = {};
   const soFar = (): BenchRun => ({
     ...{ device: device.name, fingerprint: deviceKey(device).device, date: new Date().toISOString() },
-    ...{ ceilings: { ...ceilings } as Ceilings, points: [...points], notes: [...notes] },
+    ...{ ceilings: knownOf(ceilings), points: [...points], notes: [...notes] },
   });
   for (const job of request.jobs)
     for (const dims of request.points) {
@@ -98,6 +98,10 @@ const settled = (
   { decl, reference }: Job,
   dims: Dims,
 ): Settled => settle({ ...request, decl, reference, dims, check: false, values: false });
+
+/** Without those that the device does not have. */
+const knownOf = (ceilings: Readonly<Record<string, Ceilings[CeilingName]>>): Ceilings =>
+  Object.fromEntries(Object.entries(ceilings).filter(([, ceiling]) => ceiling !== undefined));
 
 /** Rounds in which kernels and libraries take turns: clocks that sink sink for both. */
 const ROUNDS = 2;

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type BenchRequest, bench, type Job } from '../../benchmark/bench.js';
 import type { PeerPoint, Peers } from '../../benchmark/peers.js';
+import { pageOf } from '../../benchmark/report/page.js';
 import type { Entry } from '../../benchmark/types.js';
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Reference } from '../../driver/reference.js';
@@ -51,7 +52,7 @@ async function entriesOf(jobs: readonly Job[], more: Partial<BenchRequest> = {})
     ...more,
   };
   const run = await bench(on.sm90, request);
-  return { entries: run.points[0]?.entries ?? [], notes: run.notes };
+  return { run, entries: run.points[0]?.entries ?? [], notes: run.notes };
 }
 const told = ({ role, state, why }: Entry): unknown[] => (why === undefined ? [role, state] : [role, state, why]);
 
@@ -61,6 +62,14 @@ describe('what is larger than the reference can be asked for', () => {
     expect(entries.map(told)).toEqual([['kernel', 'measured']]);
     expect(entries[0]?.checkedAt?.N).toBeLessThan(1000);
     expect(entries[0]?.config).toEqual({ C: 64, warps: 1 });
+  });
+
+  test('has a page where the device has no ceilings', async () => {
+    const counted = { ...job(right), reference: { ...reference, flops: ({ N = 0 }) => N } };
+    const { run } = await entriesOf([counted]);
+    expect(run.points[0]?.work.flops).toBe(1500);
+    expect(Object.keys(run.ceilings)).toEqual([]);
+    expect(String(pageOf(run))).not.toContain('Roofline');
   });
 
   test('may be a plan: all of its launches are one sample', async () => {
