@@ -2,6 +2,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { writeFiles } from '../driver/write-files.js';
 import { readTextFile } from '../runtime/read-text-file.js';
+import { isOff } from '../store/files.js';
 import { TuningStore } from '../store/store.js';
 import { MAX_IMPORT_BYTES } from '../store/transfer.js';
 import type { Filter, Listed } from '../store/types.js';
@@ -59,7 +60,9 @@ const noteOf = (note: string) => diagnostic('LAC0918', note, null, { severity: '
 const notDone = (store: TuningStore): LacError => unusable(store.notes.at(-1) ?? 'others hold the tuning cache');
 
 function nothing({ action }: Asked, output: Output): ExitCode {
-  const text = 'there is no tuning cache; `lac tune FILE` begins one, or `lac cache import FILE`';
+  const text = isOff()
+    ? 'there is no tuning cache: LAC_TUNING_CACHE is off'
+    : 'there is no tuning cache; `lac tune FILE` begins one, or `lac cache import FILE`';
   if (action === 'export') output.warn(text);
   else output.result(text, { action, file: null, rows: 0 });
   return EXIT.ok;

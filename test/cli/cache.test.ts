@@ -114,6 +114,11 @@ describe('lac cache', () => {
     expect(lines.at(-1)).toContain('3 sound');
   });
 
+  test('one that is off is called so', async () => {
+    process.env.LAC_TUNING_CACHE = 'off';
+    expect((await lac('cache', 'ls')).stdout).toContain('LAC_TUNING_CACHE is off');
+  });
+
   test('a damaged file is put aside with a note, LAC0918, and no cache is an empty one', async () => {
     expect((await lac('cache', 'ls')).stdout).toContain('there is no tuning cache');
     expect(existsSync(cache)).toBe(false);
