@@ -11,7 +11,7 @@
 #
 # $OUT (else a folder that it names) gets summary.txt, logs.tgz, tune-files.tgz and blocks-*.json, each as soon as there is
 # something new in it. The tune files: tar -xzf tune-files.tgz in the root, and look at the difference.
-#   DEVICE=cuda:0  WEBGPU=webgpu  BUDGET=4s (of a kernel in all-*)  SECONDS_LEFT=540 (what no longer fits is left out)
+#   DEVICE=cuda:0  WEBGPU=webgpu  BUDGET=6s (of a kernel in all-*, its device and reference included)  SECONDS_LEFT=540 (what no longer fits is left out)
 set -u
 cd "$(dirname "$0")/../.."
 if ! command -v node > /dev/null && [ -f .gpu-host/setup.sh ]; then . .gpu-host/setup.sh; fi
@@ -28,9 +28,9 @@ forward=kernels/lightning/forward.ts
 copies=()
 trap 'kill "${sampler:-}" 2> /dev/null; rm -rf "$log" "$LAC_CACHE" "${copies[@]}"' EXIT
 if [ -n "${DRY:-}" ]; then
-  heads=B=1,H=2,HK=2,D=16,E=16 sweep=N=32,64 length=N=64 samples=3 budget=20s dtype=f32
+  heads=B=1,H=2,HK=2,D=16,E=16 sweep=N=32,64 length=N=64 samples=3 budget=20s each=${BUDGET:-40s} dtype=f32
 else
-  heads=B=4,H=32,HK=32,D=128,E=128 sweep=N=2k..8k length=N=8k samples=100 budget=30s dtype=bf16
+  heads=B=4,H=32,HK=32,D=128,E=128 sweep=N=2k..8k length=N=8k samples=100 budget=30s each=${BUDGET:-6s} dtype=bf16
 fi
 
 lac() { node dist/cli/main.js "$@"; }
@@ -114,7 +114,7 @@ tune() {
     rm -f kernels/lightning/forward-$name.tune.json
   done
   local -a common=(--kernel lightningFwd --device "$device" --dtype $dtype --shape $shape --write)
-  step tune-budget $((${budget%s} + 20)) 0 node dist/cli/main.js tune kernels/lightning/forward-budget.ts "${common[@]}" --budget $budget --report "$log/tune-budget.html"
+  step tune-budget $((${budget%s} + 45)) 0 node dist/cli/main.js tune kernels/lightning/forward-budget.ts "${common[@]}" --budget $budget --report "$log/tune-budget.html"
   show tune-budget 14
   LAC_TUNING_CACHE=$LAC_CACHE/all step tune-all "${ALL_S:-200}" 0 node dist/cli/main.js tune kernels/lightning/forward-all.ts "${common[@]}" --exhaustive --report "$log/tune-all.html"
   show tune-all 14
@@ -145,7 +145,7 @@ chosen() {
 all() {
   local folder=kernels; [ -n "${DRY:-}" ] && folder=kernels/norm
   local marker=$log/$1.begin; touch "$marker"
-  step "$1" "$3" 0 node dist/cli/main.js tune --all $folder --device "$2" --budget "${BUDGET:-4s}" --format json
+  step "$1" "$3" 0 node dist/cli/main.js tune --all $folder --device "$2" --budget "$each" --format json
   grep -c '"ended"' "$log/$1.out" | sed "s/^/$1, kernels tuned: /" | tee -a "$out/summary.txt"
   find kernels -name '*.tune.json' -newer "$marker" > "$log/$1.files"
   say "$1, tune files written: $(wc -l < "$log/$1.files")"
@@ -165,7 +165,7 @@ blocks() {
 
 # All GPUs of a host compile and check; the first one times.
 multi() {
-  local which=cuda; [ "$device" = emulate ] && which=emulate
+  local which=$device; case $device in cuda:*) which=cuda ;; esac
   say "GPUs: $(nvidia-smi -L 2> /dev/null | wc -l)"
   step multi 60 0 node dist/cli/main.js tune $forward --kernel lightningFwd --device $which --dtype $dtype --shape $heads,$length --budget $budget --format json
   grep -oE '"device":"[^"]*"|"stage":"[a-z]*"' "$log/multi.out" "$log/multi.err" -h | sort | uniq -c | sort -rn | head | tee -a "$out/summary.txt"
