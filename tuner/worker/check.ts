@@ -59,9 +59,13 @@ function wrongText(outputs: readonly Comparison[], at: string): string | null {
   const found = outputs.find((o) => !o.ok);
   if (found === undefined) return null;
   const { output, rmse, tolerance, worst } = found;
-  const element = worst === null ? '' : `, [${worst.index.join(', ')}] is ${worst.got} and not ${worst.want}`;
+  const element =
+    worst === null ? '' : `, [${worst.index.join(', ')}] is ${figure(worst.got)} and not ${figure(worst.want)}`;
   return `${output}: relative RMSE ${rmse.toExponential(1)} of at most ${tolerance.rmse.toExponential(1)}${element}, at ${at}`;
 }
+
+/** Seven digits are those of f32. */
+const figure = (x: number): string => String(Number(x.toPrecision(7)));
 
 /** Windows of an output that are compared at full sizes, and elements of each. Even: words stay whole. */
 const WINDOWS = 48;
