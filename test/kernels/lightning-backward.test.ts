@@ -57,7 +57,8 @@ describeKernels('gradients of decays', [
   {
     file: FILE,
     name: 'lightningBwd',
-    reference: gradientRefs.lightningBwd,
+    // dg adds up over tokens what dq and dk were rounded to.
+    reference: { ...gradientRefs.lightningBwd, tolerance: { rmse16: 0.01 } },
     dims: fc.record({ N: lengths(64, 200) }).map(({ N }) => ({ B: 1, H: 2, HK: 1, N, D: 9, E: 6 })),
     dtypes: ['f32', 'bf16'],
     options: states.map((options) => ({ ...options, tokenDecay: true, tokenGradient: true })),
