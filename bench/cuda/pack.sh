@@ -16,9 +16,11 @@ if command -v nvcc > /dev/null && [ -d "$bound" ]; then
 fi
 ../shared/gpu-host/pack.sh dist build/Release node_modules/fast-check node_modules/pure-rand
 # What may be carried is little: of libsql's two builds for Linux the host needs one.
-modules=.gpu-host/modules.tar.xz
-xz -dc $modules | tar --delete -f - node_modules/@libsql/linux-x64-musl | xz -T0 -3 > $modules.part
-mv $modules.part $modules
+modules=.gpu-host/modules.tar.xz other=node_modules/@libsql/linux-x64-musl
+if [ -d $other ]; then
+  xz -dc $modules | tar --delete -f - $other | xz -T0 -3 > $modules.part
+  mv $modules.part $modules
+fi
 # pack.sh leaves source maps out; a program that calls a kernel by name finds its source by them.
 find dist/kernels -name '*.map' -print0 | tar --null --create --file=.gpu-host/maps.tar --files-from=-
 # Programs of the table, so that no time is spent on them there.
