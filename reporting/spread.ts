@@ -50,14 +50,7 @@ export function spreadChart(spreads: readonly Spread[], { title, x }: Axes): str
       y: { label: null, domain: spreads.map((s) => s.name), tickSize: 0 },
       marks: [
         Plot.ruleY(shown, { y: 'name', x1: 'low', x2: 'high', stroke: colour, strokeWidth: 3, strokeOpacity: 0.45 }),
-        Plot.text(cut, {
-          y: 'name',
-          x: () => most,
-          text: () => '\u25b8',
-          fill: colour,
-          textAnchor: 'start',
-          fontSize: 14,
-        }),
+        Plot.dot(cut, { y: 'name', x: () => most, symbol: 'triangle', rotate: 90, r: 3.5, fill: colour }),
         Plot.dot(spreads, { y: 'name', x: 'value', fill: colour, r: 3.5 }),
       ],
     },
