@@ -39,8 +39,6 @@ export function compareOutputs(
     const shape = shapeOf(arg, dims);
     const want = expected.outputs[arg.name];
     if (want === undefined) throw disagree(decl, `returns no values for the output ${arg.name}`);
-    if (want.length !== sizeOf(shape))
-      throw disagree(decl, `returns ${want.length} values for ${arg.name}, which has ${extentText(shape)}`);
     const extreme = backend === 'webgpu' ? (LARGEST[dtype] ?? Infinity) : Infinity;
     const size = expected.sizes[arg.name] ?? 0;
     return [compare(arg.name, got, want, shape, toleranceFor(dtype, inputs, tolerance), { extreme, size })];
@@ -59,11 +57,11 @@ export function runReference(decl: Declaration, reference: Reference, context: R
   } catch (error) {
     throw new LacError(diagnostic('LAC0903', `the reference of ${decl.name} throws: ${messageOf(error)}`));
   }
-  return { outputs: checkedOutputs(decl, returned), sizes };
+  return { outputs: checkedOutputs(decl, returned, context.dims), sizes };
 }
 
 /** A reference is the user's own program: what it returns is outputs only by what it declares. */
-function checkedOutputs(decl: Declaration, returned: unknown): Outputs {
+function checkedOutputs(decl: Declaration, returned: unknown, dims: Dims): Outputs {
   if (typeof returned !== 'object' || returned === null || returned instanceof Promise) {
     const what = returned instanceof Promise ? 'a promise' : String(returned);
     throw disagree(decl, `returns ${what}, not an object of outputs`);
@@ -73,6 +71,9 @@ function checkedOutputs(decl: Declaration, returned: unknown): Outputs {
     if (arg === undefined || arg.dir === 'in' || arg.dir === 'scalar')
       throw disagree(decl, `returns values for ${name}, which is no output`);
     if (!isNumbers(values)) throw disagree(decl, `returns no array of numbers for ${name}`);
+    const shape = shapeOf(arg, dims);
+    if (values.length !== sizeOf(shape))
+      throw disagree(decl, `returns ${values.length} values for ${name}, which has ${extentText(shape)}`);
     return [name, values instanceof Float64Array ? values : Float64Array.from(values)] as const;
   });
   return Object.fromEntries(outputs);

@@ -8,6 +8,8 @@ import { type Declaration, isPlan, type KernelDecl, type PlanDecl } from './sour
 const NO_BLOCKS: ReadonlySet<string> = new Set(['warps', 'stages']);
 /** Widest multiple of elements that programs are compiled for (runtime/facts.ts). */
 const MAX_ALIGN = 8;
+/** Extents up to this are what they are rather than so many rows: real and imaginary part, q, k and v. */
+const FEW = 4;
 
 /** Elements of all arguments. */
 export const elementsOf = (decl: Pick<Declaration, 'args'>, dims: Dims): number =>
@@ -123,9 +125,10 @@ const oddMultiple = (n: number, align: number): number => {
 function raggedSize(decl: Declaration, d: string, full: Dims, sizes: Dims): number {
   const isLast = decl.args.some((arg) => isTensorArg(arg) && arg.dims.at(-1) === d);
   const size = sizeIn(sizes, d);
+  if (size <= FEW) return size;
   let align = isLast ? MAX_ALIGN : 1;
   while (sizeIn(full, d) % align !== 0) align /= 2;
-  return Math.max(Math.min(1, size), oddMultiple(size, align));
+  return oddMultiple(size, align);
 }
 
 /** Heads that share keys go on doing so: what divided its sibling, or was equal to it, does again. */

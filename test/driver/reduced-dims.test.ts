@@ -47,6 +47,11 @@ describe('reduced sizes', () => {
     expect(reducedDims(gemm, { M: 1, N: 1, K: 0 }, { shape: {} }, MOST)).toEqual({ M: 1, N: 1, K: 0 });
   });
 
+  test('leave pairs and triples whole', () => {
+    const factors = declared('kernels/transnormer/glu.ts', 'gluFactorsBwd');
+    expect(reducedDims(factors, { M: 150, R: 2, F: 300 }, { shape: {} }, MOST)).toEqual({ M: 149, R: 2, F: 300 });
+  });
+
   const size = fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 5000 }), fc.constantFrom(1, 2, 64, 128, 1024, 4096, 16384));
   const CASES: readonly (readonly [KernelDecl | PlanDecl, Dims])[] = [
     [lightning, { D: 64, E: 32 }],
