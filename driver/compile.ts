@@ -75,7 +75,7 @@ const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
 
 /**
  * Compiles one variant in the first configuration that fits the limits and compiles: of the tuned ones (`tunedFor`), then
- * of those that survive `prune`, as `prefer` has them, or in order of declaration. What was compiled, or did not fit, is
+ * of those that survive `prune`, as `prefer` has them, or in order of declaration (`candidates`). What was compiled, or did not fit, is
  * remembered as long as the declaration lives. Throws LacError: the source's own errors; LAC0916 where the tuned configurations cannot be read;
  * LAC0906 where no configuration is left; LAC05xx where the one that was asked for in full does not fit.
  */
@@ -153,10 +153,8 @@ function choicesFor(decl: KernelDecl | PlanDecl, request: CompileRequest): Choic
   const dtypes = chooseDtypes(decl, request.dtypes);
   const query = { target, dtypes, dims, config, ...(device && { device }) };
   const { choices, stale } = tunedFor(decl, query);
-  const why =
-    'prefer' in decl && decl.prefer !== null
-      ? 'the first by its `prefer` that fits'
-      : 'the first of its declaration that fits';
+  const declared = names.processors === 1 ? 'of its declaration, few warps first,' : 'of its declaration';
+  const why = `the first ${'prefer' in decl && decl.prefer !== null ? 'by its `prefer`' : declared} that fits`;
   return { choices: inTurn(choices, withReason(untuned, why)), asked, stale };
 }
 

@@ -63,8 +63,8 @@ export type DeviceNames = Readonly<Partial<Record<DeviceName, number>>>;
 
 /**
  * Configurations worth compiling, best guess first: those that agree with `given`, survive `prune` and whose `warps` fit
- * the device; least `prefer` first where all that it names is known, else in order of declaration. Where every knob is
- * given, `prune` is not asked: the caller wants exactly that one.
+ * the device; least `prefer` first where all that it names is known, else in order of declaration, which on a CPU is that of
+ * few warps first. Where every knob is given, `prune` is not asked: the caller wants exactly that one.
  */
 export function* candidates(
   space: KnobSpace,
@@ -90,7 +90,7 @@ function inOrder(
   { tune, prefer = null }: KnobSpace,
   known: Readonly<Record<string, number | undefined>>,
 ): Iterable<Config> {
-  if (prefer === null || typeof prefer !== 'object') return combinations(tune);
+  if (prefer === null || typeof prefer !== 'object') return known.processors === 1 ? frugal(tune) : combinations(tune);
   const names = [...namesOf(prefer)].filter((name) => !(name in tune));
   const values: Record<string, number> = {};
   for (const name of names) {
@@ -106,6 +106,19 @@ function inOrder(
   found.set(key, order);
   return order;
 }
+
+/**
+ * For a CPU, which computes the invocations of a program one after the other: few of them, and nothing loaded ahead, before
+ * the order of declaration.
+ */
+function* frugal(tune: KnobSpace['tune']): Generator<Config> {
+  for (const warps of ascending(tune, 'warps'))
+    for (const stages of ascending(tune, 'stages')) yield* combinations({ ...tune, ...warps, ...stages });
+}
+
+/** A knob with each of its values alone; of one that is not there, nothing, once. */
+const ascending = (tune: KnobSpace['tune'], knob: string): readonly KnobSpace['tune'][] =>
+  tune[knob] === undefined ? [{}] : [...tune[knob]].sort((a, b) => a - b).map((value) => ({ [knob]: [value] }));
 
 function sorted(tune: KnobSpace['tune'], prefer: Expr, names: Dims): readonly Config[] {
   const ofKnobs = reduced(prefer, names);

@@ -112,8 +112,8 @@ export const activateShifted = activate.with({ shift: 100 });
  * Knobs: each lists the whole numbers from 1 that it may be, the best guess first. They are compile-time integers in
  * the body and change no result beyond rounding. Two names mean something by themselves: `warps` is how many groups of
  * 32 threads (invocations in WGSL) run a program, `stages` how many trips of loads its loops have under way.
- * Configurations are tried as `prefer` has them, or in order of declaration, the first knob slowest; `--config`,
- * `{ config }` and rows of `x.tune.json` choose.
+ * Configurations are tried as `prefer` has them, or in order of declaration, the first knob slowest, on a CPU few `warps` and
+ * `stages` first; `--config`, `{ config }` and rows of `x.tune.json` choose.
  * @errors LAC0304 LAC0313 LAC0501 LAC0502 LAC0503 LAC0906 LAC0916 LAC0917
  */
 export const blocks = kernel(

@@ -50,6 +50,21 @@ describe('configurations', () => {
     expect([...candidates(preferring, { N: 128 }, { C: 64 }, 128, { processors: 4 })]).toEqual([{ C: 64, warps: 4 }]);
   });
 
+  test('on a CPU few warps come first, and nothing loaded ahead', () => {
+    const tune = { C: [64, 32], warps: [8, 2], stages: [2, 1] };
+    const order = (processors: number) =>
+      [...candidates({ name: 'k', tune, prune: null }, {}, {}, 1024, { processors })].map((c) => JSON.stringify(c));
+    expect(order(2)).toEqual([...combinations(tune)].map((c) => JSON.stringify(c)));
+    expect([...order(1)].sort()).toEqual([...order(2)].sort());
+    const first = [
+      { C: 64, warps: 2, stages: 1 },
+      { C: 32, warps: 2, stages: 1 },
+      { C: 64, warps: 2, stages: 2 },
+    ];
+    expect(order(1).slice(0, 3)).toEqual(first.map((c) => JSON.stringify(c)));
+    expect([...candidates({ name: 'k', tune: {}, prune: null }, {}, {}, 64, { processors: 1 })]).toEqual([{}]);
+  });
+
   test('warps fit the device; a configuration given in full is taken as it is', () => {
     expect([...candidates(space, { D: 64 }, {}, 128)]).toEqual([{ C: 32, warps: 4 }]);
     expect([...candidates(space, { D: 64 }, { C: 64, warps: 8 }, 128)]).toEqual([{ C: 64, warps: 8 }]);
