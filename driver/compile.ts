@@ -8,6 +8,7 @@ import type { Kernel } from '../compiler/ir/module.js';
 import { bytesOf, type DType } from '../compiler/ir/types.js';
 import type { PassContext } from '../compiler/passes/pass.js';
 import { runPipeline } from '../compiler/passes/pipeline.js';
+import { configText } from '../runtime/config-text.js';
 import type { AnyVariant } from '../runtime/device.js';
 import { usedArguments, usedDims } from './arguments.js';
 import { chooseDtypes, comptimeOf } from './choices.js';
@@ -75,9 +76,9 @@ const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
 
 /**
  * Compiles one variant in the first configuration that fits the limits and compiles: of the tuned ones (`tunedFor`), then
- * of those that survive `prune`, as `prefer` has them, or in order of declaration (`candidates`). What was compiled, or did not fit, is
- * remembered as long as the declaration lives. Throws LacError: the source's own errors; LAC0916 where the tuned configurations cannot be read;
- * LAC0906 where no configuration is left; LAC05xx where the one that was asked for in full does not fit.
+ * of the others (`candidates`). What was compiled, or did not fit, is remembered as long as the declaration lives. Throws
+ * LacError: the source's own errors; LAC0916 where the tuned configurations cannot be read; LAC0906 where no configuration
+ * is left; LAC05xx where the one that was asked for in full does not fit.
  */
 export function compileKernel(decl: KernelDecl, request: CompileRequest): Compiled {
   const begin = performance.now();
@@ -214,9 +215,8 @@ function nothingFits(
     return diagnostic('LAC0906', message, decl.span, { help: ['add smaller values to `tune`, or loosen `prune`'] });
   }
   const message = `no configuration of ${decl.name}${with_} fits the device; ${refused.length + skipped} were considered`;
-  const text = Object.entries(last.config).map(([name, value]) => `${name}=${value}`);
   return diagnostic('LAC0906', message, decl.span, {
-    help: [`the last one, ${text.join(',')}: ${last.why.message}`, ...last.why.help],
+    help: [`the last one, ${configText(last.config)}: ${last.why.message}`, ...last.why.help],
   });
 }
 

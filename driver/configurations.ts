@@ -107,10 +107,7 @@ function inOrder(
   return order;
 }
 
-/**
- * For a CPU, which computes the invocations of a program one after the other: few of them, and nothing loaded ahead, before
- * the order of declaration.
- */
+/** For a CPU, where the best mostly has few warps and loads nothing ahead (docs/performance.md): those first, else as declared. */
 function* frugal(tune: KnobSpace['tune']): Generator<Config> {
   for (const warps of ascending(tune, 'warps'))
     for (const stages of ascending(tune, 'stages')) yield* combinations({ ...tune, ...warps, ...stages });

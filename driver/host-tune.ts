@@ -2,6 +2,7 @@
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { DType } from '../compiler/ir/types.js';
 import type { TuneOptions, TuneProgress } from '../dsl/index.js';
+import { LONGEST_MS } from '../runtime/clock.js';
 import { type Device, factsOf, type LaunchArgs, openedAs, readArguments, type Tensor } from '../runtime/index.js';
 import { chooseDtypes } from './choices.js';
 import type { Config } from './configurations.js';
@@ -30,9 +31,6 @@ export interface TuneCall {
 
 /** Searches, and gives the best configuration. Throws LacError, or the reason of the signal. */
 export type Tuner = (call: TuneCall) => Promise<Config>;
-
-/** Timers count no further: about 24 days. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** Tunes with what `load` gives, and remembers the outcome for calls of this process. */
 export async function tuneFor(

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../compiler/diag/diagnostic.js';
 import type { Kernel } from '../compiler/ir/module.js';
+import { configText } from '../runtime/config-text.js';
 import type { Device, HeldPlan, LaunchArgs, LaunchPlan, Tensor } from '../runtime/index.js';
 import { bindDeclaredPlan, bindKernel, type PlanHow, type PlannedLaunch, type Untried } from './bind.js';
 import type { Compiled, CompileTimings } from './compile.js';
@@ -58,7 +59,7 @@ function ofPlan(
   tensors: Readonly<Record<string, Tensor>>,
 ): Prepared {
   const launches = bound.hold(tensors);
-  const steps = compiled.map((c) => `${c.decl.name} ${knobs(c.config)} ${c.chosen}`.replace(/ +/g, ' '));
+  const steps = compiled.map((c) => `${c.decl.name} ${configText(c.config, ' ')} ${c.chosen}`.replace(/ +/g, ' '));
   return {
     launches,
     touched: touchedBy(launches.launches, tensors),
@@ -76,14 +77,9 @@ function ofPlan(
 
 function stepsOf(compiled: readonly Compiled[]): ReadonlyMap<KernelDecl, Config> {
   const differ = (a: Compiled): boolean =>
-    compiled.some((b) => a.decl === b.decl && knobs(a.config) !== knobs(b.config));
+    compiled.some((b) => a.decl === b.decl && configText(a.config) !== configText(b.config));
   return new Map(compiled.filter((c) => !differ(c)).map((c) => [c.decl, c.config]));
 }
-
-const knobs = (config: Config): string =>
-  Object.entries(config)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
 
 function touchedBy(launches: readonly LaunchPlan[], tensors: Readonly<Record<string, Tensor>>): Set<string> {
   // A step may see a tensor through a view.

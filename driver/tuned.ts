@@ -1,6 +1,7 @@
 import { type Diagnostic, diagnostic } from '../compiler/diag/diagnostic.js';
 import { type Expr, evaluateExpr, namesOf } from '../compiler/expr.js';
 import type { DType } from '../compiler/ir/types.js';
+import { configText } from '../runtime/config-text.js';
 import type { Offer } from '../store/types.js';
 import { dimNames } from './choices.js';
 import type { Config } from './configurations.js';
@@ -166,9 +167,9 @@ function judge(
 }
 
 function wrongHere({ name }: KernelDecl | PlanDecl, { config, why }: TunedChoice): Diagnostic {
-  const knobs = Object.entries(config).map(([knob, value]) => `${knob}=${value}`);
-  const message = `${name} is wrong on this device with ${knobs.join(',')}, ${why}; it is left out`;
-  const help = [`lac run FILE --kernel ${name} --config ${knobs.join(',')} shows what it does`];
+  const knobs = configText(config);
+  const message = `${name} is wrong on this device with ${knobs}, ${why}; it is left out`;
+  const help = [`lac run FILE --kernel ${name} --config ${knobs} shows what it does`];
   return diagnostic('LAC0919', message, null, { severity: 'warning', help });
 }
 

@@ -1,5 +1,6 @@
 /** A limit for the launches of a device: somebody waits for them, and a kernel may never end. */
 import type { LacError } from '../compiler/diag/diagnostic.js';
+import { type Clock, LONGEST_MS, SYSTEM_CLOCK } from './clock.js';
 import { type Device, sequencesOf } from './device.js';
 import { runtimeError } from './errors.js';
 import type { LaunchPlan } from './launch.js';
@@ -13,25 +14,9 @@ export interface LaunchLimit {
    * whoever waits is told, to end the process.
    */
   readonly onStuck: (error: LacError) => void;
-  readonly clock?: LimitClock;
+  readonly clock?: Clock;
 }
 
-export interface LimitClock {
-  now(): number;
-  /** Calls back once; returns what calls it off. */
-  after(ms: number, call: () => void): () => void;
-}
-
-const SYSTEM_CLOCK: LimitClock = {
-  now: () => performance.now(),
-  after(ms, call) {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
-};
-
-/** Timers count no further. */
-const LONGEST_MS = 2 ** 31 - 1;
 /** A launch may be so many times slower than it was before. */
 const SLOWER = 10;
 

@@ -1,12 +1,13 @@
 /** Launches that take too long: what is said of them. */
+import { configText } from './config-text.js';
 import type { LaunchPlan } from './launch.js';
 
 type Launched = Pick<LaunchPlan, 'kernel' | 'variant'>;
 
 /** `hang (C=64, warps=1)`. */
 function nameOf({ kernel, variant }: Launched): string {
-  const knobs = Object.entries(variant.config).map(([name, value]) => `${name}=${value}`);
-  return knobs.length === 0 ? kernel : `${kernel} (${knobs.join(', ')})`;
+  const knobs = configText(variant.config, ', ');
+  return knobs === '' ? kernel : `${kernel} (${knobs})`;
 }
 
 /** Those that are named: a plan may have hundreds of launches. */

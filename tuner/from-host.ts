@@ -5,6 +5,7 @@ import { type Described, deviceKey } from '../driver/device-key.js';
 import type { TuneCall, Tuner } from '../driver/host-tune.js';
 import { optionValues } from '../driver/source.js';
 import type { TuneProgress } from '../dsl/index.js';
+import { configText } from '../runtime/config-text.js';
 import { isOff } from '../store/files.js';
 import { TuningStore } from '../store/store.js';
 import { nothingMeasured } from './nothing-measured.js';
@@ -114,10 +115,5 @@ function helpFor({ rows }: Outcome, { budgetMs }: TuneCall, early: boolean): rea
   return rows
     .filter(({ why }) => why !== undefined)
     .slice(0, MOST_REASONS)
-    .map(({ config, state, why }) => `${knobs(config)}: ${state}: ${why}`);
+    .map(({ config, state, why }) => `${configText(config)}: ${state}: ${why}`);
 }
-
-const knobs = (config: Config): string =>
-  Object.entries(config)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(',');

@@ -34,9 +34,9 @@ const RULE = `## The rule
 3. **Warps: 4,** and 8 where a warp's share of the chunk or of the state would be more than 1024 or 4096 elements: blocks of 64 x 128,
    and states of 256 x 128. f32: 8 for heads above 64.
 4. **Two stages.** Three gain at most 1 % over it, one loses, but for f32 with heads of 128 where thousands of short sequences wait in
-   line: with one stage and 4 warps two programs fit a multiprocessor, and being out of step they fill each other's waits.
+   line: with one stage and 4 warps two programs fit a multiprocessor, and may fill each other's waits.
 5. Kernels that keep the whole state (dk and dv in one): B = 64; for heads up to 64 wide 4 warps, and B = 32 where they do not occupy
-   the device (heads of 32: half of it, since their chunks of 32 tokens end before a busy memory answers); where thousands wait in line,
+   the device (heads of 32: half of it); where thousands wait in line,
    B = 32, and 16 for heads above 64. On a CPU: B = 32, 2 warps, one stage: every invocation of a program costs alike.
 
 The paper's B = 64 is right for the middle of the grid. Around it what matters more than B is how many columns a program has: a

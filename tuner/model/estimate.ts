@@ -3,6 +3,7 @@ import type { Code } from '../../compiler/diag/codes.js';
 import type { Config } from '../../driver/configurations.js';
 import { foretold, type Refusal } from '../../driver/foretell.js';
 import { isPlan, type KernelDecl, type PlanDecl } from '../../driver/source.js';
+import { configText } from '../../runtime/config-text.js';
 import type { SpaceContext } from '../space.js';
 import type { Resources } from '../types.js';
 import { gpuTime } from './gpu-time.js';
@@ -71,7 +72,7 @@ class KernelEstimates {
     const refusal = foretold(config, this.#refused);
     if (refusal !== undefined) {
       const { config: like, why } = refusal;
-      return { state: 'limit', why: `as of ${configText(like)}: ${why.message}`, code: why.code };
+      return { state: 'limit', why: `as of ${configText(like, ' ')}: ${why.message}`, code: why.code };
     }
     try {
       return this.#estimated(config, this.#model.launch(config));
@@ -85,7 +86,7 @@ class KernelEstimates {
   #estimated(config: Config, launch: ModelledLaunch): Estimate | NoEstimate {
     const program = createHash('sha256').update(launch.identity).digest('hex');
     const earlier = this.#programs.get(program);
-    if (earlier !== undefined) return { state: 'same', why: `the program of ${configText(earlier)}` };
+    if (earlier !== undefined) return { state: 'same', why: `the program of ${configText(earlier, ' ')}` };
     this.#programs.set(program, config);
     const { programs, threads, sharedBytes, registers, uniqueBytes } = launch;
     const { tensorFlops, tf32Flops, productFlops } = launch.work;
@@ -98,8 +99,3 @@ class KernelEstimates {
     };
   }
 }
-
-const configText = (config: Config): string =>
-  Object.entries(config)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');

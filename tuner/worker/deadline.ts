@@ -2,21 +2,6 @@
 import type { Config } from '../../driver/configurations.js';
 import { nameOf, type Request, type Stage } from './protocol.js';
 
-export interface Clock {
-  /** Milliseconds; does not go back. */
-  now(): number;
-  /** Calls back once, after so many milliseconds. Returns what calls it off. */
-  after(ms: number, call: () => void): () => void;
-}
-
-export const SYSTEM_CLOCK: Clock = {
-  now: () => performance.now(),
-  after(ms, call) {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
-};
-
 /** Milliseconds. What takes longer hangs. */
 export interface Timeouts {
   readonly openMs: number;

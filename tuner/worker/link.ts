@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Clock } from './deadline.js';
+import type { Clock } from '../../runtime/clock.js';
 import { END, type FromChild, readMessage, type ToChild } from './protocol.js';
 import { WATCH_FD } from './watch-fd.js';
 

@@ -1,19 +1,11 @@
 /** The parent's side: a bench whose work is done by a child process, which is replaced when it ends badly. */
+
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
+import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { Bench } from '../search/search.js';
 import type { Problem, Row, Samples, Verdict } from '../types.js';
-import {
-  blamed,
-  type Clock,
-  GPU_TIMEOUTS,
-  type Job,
-  nextDue,
-  Speed,
-  SYSTEM_CLOCK,
-  TIMEOUTS,
-  type Timeouts,
-} from './deadline.js';
+import { blamed, GPU_TIMEOUTS, type Job, nextDue, Speed, TIMEOUTS, type Timeouts } from './deadline.js';
 import { ChildLink, type Death } from './link.js';
 import {
   type Answer,
