@@ -6,7 +6,7 @@ import type { Offer } from '../store/types.js';
 import { dimNames } from './choices.js';
 import type { Config } from './configurations.js';
 import { type Described, deviceKey } from './device-key.js';
-import type { Dims } from './reference.js';
+import type { Dims, OptionValue } from './reference.js';
 import { type Declaration, type KernelDecl, optionValues, type PlanDecl } from './source.js';
 import type { Target } from './target.js';
 import { type Range, readTunedRows, type TunedRow } from './tuned-file.js';
@@ -80,8 +80,9 @@ function fromFile(
     return why === null ? [] : [{ row, why }];
   });
   const here = architectureOf(query);
+  const options = optionValues(decl);
   const fitting = rows
-    .filter((row) => !stale.some((s) => s.row === row) && applies(row, decl, query) && comparable(row, here))
+    .filter((row) => applies(row, decl, query, options) && comparable(row, here) && staleness(row, decl) === null)
     .map((row) => ({ row, away: distance(row, decl, query.dims) }))
     .filter(({ away }) => away <= NEAR)
     .sort((a, b) => a.away - b.away || b.row.sm - a.row.sm || stated(b.row) - stated(a.row));
@@ -182,8 +183,21 @@ const away = (doublings: number): string => `${Number(doublings.toFixed(1))} dou
 const inOrder = (config: Config, decl: Declaration): Config =>
   Object.fromEntries(Object.keys(decl.tune).map((name) => [name, config[name] as number]));
 
+/** Found before: every row of a file is asked for each time that a call has new sizes. */
+const stalenessOf = new WeakMap<TunedRow, WeakMap<Declaration, string | null>>();
+
 /** What a row says that the kernel does not know (any more). Null: nothing. */
-function staleness({ config, when }: TunedRow, decl: Declaration): string | null {
+function staleness(row: TunedRow, decl: Declaration): string | null {
+  const ofRow = stalenessOf.get(row) ?? new WeakMap<Declaration, string | null>();
+  stalenessOf.set(row, ofRow);
+  const before = ofRow.get(decl);
+  if (before !== undefined) return before;
+  const why = strangerIn(row, decl);
+  ofRow.set(decl, why);
+  return why;
+}
+
+function strangerIn({ config, when }: TunedRow, decl: Declaration): string | null {
   const fault = knobFault(config, decl);
   if (fault !== null) return fault;
   const dims = dimNames(decl);
@@ -218,10 +232,14 @@ const staleWarning = ({ name, kernel }: TunedRow, why: string): Diagnostic =>
   });
 
 /** What must hold: another dtype or a tile of another size is another program. */
-function applies(row: TunedRow, decl: Declaration, { target, dtypes, dims, config }: TunedQuery): boolean {
+function applies(
+  row: TunedRow,
+  decl: Declaration,
+  { target, dtypes, dims, config }: TunedQuery,
+  options: Readonly<Record<string, OptionValue>>,
+): boolean {
   if (row.target !== target.kind) return false;
   if (target.kind === 'cuda' && row.sm > target.target.sm) return false;
-  const options = optionValues(decl);
   return (
     Object.entries(row.when.dtypes).every(([name, choices]) => choices.some((choice) => choice === dtypes[name])) &&
     Object.entries(row.when.options).every(([name, value]) => options[name] === value) &&
