@@ -62,7 +62,7 @@ export function readTunedRows(source: string): readonly TunedRow[] {
   return rows;
 }
 
-/** Files as they were read last: a launch from TypeScript asks for them every time. */
+/** Files as they were read last: a call from TypeScript asks for them whenever it has new sizes. */
 const files = new Map<string, { readonly stamp: string; readonly rows: readonly TunedRow[] }>();
 
 /** Changes when the file does; null where there is none. */
