@@ -88,7 +88,7 @@ export class Contender {
 
   /** Whether there are matrix products in it: what its arithmetic is measured against. */
   get hasProducts(): boolean {
-    const programs = this.#prepared[0]?.programs ?? [];
+    const programs = this.#prepared[0]?.programs() ?? [];
     return programs.some(({ body }) => [...walk(body)].some((op) => op.name === 'dot'));
   }
 

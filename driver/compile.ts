@@ -16,6 +16,7 @@ import { type Config, candidates, checkConfig, type DeviceNames } from './config
 import type { Described } from './device-key.js';
 import { foretold, type Refusal } from './foretell.js';
 import { dtypeOf, isTensorArg } from './inputs.js';
+import { type Made, madeBefore } from './made-before.js';
 import type { Dims } from './reference.js';
 import { type Declaration, type KernelDecl, lowerDecl, type PlanDecl } from './source.js';
 import { sourcePosition } from './source-position.js';
@@ -51,8 +52,8 @@ export interface CompileTimings {
 
 export interface Compiled {
   readonly decl: KernelDecl;
-  /** The IR after the passes. */
-  readonly kernel: Kernel;
+  /** The IR after the passes; compiled once more where another process had done it. */
+  readonly ir: () => Kernel;
   readonly variant: AnyVariant;
   readonly config: Config;
   readonly timings: CompileTimings;
@@ -72,7 +73,6 @@ export interface Compiled {
 const LIMITS: ReadonlySet<Code> = new Set(['LAC0501', 'LAC0502', 'LAC0503']);
 
 type Exact = Omit<Compiled, 'chosen' | 'elsewhere' | 'refused' | 'skipped'>;
-const cache = new WeakMap<KernelDecl, Map<string, Exact | Diagnostic>>();
 
 /**
  * Compiles one variant in the first configuration that fits the limits and compiles: of the tuned ones (`tunedFor`), then
@@ -175,23 +175,22 @@ function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
 
 /** One configuration: compiled, or the limit that it exceeds. Other errors are the source's, whatever the configuration. */
 function attempt(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Exact | Diagnostic {
-  const known = cache.get(decl) ?? new Map<string, Exact | Diagnostic>();
-  cache.set(decl, known);
   const { dims, config: _knobs, device: _device, ...rest } = request;
   const key = JSON.stringify([rest, comptimeOf(decl, dims), config, spills]);
-  const made = known.get(key) ?? compileOrRefuse(decl, request, config, spills);
-  known.set(key, made);
-  return made;
+  const made = madeBefore(decl, key, () => compileOrRefuse(decl, request, config, spills));
+  if (!('variant' in made)) return made;
+  const ir = (): Kernel => irOf.get(made.variant) ?? compileExactly(decl, request, config, spills).kernel;
+  return { decl, ...made, ir };
 }
 
-function compileOrRefuse(
-  decl: KernelDecl,
-  request: CompileRequest,
-  config: Config,
-  spills: boolean,
-): Exact | Diagnostic {
+/** Of what was compiled here. */
+const irOf = new WeakMap<AnyVariant, Kernel>();
+
+function compileOrRefuse(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Made {
   try {
-    return compileExactly(decl, request, config, spills);
+    const { kernel, ...made } = compileExactly(decl, request, config, spills);
+    irOf.set(made.variant, kernel);
+    return made;
   } catch (error) {
     if (!(error instanceof LacError)) throw error;
     const [first] = error.diagnostics;
@@ -221,7 +220,12 @@ function nothingFits(
 }
 
 /** One configuration, and no other. `spills`: also where it is slow for want of registers or memory. */
-function compileExactly(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Exact {
+function compileExactly(
+  decl: KernelDecl,
+  request: CompileRequest,
+  config: Config,
+  spills: boolean,
+): Exclude<Made, Diagnostic> & { readonly kernel: Kernel } {
   const begin = performance.now();
   const when = {
     dtypes: chooseDtypes(decl, request.dtypes),
@@ -237,7 +241,7 @@ function compileExactly(decl: KernelDecl, request: CompileRequest, config: Confi
   const variant = variantFor(target, kernel, when, config, spills);
   const end = performance.now();
   const timings = { lower: lowered - begin, passes: passed - lowered, codegen: end - passed, total: end - begin };
-  return { decl, kernel, variant, config, timings, diagnostics };
+  return { kernel, variant, config, timings, diagnostics };
 }
 
 export const passContext = (decl: KernelDecl, target: Target): PassContext => ({

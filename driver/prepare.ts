@@ -16,7 +16,7 @@ export interface Prepared {
   /** Knobs of the kernels that a plan runs; those that run in one configuration only. */
   readonly steps: ReadonlyMap<KernelDecl, Config>;
   /** IR of every program, after the passes. */
-  readonly programs: readonly Kernel[];
+  readonly programs: () => readonly Kernel[];
   /** Of all programs. */
   readonly timings: CompileTimings;
   readonly diagnostics: readonly Diagnostic[];
@@ -46,7 +46,7 @@ export function prepare({ decl, device, tensors, scalars, config, how }: Prepare
   const launches: HeldPlan = { key: plan, launches: [plan], free: () => {} };
   return {
     ...compiled,
-    programs: [compiled.kernel],
+    programs: () => [compiled.ir()],
     steps: new Map(),
     launches,
     touched: touchedBy([plan], tensors),
@@ -65,7 +65,7 @@ function ofPlan(
     touched: touchedBy(launches.launches, tensors),
     config: choice.config,
     steps: stepsOf(compiled),
-    programs: compiled.map((c) => c.kernel),
+    programs: () => compiled.map((c) => c.ir()),
     timings: total(compiled.map((c) => c.timings)),
     diagnostics: compiled.flatMap((c) => c.diagnostics),
     chosen: [choice.why, ...steps].join('; '),

@@ -57,16 +57,14 @@ export function placeTensors(
   try {
     for (const arg of args) {
       if (!isTensorArg(arg)) continue;
-      const dtype = dtypeOf(arg, dtypes) as Tensor['dtype'];
-      const shape = shapeOf(arg, dims);
-      const strides = stridesOf(arg, shape, placement);
       const values = inputs[arg.name];
-      if (arg.dir === 'in' && values) {
-        tensors[arg.name] = among(device, dtype, shape, strides, values, placement.windows?.[arg.name]?.shift ?? 0);
+      const isAmong = arg.dir === 'in' && values !== undefined;
+      const { tensor, around } = laid(device, arg, dtypes, dims, placement, isAmong);
+      tensors[arg.name] = tensor;
+      if (isAmong) {
+        writeAmong(tensor, around, values);
         continue;
       }
-      const tensor: Tensor = device.empty(dtype, shape, { strides, guardBytes: GUARD_BYTES });
-      tensors[arg.name] = tensor;
       fillGuarded(tensor, values);
       written.push(() => fillGuarded(tensor, values));
     }
@@ -78,6 +76,44 @@ export function placeTensors(
     for (const fill of written) fill();
   };
   return { tensors, restore, free };
+}
+
+/** Tensors that lie as those of `placeTensors` do with values for every input; what they hold is unspecified. */
+export function layTensors(
+  device: Device,
+  args: readonly ArgSpec[],
+  dtypes: Readonly<Record<string, DType>>,
+  dims: Dims,
+  placement: Placement,
+): Readonly<Record<string, Tensor>> {
+  const lay = (arg: TensorArg): Tensor => laid(device, arg, dtypes, dims, placement, arg.dir === 'in').tensor;
+  return Object.fromEntries(args.filter(isTensorArg).map((arg) => [arg.name, lay(arg)]));
+}
+
+/** `around`: all that there is of it and on either side. */
+interface Laid {
+  readonly tensor: Tensor;
+  readonly around: Tensor;
+}
+
+function laid(
+  device: Device,
+  arg: TensorArg,
+  dtypes: Readonly<Record<string, DType>>,
+  dims: Dims,
+  placement: Placement,
+  isAmong: boolean,
+): Laid {
+  const dtype = dtypeOf(arg, dtypes) as Tensor['dtype'];
+  const shape = shapeOf(arg, dims);
+  const strides = stridesOf(arg, shape, placement);
+  if (!isAmong) {
+    const tensor: Tensor = device.empty(dtype, shape, { strides, guardBytes: GUARD_BYTES });
+    return { tensor, around: tensor };
+  }
+  const first = MARGIN + (placement.windows?.[arg.name]?.shift ?? 0);
+  const around: Tensor = device.empty(dtype, [first + extentOf(shape, strides) + MARGIN]);
+  return { tensor: around.view(shape, strides, first), around };
 }
 
 function stridesOf(
@@ -98,17 +134,11 @@ function stridesOf(
 }
 
 /** A read that leaves the tensor on either side meets NaN, which no tolerance forgives. */
-function among(
-  device: Device,
-  dtype: Tensor['dtype'],
-  shape: readonly number[],
-  strides: readonly number[],
+function writeAmong(
+  { dtype, shape, strides, offset: first, extent }: Tensor,
+  around: Tensor,
   values: Float64Array,
-  shift: number,
-): Tensor {
-  const extent = extentOf(shape, strides);
-  const first = MARGIN + shift;
-  const around = device.empty(dtype, [first + extent + MARGIN]);
+): void {
   const nothing = encode(dtype, [isFloat(dtype) ? Number.NaN : JUNK])[0] as number;
   const between = rawOf(dtype, isDense(shape, strides) ? 0 : extent).fill(nothing);
   const stored = isDense(shape, strides) ? encode(dtype, values) : scattered(dtype, shape, strides, values, between);
@@ -118,7 +148,6 @@ function among(
     copyRepeated(stored, begin - first, extent, raw);
     around.view([raw.length], [1], begin).write(raw);
   }
-  return around.view(shape, strides, first);
 }
 
 /** Elements `first` and on of `from`, said again and again up to `end`; the others stay as they are. */
