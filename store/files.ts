@@ -44,12 +44,10 @@ const own = (): string | undefined => process.env.LAC_TUNING_CACHE || undefined;
 
 export const isOff = (): boolean => own() === 'off';
 
-/** The folder that a tune writes to, made; null where there is none. */
+/** The folder that a tune writes to; null where there is none. One that the user chose may lie anywhere, and is still to be made. */
 export function folderToWrite(): string | null {
   const chosen = own();
-  return chosen === undefined
-    ? privateFolder(FOLDER)
-    : privateFolder(path.basename(chosen), [path.dirname(path.resolve(chosen))]);
+  return chosen === undefined ? privateFolder(FOLDER) : path.resolve(chosen);
 }
 
 /** The folder with a cache in it, if there is one. Nothing is made. */

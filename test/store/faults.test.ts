@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -137,6 +137,10 @@ describe('a file that was changed', () => {
 });
 
 describe('where no cache can be', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
   const why = (opened: ReturnType<typeof TuningStore.open>): string =>
     opened instanceof TuningStore ? '' : opened.why;
 
@@ -162,8 +166,23 @@ describe('where no cache can be', () => {
     },
   );
 
+  test('in a folder that the user chose: it is closed to others, whoever the folders above belong to', () => {
+    const above = folder();
+    chmodSync(above, 0o1777);
+    const chosen = join(above, 'chosen');
+    vi.stubEnv('LAC_TUNING_CACHE', chosen);
+    const store = TuningStore.open();
+    expect(why(store)).toBe('');
+    if (store instanceof TuningStore) store.close();
+    expect(statSync(chosen).mode & 0o777).toBe(0o700);
+    vi.stubEnv('LAC_TUNING_CACHE', above);
+    expect(why(TuningStore.open())).toBe(
+      `the tuning cache ${above}/tuning-1.1.db is not used: ${above} is writable by others`,
+    );
+  });
+
   test('with LAC_TUNING_CACHE=off', () => {
-    process.env.LAC_TUNING_CACHE = 'off';
+    vi.stubEnv('LAC_TUNING_CACHE', 'off');
     expect(why(TuningStore.open())).toBe('there is no tuning cache: LAC_TUNING_CACHE is off');
     expect(TuningStore.existing()).toBeNull();
   });
