@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Bug, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { makeFolder } from '../runtime/make-folder.js';
@@ -24,20 +24,31 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /**
  * Writes files into a folder, all or none: each is written whole under a temporary name beside its own, and only when
- * all are written are they renamed, in order. Whoever reads the last one finds the others. Throws LAC0908.
+ * all are written are they renamed, in order. Whoever reads the last one finds the others. A device or a pipe that is there
+ * (/dev/stdout) is not replaced, but written to. Throws LAC0908.
  */
 export function writeFiles(folder: string, files: readonly OutputFile[], help = 'name another folder with -o'): void {
   const stray = files.find((f) => basename(f.name) !== f.name);
   if (stray !== undefined) throw new Bug(`${stray.name} is no name of a file in ${folder}`);
-  const temporary = files.map((f) => join(folder, `.${f.name}.${process.pid}.tmp`));
+  const wanted = files.map(({ name, text }) => {
+    return { text, path: join(folder, name), temporary: join(folder, `.${name}.${process.pid}.tmp`) };
+  });
   try {
     makeFolder(folder);
-    for (const [i, f] of files.entries()) writeWhole(temporary[i] as string, f.text);
-    for (const [i, f] of files.entries()) renameSync(temporary[i] as string, join(folder, f.name));
+    const streams = wanted.filter(({ path }) => isStream(path));
+    const whole = wanted.filter((f) => !streams.includes(f));
+    for (const { temporary, text } of whole) writeWhole(temporary, text);
+    for (const { path, text } of streams) writeFileSync(path, text);
+    for (const { temporary, path } of whole) renameSync(temporary, path);
   } catch (error) {
-    for (const path of temporary) remove(path);
+    for (const { temporary } of wanted) remove(temporary);
     throw unwritable(folder, error, help);
   }
+}
+
+function isStream(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && !stat.isFile() && !stat.isDirectory();
 }
 
 /** What cannot be removed was not written: the folder is a file, or is not there. */

@@ -25,6 +25,8 @@ export interface NewTunedRow {
   readonly note?: string;
 }
 
+const HELP = 'once it can be, `lac tune --resume --write` takes what the tuning cache has';
+
 interface TuneFile {
   readonly lac: 1;
   readonly note?: string;
@@ -46,7 +48,7 @@ export function writeTunedRows(source: string, rows: readonly NewTunedRow[]): vo
   const read = rowsOf(JSON.stringify({ lac: 1, configurations: rows }), file);
   for (const [i, row] of rows.entries()) merge(merged, { row, of: read[i] as TunedRow });
   const text = `${formatted({ ...old, configurations: merged.map(({ row }) => row) })}\n`;
-  if (text !== before) writeFiles(dirname(file), [{ name: basename(file), text }]);
+  if (text !== before) writeFiles(dirname(file), [{ name: basename(file), text }], HELP);
 }
 
 /** A row as it is written, and what it says. */

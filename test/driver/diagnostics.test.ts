@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -151,6 +151,13 @@ describe('what the driver refuses', () => {
     ];
     expect(await messageOf(() => writeFiles(out, files))).toContain('the name is too long');
     expect(readdirSync(out)).toEqual([]);
+  });
+
+  test.runIf(process.platform === 'linux')('LAC0908: a device is written to, and stays one', async () => {
+    const device = join(folder, 'device');
+    symlinkSync('/dev/full', device);
+    expect(await messageOf(() => writeFiles(folder, [{ name: 'device', text: 'a' }]))).toContain('no space is left');
+    expect(statSync(device).isCharacterDevice()).toBe(true);
   });
 
   test('LAC0910: a dimension without a size', async () => {
