@@ -34,14 +34,21 @@ interface Declared extends Job {
 
 const HELP = 'write it there: every configuration is compared with it before it is timed';
 
-/** Problems of one file: each kernel at the shape of the command line, or at those of the shapes file. */
+/** Problems of one file: each kernel at the shape of the command line, or those of the shapes file in its order. */
 export async function jobsOfFile(file: string, options: JobOptions, output: Output): Promise<TuneJob[]> {
   const declared = await declarationsOf(new SourceProject(), file, options.kernel, output);
-  const shapes = options.shapes === undefined ? [SAME] : shapesFor(declared, options.shapes);
-  return settled(declared, shapes, options, output);
+  const shapes = options.shapes === undefined ? [SAME] : shapesFor(declared, options.shapes, output);
+  return settled(
+    shapes.flatMap((shape) => asked(declared, shape)),
+    options,
+    output,
+  );
 }
 
-/** Problems of all kernels with knobs below a folder: at the shapes of their references, and of the shapes file. */
+/**
+ * Problems of all kernels with knobs below a folder: those of the shapes file in its order, then the kernels that it does not
+ * name at the shapes of their references.
+ */
 export async function jobsBelow(folder: string, options: JobOptions, output: Output): Promise<TuneJob[]> {
   const files = kernelFiles([folder], (file) => declaresKernels(readFileSync(file, 'utf8')));
   const project = new SourceProject();
@@ -57,10 +64,10 @@ export async function jobsBelow(folder: string, options: JobOptions, output: Out
   const tunable = declared.filter(({ decl }) => Object.keys(decl.tune).length > 0);
   if (tunable.length === 0)
     throw new LacError(diagnostic('LAC0904', `no kernels with knobs and a reference below ${displayName(folder)}`));
-  const shapes = options.shapes === undefined ? [] : shapesFor(tunable, options.shapes);
-  const unnamed = shapes.find((s) => s.kernel === null);
-  if (unnamed !== undefined) throw unplaced(options.shapes ?? '');
-  return settled(tunable, [SAME, ...shapes], options, output);
+  const shapes = options.shapes === undefined ? [] : shapesFor(tunable, options.shapes, output);
+  if (shapes.some((s) => s.kernel === null)) throw unplaced(options.shapes ?? '');
+  const others = tunable.filter(({ decl }) => !shapes.some((s) => s.kernel === decl.name));
+  return settled([...shapes.flatMap((shape) => asked(tunable, shape)), ...asked(others, SAME)], options, output);
 }
 
 /** A file that declares nothing by itself, has no kernel of that name, or nothing to be compared with. */
@@ -81,42 +88,53 @@ async function declarationsOf(
   return jobs.flatMap(({ decl, reference }) => (reference === null ? [] : [{ decl, reference, file: resolve(file) }]));
 }
 
-function shapesFor(declared: readonly Declared[], file: string): readonly ShapeRequest[] {
+/** A file may be for more kernels than are tuned now. What it names that is not among them is said: it may be a slip. */
+function shapesFor(declared: readonly Declared[], file: string, output: Output): readonly ShapeRequest[] {
   const shapes = readShapes(file);
-  for (const { kernel } of shapes)
-    if (kernel !== null && !declared.some(({ decl }) => decl.name === kernel)) throw noKernel(file, kernel);
-  return shapes;
+  const isHere = ({ kernel }: ShapeRequest): boolean =>
+    kernel === null || declared.some(({ decl }) => decl.name === kernel);
+  const others = [...new Set(shapes.filter((s) => !isHere(s)).map((s) => s.kernel ?? ''))];
+  if (others.length === 0) return shapes;
+  const message = `${displayName(file)} names ${listed(others)}, not among the kernels to tune`;
+  const here = shapes.filter(isHere);
+  if (here.length === 0) throw new LacError(diagnostic('LAC0904', message));
+  output.warn(message);
+  return here;
 }
 
-const noKernel = (file: string, kernel: string): LacError =>
-  new LacError(
-    diagnostic('LAC0904', `${displayName(file)} names the kernel ${kernel}, which is not among those to tune`),
-  );
+const SHOWN = 3;
+
+const listed = (names: readonly string[]): string =>
+  names.length <= SHOWN + 1
+    ? names.join(', ')
+    : `${names.slice(0, SHOWN).join(', ')} and ${names.length - SHOWN} others`;
 
 const unplaced = (file: string): LacError =>
   new LacError(
     diagnostic('LAC0920', `${displayName(file)} has a shape without a kernel; with --all each names its own`),
   );
 
-/** Every kernel at every shape that is for it. What no kernel of several takes is an error; what some do not is said. */
-function settled(
-  declared: readonly Declared[],
-  shapes: readonly ShapeRequest[],
-  options: JobOptions,
-  output: Output,
-): TuneJob[] {
+type Asked = readonly [Declared, ShapeRequest];
+
+const asked = (declared: readonly Declared[], shape: ShapeRequest): Asked[] =>
+  declared.filter(({ decl }) => shape.kernel === null || shape.kernel === decl.name).map((one) => [one, shape]);
+
+/**
+ * Every kernel at every shape that is for it. What no kernel of several takes is an error; what some do not is said, aloud
+ * where the shape is for this kernel alone.
+ */
+function settled(all: readonly Asked[], options: JobOptions, output: Output): TuneJob[] {
   const jobs: TuneJob[] = [];
   const errors: LacError[] = [];
-  for (const one of declared)
-    for (const shape of shapes) {
-      if (shape.kernel !== null && shape.kernel !== one.decl.name) continue;
-      try {
-        jobs.push(jobOf(one, shape, options));
-      } catch (error) {
-        if (!(error instanceof LacError)) throw error;
-        errors.push(error);
-        output.detail(`${one.decl.name} is left out: ${error.message}`);
-      }
+  for (const [one, shape] of all)
+    try {
+      jobs.push(jobOf(one, shape, options));
+    } catch (error) {
+      if (!(error instanceof LacError)) throw error;
+      errors.push(error);
+      const text = `${one.decl.name} is left out: ${error.message}`;
+      if (shape.kernel === null) output.detail(text);
+      else output.warn(text);
     }
   const [first] = errors;
   if (jobs.length === 0 && first !== undefined) throw first;

@@ -75,6 +75,9 @@ export const flashBwdKeys: Reference = {
 
 export const flashBwdQueries: Reference = { ...part, run: (ctx) => ({ dq: ofPart(ctx).dq }) };
 
+export const flashBwdKeysCausal: Reference = flashBwdKeys;
+export const flashBwdQueriesCausal: Reference = flashBwdQueries;
+
 /** Of whatever o and lse are given; those of the forward pass make it the gradient of attention. */
 function whole(ctx: ReferenceContext, isCausal: boolean, score: Score) {
   const { B = 0, H = 0, M = 0, D = 0 } = ctx.dims;

@@ -180,8 +180,8 @@ export const flashBwdQueries = kernel(
   },
 );
 
-const flashBwdKeysCausal = flashBwdKeys.with({ causal: true });
-const flashBwdQueriesCausal = flashBwdQueries.with({ causal: true });
+export const flashBwdKeysCausal = flashBwdKeys.with({ causal: true });
+export const flashBwdQueriesCausal = flashBwdQueries.with({ causal: true });
 const alibiBwdKeys = flashBwdKeys.with({ causal: true, scoreMod: alibi });
 const alibiBwdQueries = flashBwdQueries.with({ causal: true, scoreMod: alibi });
 

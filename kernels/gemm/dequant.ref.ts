@@ -39,7 +39,8 @@ function product({ inputs: { a, w, scale }, dims: { M = 0, N = 0, K = 0 }, optio
 }
 
 export const dequantGemm: Reference = {
-  shape: { M: 50, N: 136, K: 200, K4: 50, KB: 7 },
+  // Scales of blocks of 32, as the option QB has it.
+  shape: { M: 50, N: 136, K: 200, K4: ({ K = 0 }) => Math.ceil(K / 4), KB: ({ K = 0 }) => Math.ceil(K / 32) },
   inputs: { w: words, scale: scales },
   run: product,
 };

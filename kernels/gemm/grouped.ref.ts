@@ -8,7 +8,7 @@ export function offsets({ dims: { M = 0 }, shape: [count = 1], uniform }: InputC
 }
 
 export const groupedGemm: Reference = {
-  shape: { M: 200, K: 72, N: 80, G: 6, G1: 7 },
+  shape: { M: 200, K: 72, N: 80, G: 6, G1: ({ G = 0 }) => G + 1 },
   dtypes: { T: 'f32' },
   inputs: { offset: offsets },
   run({ inputs: { a, w, offset }, dims: { M = 0, K = 0, N = 0, G = 0 } }) {

@@ -32,7 +32,7 @@ function* features({ dims, scalars }: ReferenceContext): Generator<Feature> {
 
 /** s e^(i theta t) of a real s: real and imaginary parts side by side. */
 export const lrpe: Reference = {
-  shape: { B: 2, N: 150, R: 2, H: 3, D: 40, F: 80 },
+  shape: { B: 2, N: 150, R: 2, H: 3, D: 40, F: ({ D = 0 }) => 2 * D },
   dtypes: { T: 'f32' },
   tokens: ({ B = 0, N = 0 }) => B * N,
   scalars: { first: 0 },
@@ -50,14 +50,14 @@ export const lrpe: Reference = {
     return { y };
   },
 };
-export const swish: Reference = { ...lrpe, shape: { B: 2, N: 150, R: 2, H: 3, D: 40, F: 40 } };
+export const swish: Reference = { ...lrpe, shape: { B: 2, N: 150, R: 2, H: 3, D: 40, F: ({ D = 0 }) => D } };
 
 /** Slope of x sigmoid(x). */
 const swishSlope = (x: number): number => sigmoid(x) * (1 + x * (1 - sigmoid(x)));
 
 /** The chain rule, feature by feature. */
 export const lrpeBwdParts: Reference = {
-  shape: { B: 2, N: 150, R: 2, H: 3, D: 40, F: 80, P: 4 },
+  shape: { B: 2, N: 150, R: 2, H: 3, D: 40, F: ({ D = 0 }) => 2 * D, P: 4 },
   dtypes: { T: 'f32' },
   tokens: ({ B = 0, N = 0 }) => B * N,
   scalars: { first: 0 },

@@ -51,7 +51,12 @@ describe('a length of time', () => {
 
 const files = scratch({
   'shapes.json': '{ "lac": 1, "shapes": [ { "dims": { "N": 70 } }, { "kernel": "scale", "dims": { "N": 80 } } ] }',
-  'named.json': '{ "lac": 1, "shapes": [ { "kernel": "scale", "dims": { "N": 80 } } ] }',
+  'named.json':
+    '{ "lac": 1, "shapes": [ { "kernel": "scale", "dims": { "N": 80 } }, { "kernel": "scale", "dims": { "N": 70 } } ] }',
+  'last-first.json':
+    '{ "lac": 1, "shapes": [ { "kernel": "twice", "dims": { "N": 90 } }, { "kernel": "scale", "dims": { "N": 80 } } ] }',
+  'unfit.json':
+    '{ "lac": 1, "shapes": [ { "kernel": "scale", "dims": { "M": 9 } }, { "kernel": "twice", "dims": { "N": 90 } } ] }',
   'other.json': '{ "lac": 1, "shapes": [ { "kernel": "scales" } ] }',
   'size.json': '{ "lac": 1, "shapes": [ { "dims": { "N": -1 } } ] }',
   'slip.json': '{ "lac": 1, "shapes": [ { "dim": { "N": 1 } } ] }',
@@ -62,6 +67,8 @@ mkdirSync(files.path('kernels'));
 const library = scratch({
   'scale.ts': SCALE,
   'scale.ref.ts': SCALE_REFERENCE,
+  'twice.ts': SCALE.replace('scale =', 'twice ='),
+  'twice.ref.ts': SCALE_REFERENCE.replace('scale =', 'twice ='),
   'alone.ts': SCALE.replace('scale =', 'alone ='),
   'knobless.ts': SCALE.replace('scale =', 'knobless =')
     .replace(/tune: .*\n/, '')
@@ -99,6 +106,10 @@ describe('problems', () => {
   const { output } = sinks();
   const jobs = async (options: Partial<JobOptions> = {}) =>
     (await jobsOfFile(library.path('scale.ts'), { seed: 5, ...options }, output)).map(({ problem }) => problem);
+  const below = async (folder: ReturnType<typeof scratch>, shapes?: string) => {
+    const options = shapes === undefined ? { seed: 0 } : { seed: 0, shapes: files.path(shapes) };
+    return (await jobsBelow(folder.path(), options, output)).map(({ problem }) => [problem.kernel, problem.dims.N]);
+  };
 
   test('of one file: the shape of the command line, else the reference’s; and the seed', async () => {
     expect(await jobs()).toMatchObject([{ kernel: 'scale', dims: { N: 1000 }, seed: 5 }]);
@@ -111,23 +122,46 @@ describe('problems', () => {
     expect(unknown).toMatchObject({ message: expect.stringMatching(/^LAC0907/) });
     expect(exitCodeOfError(unknown as LacError)).toBe(2);
     expect(await codeOf(() => jobs({ shapes: files.path('other.json') }))).toMatch(
-      /^LAC0904: .* names the kernel scales/,
+      /^LAC0904: .* names scales, not among the kernels to tune/,
     );
     expect(await codeOf(() => jobsOfFile(library.path('alone.ts'), { seed: 0 }, output))).toMatch(/^LAC0902/);
   });
 
-  test('of a folder: kernels with knobs and a reference, at its shape and those that name them', async () => {
-    const below = async (shapes?: string) => {
-      const options = shapes === undefined ? { seed: 0 } : { seed: 0, shapes: files.path(shapes) };
-      return (await jobsBelow(library.path(), options, output)).map(({ problem }) => [problem.kernel, problem.dims.N]);
-    };
-    expect(await below()).toEqual([['scale', 1000]]);
-    expect(await below('named.json')).toEqual([
+  test('of a folder: kernels with knobs and a reference, at its shape', async () => {
+    expect(await below(library)).toEqual([
       ['scale', 1000],
+      ['twice', 1000],
+    ]);
+    expect(await codeOf(() => jobsBelow(files.path('kernels'), { seed: 0 }, output))).toMatch(/^LAC0904/);
+  });
+
+  test('of a folder with a file of shapes: those in its order, then what it does not name at its reference’s shape', async () => {
+    expect(await below(library, 'named.json')).toEqual([
+      ['scale', 80],
+      ['scale', 70],
+      ['twice', 1000],
+    ]);
+    expect(await below(library, 'last-first.json')).toEqual([
+      ['twice', 90],
       ['scale', 80],
     ]);
-    expect(await codeOf(() => below('shapes.json'))).toMatch(/^LAC0920: .* has a shape without a kernel/);
-    expect(await codeOf(() => jobsBelow(files.path('kernels'), { seed: 0 }, output))).toMatch(/^LAC0904/);
+    expect(await codeOf(() => below(library, 'shapes.json'))).toMatch(/^LAC0920: .* has a shape without a kernel/);
+  });
+
+  test('a file of shapes may be for more kernels than are tuned, which is said; for none of them it is refused', async () => {
+    const { output, stderr } = sinks();
+    const options = { kernel: 'scale', shapes: files.path('last-first.json'), seed: 0 };
+    const found = await jobsBelow(library.path(), options, output);
+    expect(found.map(({ problem }) => [problem.kernel, problem.dims.N])).toEqual([['scale', 80]]);
+    expect(stderr.text).toMatch(/last-first\.json names twice, not among the kernels to tune\n$/);
+    expect(await codeOf(() => below(library, 'other.json'))).toMatch(/^LAC0904: .* names scales, not among/);
+  });
+
+  test('a shape that its kernel does not take is said, and stops no other', async () => {
+    const { output, stderr } = sinks();
+    const found = await jobsBelow(library.path(), { shapes: files.path('unfit.json'), seed: 0 }, output);
+    expect(found.map(({ problem }) => [problem.kernel, problem.dims.N])).toEqual([['twice', 90]]);
+    expect(stderr.text).toMatch(/^scale is left out: LAC0907: scale has no dimension M/);
   });
 });
 
