@@ -1,7 +1,7 @@
 import type { Manifest } from '../compiler/artifact.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { LIMITS } from '../compiler/ir/limits.js';
-import type { DType } from '../compiler/ir/types.js';
+import { DTYPES, type DType } from '../compiler/ir/types.js';
 import { isTensorArg } from './inputs.js';
 import type { Dims, OptionValue } from './reference.js';
 
@@ -37,6 +37,9 @@ export function chooseDtypes(
       throw unknown(`${name} of ${decl.name} cannot be ${wish}`, `it takes ${choices.join(', ')}`);
     chosen[name] = choice;
   }
+  const all = given['*'];
+  if (all !== undefined && !DTYPES.some((dtype) => dtype === all))
+    throw unknown(`there is no dtype ${all}`, `${decl.name} has no dtype parameter that it could be of`);
   return chosen;
 }
 

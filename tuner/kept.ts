@@ -22,9 +22,14 @@ export class Kept {
     this.#onBroken = onBroken;
   }
 
-  /** What was found out on this device before, at exactly these sizes: times of others do not compare. */
+  /**
+   * What was found out on this device before, at exactly these sizes: times of others do not compare. What was wrong is not
+   * among it: the reference may have been by now, and not the kernel.
+   */
   rows(): readonly Row[] {
-    const own = this.#store.rows(this.#key).filter(({ imported, dims }) => imported !== true && this.#isHere(dims));
+    const own = this.#store
+      .rows(this.#key)
+      .filter(({ state, imported, dims }) => state !== 'wrong' && imported !== true && this.#isHere(dims));
     return own.map(({ dims: _, ...row }) => row);
   }
 

@@ -7,6 +7,7 @@ import { CODES } from '../../compiler/diag/codes.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import { renderDiagnostic } from '../../compiler/diag/render.js';
 import { makeArtifacts } from '../../driver/artifacts.js';
+import { chooseDtypes } from '../../driver/choices.js';
 import { compileKernel } from '../../driver/compile.js';
 import { declarationOf } from '../../driver/host.js';
 import type { Reference } from '../../driver/reference.js';
@@ -132,6 +133,10 @@ describe('what the driver refuses', () => {
     expect(await messageOf(() => run({ dtypes: { T: 'f16' } }))).toBe(
       'error[LAC0907]: T of k cannot be f16\n  = help: it takes f32, bf16',
     );
+    const fixed = named('large');
+    expect(fixed.dtypes).toEqual({});
+    expect(await messageOf(() => chooseDtypes(fixed, { '*': 'q8' }))).toContain('LAC0907]: there is no dtype q8');
+    expect(chooseDtypes(fixed, { '*': 'bf16' })).toEqual({});
     expect(await messageOf(() => run({ options: { scale: 1 } }))).toBe(
       'error[LAC0907]: k has no option scale\n  = help: it has shift, twice',
     );

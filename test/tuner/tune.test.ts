@@ -236,6 +236,9 @@ describe('a tune', () => {
     const { outcome } = await tuning({ store, simulation: { fault: () => 'wrong' } }).done;
     expect(outcome).toMatchObject({ best: null, ended: 'failed', measured: 0 });
     expect(store.list()).toMatchObject([{ rows: 6, measured: 0, best: null }]);
+    // Whoever mends the reference and resumes has them compared with the new one.
+    const mended = tuning({ store, request: { resume: true } });
+    expect((await mended.done).outcome.best?.config).toEqual({ C: 32, warps: 2 });
   });
 
   test('keeps its budget, the opening of the device and the ranking included', async () => {
