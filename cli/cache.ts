@@ -117,7 +117,7 @@ function clear({ store, filter }: Request, output: Output): ExitCode {
 /** To the file, or as they are to stdout. */
 function exportRows({ store, filter, file }: Request, output: Output): ExitCode {
   const text = store.export(filter);
-  const rows = text.split('\n').filter((line) => line.includes('"row":')).length;
+  const rows = text.split('\n').filter((line) => line.startsWith('{"key":')).length;
   if (file === undefined) for (const line of text.trimEnd().split('\n')) output.result(line, { line });
   else {
     writeFiles(dirname(resolve(file)), [{ name: basename(file), text }], 'name another file: lac cache export FILE');

@@ -149,6 +149,12 @@ describe('what is known', () => {
     expect(again).toMatchObject({ best: first.best, rows: first.rows, measured: 0, ended: 'done' });
   });
 
+  test('has its knobs in the order of the declaration, whatever that of the file', async () => {
+    const known: Row[] = [{ config: { C: 1, warps: 2 }, state: 'wrong' }];
+    const { rows } = await trial({ rows: [{ config: { warps: 2, C: 1 }, state: 'open' }], known });
+    expect(rows.map(({ state, config }) => [state, Object.keys(config)])).toEqual([['wrong', ['warps', 'C']]]);
+  });
+
   test('a configuration that is added is the only one that is measured, and it can win', async () => {
     const first = await trial({ rows: rowsOf(5) });
     const added = await trial({ rows: rowsOf(6), known: first.rows });

@@ -1,3 +1,4 @@
+import { configKey } from '../search/knobs.js';
 import { type Interval, medianInterval } from '../statistics.js';
 import type { Outcome, Row } from '../types.js';
 
@@ -27,7 +28,7 @@ export function standings({ rows, best }: Outcome): readonly Standing[] {
     .sort((a, b) => Number(b.isBest) - Number(a.isBest) || a.interval.median - b.interval.median);
 }
 
-const keyOfConfig = ({ config }: Row): string => JSON.stringify(config);
+const keyOfConfig = ({ config }: Row): string => configKey(config);
 
 /** Configurations that are out for one reason. */
 export interface Cause {

@@ -16,7 +16,7 @@ export class Ledger {
     for (const row of known) {
       const index = this.indexOf(row.config);
       if (index !== undefined && row.state !== 'open' && rows[index]?.state === 'open')
-        this.settle(index, { ...rows[index], ...row });
+        this.settle(index, { ...rows[index], ...row, config: rows[index].config });
     }
   }
 
