@@ -15,7 +15,7 @@ import { storedEntry } from './compare.js';
 import { type Candidate, Contender, type PointRequest, WrongResult } from './contender.js';
 import { figuresOf } from './figures.js';
 import type { Doing, Peers } from './peers.js';
-import type { BenchRun, CeilingName, Ceilings, Entry, Point } from './types.js';
+import type { BenchRun, CeilingName, Ceilings, Entry, Place, Point } from './types.js';
 import { arithmeticCeiling, boundOf, workOf } from './work.js';
 
 /** A kernel, and the one that is measured beside it. */
@@ -88,10 +88,16 @@ export async function bench(device: Device, request: BenchRequest): Promise<Benc
   return soFar();
 }
 
-/** Everything about the points that can be refused before a device is opened. Throws LacError. */
-export function checkRequest(request: Pick<BenchRequest, 'jobs' | 'points' | 'dtypes' | 'options' | 'config'>): void {
-  for (const job of request.jobs) for (const dims of request.points) settled(request, job, dims);
+/** The points that will be measured; everything about them that can be refused before a device is opened is. Throws LacError. */
+export function checkRequest(
+  request: Pick<BenchRequest, 'jobs' | 'points' | 'dtypes' | 'options' | 'config'>,
+): readonly Place[] {
+  return request.jobs.flatMap((job) => request.points.map((dims) => placeOf(settled(request, job, dims))));
 }
+
+const placeOf = ({ decl, dims, dtypes }: Settled): Place => {
+  return { kernel: decl.name, dims, dtypes, options: optionValues(decl) };
+};
 
 const settled = (
   request: Pick<BenchRequest, 'dtypes' | 'options' | 'config'>,
@@ -155,7 +161,7 @@ class PointRun {
       await this.#time(peers, says);
       await this.#recheck();
       const bound = boundOf(work, this.#ceilings as Ceilings, arithmetic);
-      const made: Point = { kernel: decl.name, dims, dtypes, options, work, bound, entries: this.#timed() };
+      const made: Point = { ...placeOf(point), work, bound, entries: this.#timed() };
       return this.#withStored(made);
     } finally {
       for (const contender of this.#contenders) contender.free();

@@ -1,5 +1,5 @@
 import { tie } from '../tuner/statistics.js';
-import { type BenchRun, type Entry, type Figures, isTimed, type Point } from './types.js';
+import { type BenchRun, type Entry, type Figures, isTimed, type Place, type Point } from './types.js';
 
 /** A point of two runs. */
 export interface Change {
@@ -28,24 +28,24 @@ export function verdictOf(before: Figures, after: Figures, threshold: number): C
 
 /** The kernel's own times of two runs, point by point. What is not timed in both is in neither's favour. */
 export function compareRuns(before: BenchRun, after: BenchRun, threshold: number): RunComparison {
-  const old = new Map(before.points.map((point) => [keyOfPoint(point), point]));
+  const old = new Map(before.points.map((point) => [keyOf(point), point]));
   const changes = after.points.flatMap((point): Change[] => {
-    const [was, is] = [timeOf(old.get(keyOfPoint(point))), timeOf(point)];
+    const [was, is] = [timeOf(old.get(keyOf(point))), timeOf(point)];
     if (was === null || is === null) return [];
     const ratio = is.medianMs / was.medianMs;
     return [{ point, before: was, after: is, ratio, verdict: verdictOf(was, is, threshold) }];
   });
-  const now = new Set(after.points.map(keyOfPoint));
+  const now = new Set(after.points.map(keyOf));
   return {
     changes,
-    onlyBefore: before.points.filter((point) => !now.has(keyOfPoint(point))),
-    onlyAfter: after.points.filter((point) => !old.has(keyOfPoint(point))),
+    onlyBefore: before.points.filter((point) => !now.has(keyOf(point))),
+    onlyAfter: after.points.filter((point) => !old.has(keyOf(point))),
   };
 }
 
-/** Stored times as a contender of the points that have them. */
-export const storedEntry = (stored: BenchRun, point: Point, name: string): Entry | null => {
-  const time = timeOf(stored.points.find((p) => keyOfPoint(p) === keyOfPoint(point)));
+/** Stored times as a contender of the points that have them; null for others. */
+export const storedEntry = (stored: BenchRun, place: Place, name: string): Entry | null => {
+  const time = timeOf(stored.points.find((p) => keyOf(p) === keyOf(place)));
   return time === null ? null : { role: 'baseline', name, state: 'measured', time };
 };
 
@@ -54,8 +54,8 @@ function timeOf(point: Point | undefined): Figures | null {
   return entry !== undefined && isTimed(entry) ? entry.time : null;
 }
 
-/** What a point measures, whatever the order in which its sizes are named. */
-const keyOfPoint = ({ kernel, dims, dtypes, options }: Point): string =>
+/** The same whatever the order in which sizes are named. */
+const keyOf = ({ kernel, dims, dtypes, options }: Place): string =>
   JSON.stringify([kernel, sorted(dims), sorted(dtypes), sorted(options)]);
 
 const sorted = (record: Readonly<Record<string, unknown>>) =>

@@ -63,12 +63,16 @@ export interface Entry {
   readonly time?: Figures;
 }
 
-/** One kernel at one place of the sweep. */
-export interface Point {
+/** Where a point lies: points of two runs that lie at the same place compare. */
+export interface Place {
   readonly kernel: string;
   readonly dims: Dims;
   readonly dtypes: Readonly<Record<string, DType>>;
   readonly options: Readonly<Record<string, OptionValue>>;
+}
+
+/** One kernel at one place of the sweep. */
+export interface Point extends Place {
   readonly work: Work;
   readonly bound: Bound | null;
   /** The kernel first. */

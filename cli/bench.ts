@@ -1,6 +1,6 @@
 import { basename, dirname, extname } from 'node:path';
 import { type BenchRequest, bench as benchAll, checkRequest, type Job, type StoredRun } from '../benchmark/bench.js';
-import { compareRuns, type RunComparison } from '../benchmark/compare.js';
+import { compareRuns, type RunComparison, storedEntry } from '../benchmark/compare.js';
 import { checkSameArguments } from '../benchmark/contender.js';
 import type { Peers } from '../benchmark/peers.js';
 import { pageOf } from '../benchmark/report/page.js';
@@ -9,7 +9,7 @@ import { closingText, comparisonText, markdownOf, sectionText } from '../benchma
 import { readRun, savedRun } from '../benchmark/saved-run.js';
 import { startPeers } from '../benchmark/start-peers.js';
 import { pointsOf, type SweepAxis } from '../benchmark/sweep.js';
-import type { BenchRun, Point } from '../benchmark/types.js';
+import type { BenchRun, Place, Point } from '../benchmark/types.js';
 import { type Diagnostic, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { dimNames } from '../driver/choices.js';
 import { deviceKey } from '../driver/device-key.js';
@@ -60,7 +60,9 @@ export const bench: Verb<string, BenchOptions> = async (file, options, context) 
   const request = requestOf(jobs, options, context, (run) => {
     soFar = run;
   });
-  checkRequest(request);
+  const places = checkRequest(request);
+  if (before !== null) checkSamePlace(before, places, options.compare ?? '');
+  if (request.stored !== null) checkSamePlace(request.stored.run, places, options.baseline ?? '');
   output.progress('opening a device');
   const device = await openDevice(options.device);
   const started = options.peers === true ? await peersOn(device, context) : null;
@@ -198,6 +200,13 @@ function counterpart(
   const message = `${displayName(file)} has no kernel ${decl.name} to compare with`;
   const help = [`it has ${others.map((o) => o.name).join(', ')}; --kernel chooses one of the first file`];
   throw new LacError(diagnostic('LAC0933', message, null, { help }));
+}
+
+/** Where nothing is compared, nothing would ever be slower. */
+function checkSamePlace(stored: BenchRun, places: readonly Place[], file: string): void {
+  if (places.some((place) => storedEntry(stored, place, file) !== null)) return;
+  const help = ['what compares has the same kernel, sizes, dtypes and options'];
+  throw new LacError(diagnostic('LAC0933', `${file} has no time of any point of this run`, null, { help }));
 }
 
 function checkSameDevice(stored: BenchRun, device: Device, output: Output): void {

@@ -33,7 +33,7 @@ export function comparisonText({ changes, onlyBefore, onlyAfter }: RunComparison
     onlyBefore.length > 0 ? `points of it that are not in this run: ${onlyBefore.length}` : '',
     onlyAfter.length > 0 ? `points that are not in it: ${onlyAfter.length}` : '',
   ].filter((text) => text !== '');
-  const table = rows.length === 0 ? 'no point is in both runs' : textTable(columns, rows);
+  const table = rows.length === 0 ? 'no point is timed in both runs' : textTable(columns, rows);
   return [`compared with ${name}`, '', table, ...missing].join('\n');
 }
 

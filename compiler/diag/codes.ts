@@ -1051,7 +1051,7 @@ export const CODES = {
   LAC0933: {
     title: 'baseline of another kernel',
     explain:
-      '`lac bench --baseline FILE.ts` measures a kernel of that file beside the first, on the same inputs: it has the name of the first, or is the only one there, and takes the same arguments. A stored run (FILE.json) has to come from the same device.',
+      '`lac bench --baseline FILE.ts` measures a kernel of that file beside the first, on the same inputs: it has the name of the first, or is the only one there, and takes the same arguments. A stored run (FILE.json), here or with `--compare`, has to come from the same device, and to have the time of a point of this run: the same kernel, sizes, dtypes and options.',
     right: 'lac bench kernels/lightning/forward.ts --kernel lightningFwd --baseline before/forward.ts',
   },
 

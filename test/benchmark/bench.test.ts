@@ -180,8 +180,14 @@ describe('lac bench', () => {
     expect(worse.stdout).toContain('by-10000.json');
     expect(await lacBench('scale.ts', { ...same, compare: slower })).toMatchObject({ code: 0 });
     writeFileSync(at('elsewhere.json'), savedRun({ ...run, device: 'another device' }));
-    const elsewhere = await lacBench('scale.ts', { compare: at('elsewhere.json') });
+    const elsewhere = await lacBench('scale.ts', { ...same, compare: at('elsewhere.json') });
     expect(elsewhere.error?.diagnostics.map((d) => d.code)).toEqual(['LAC0933']);
+    expect(elsewhere.error?.message).toContain('the stored run is of another device');
+    for (const as of ['compare', 'baseline']) {
+      const disjoint = await lacBench('scale.ts', { sweep: sweep('N=65'), [as]: file });
+      expect(disjoint.error?.message).toContain(`${file} has no time of any point of this run`);
+      expect(disjoint.stdout).toBe('');
+    }
     const broken = await lacBench('scale.ts', { compare: at('scale.ts') });
     expect(broken.error?.diagnostics.map((d) => d.code)).toEqual(['LAC0931']);
   });
