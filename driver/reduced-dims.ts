@@ -39,11 +39,13 @@ export function reducedDims(
     return sizes;
   };
   let sizes = full;
-  while (elementsOf(decl, finish(sizes)) > most) {
-    const smaller = halveOne(own, sizes, least);
-    if (smaller === null) break;
-    sizes = smaller;
-  }
+  // Where blocks of another extent are so large that this does not suffice, two blocks are those of its own axis of the grid.
+  for (const enough of [least, { ...least, ...leastOfCuts(decl, full, own) }])
+    while (elementsOf(decl, finish(sizes)) > most) {
+      const smaller = halveOne(own, sizes, enough);
+      if (smaller === null) break;
+      sizes = smaller;
+    }
   return finish(sizes);
 }
 
@@ -103,6 +105,23 @@ function leastSizes(
   const blocks = 2 * largestBlock(decl) + MAX_ALIGN;
   return Object.fromEntries(own.map((d) => [d, Math.min(sizeIn(full, d), batch.has(d) ? 2 : blocks)]));
 }
+
+/** Of dimensions that a kernel cuts into blocks along an axis of its grid. */
+function leastOfCuts(
+  decl: KernelDecl | PlanDecl,
+  full: Dims,
+  own: readonly string[],
+): Readonly<Record<string, number>> {
+  const cuts = isPlan(decl) ? [] : gridCuts(decl).filter(([d]) => own.includes(d));
+  return Object.fromEntries(cuts.map(([d, block]) => [d, Math.min(sizeIn(full, d), 2 * block + MAX_ALIGN)]));
+}
+
+const gridCuts = ({ grid, tune }: KernelDecl): (readonly [dim: string, largest: number])[] =>
+  grid.flatMap(([, extent]) => {
+    const [op, d, knob] = Array.isArray(extent) ? extent : [];
+    const blocks = typeof knob === 'string' ? tune[knob] : undefined;
+    return op === 'cdiv' && typeof d === 'string' && blocks !== undefined ? [[d, Math.max(...blocks)] as const] : [];
+  });
 
 /** The size that is furthest above the least, halved; null where all are there. Equal sizes stay equal. */
 function halveOne(own: readonly string[], sizes: Dims, least: Readonly<Record<string, number>>): Dims | null {

@@ -47,6 +47,13 @@ describe('reduced sizes', () => {
     expect(reducedDims(gemm, { M: 1, N: 1, K: 0 }, { shape: {} }, MOST)).toEqual({ M: 1, N: 1, K: 0 });
   });
 
+  test('are affordable although blocks of another extent are large', () => {
+    const reduced = reducedDims(norm, { M: 8192, K: 4096 }, { shape: {} }, MOST);
+    expect(elementsOf(norm, reduced)).toBeLessThanOrEqual(MOST);
+    expect(reduced.M).toBeGreaterThan(2 * 8);
+    expect(reduced.M).toBeLessThan(200);
+  });
+
   test('leave pairs and triples whole', () => {
     const factors = declared('kernels/transnormer/glu.ts', 'gluFactorsBwd');
     expect(reducedDims(factors, { M: 150, R: 2, F: 300 }, { shape: {} }, MOST)).toEqual({ M: 149, R: 2, F: 300 });
