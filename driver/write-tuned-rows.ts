@@ -36,10 +36,14 @@ interface TuneFile {
 /**
  * Puts rows into the file beside a source. A row for the same kernel, target, architecture and conditions gives way where
  * it stands, and leaves its note if the new one has none; everything else stays as it is. New rows come behind the last of
- * their kernel and target. The file is replaced in one step. Throws LacError LAC0916 for a file, or a row, that says
- * something else, LAC0908 where the file cannot be written.
+ * their kernel and target; what is `outdated`, and not written anew, goes. The file is replaced in one step. Throws LacError
+ * LAC0916 for a file, or a row, that says something else, LAC0908 where the file cannot be written.
  */
-export function writeTunedRows(source: string, rows: readonly NewTunedRow[]): void {
+export function writeTunedRows(
+  source: string,
+  rows: readonly NewTunedRow[],
+  outdated: (row: NewTunedRow) => boolean = () => false,
+): void {
   const file = tuneFileOf(source);
   const before = tuneFileText(source);
   const there = before === null ? [] : rowsOf(before, file);
@@ -47,7 +51,9 @@ export function writeTunedRows(source: string, rows: readonly NewTunedRow[]): vo
   const merged = old.configurations.map((row, i) => ({ row, of: there[i] as TunedRow }));
   const read = rowsOf(JSON.stringify({ lac: 1, configurations: rows }), file);
   for (const [i, row] of rows.entries()) merge(merged, { row, of: read[i] as TunedRow });
-  const text = `${formatted({ ...old, configurations: merged.map(({ row }) => row) })}\n`;
+  const written = new Set(read.map(purpose));
+  const kept = merged.filter(({ row, of }) => written.has(purpose(of)) || !outdated(row));
+  const text = `${formatted({ ...old, configurations: kept.map(({ row }) => row) })}\n`;
   if (text !== before) writeFiles(dirname(file), [{ name: basename(file), text }], HELP);
 }
 

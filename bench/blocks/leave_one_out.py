@@ -1,4 +1,4 @@
-"""How well the rule on blocks predicts what it was not fitted to: its five constants are fitted anew to the rest of the grid.
+"""How well the rule on blocks predicts what it was not fitted to: its constants are fitted anew to the rest of the grid.
 
     python3 bench/blocks/leave_one_out.py [bench/blocks/data/h100-cuda.json]
 
@@ -12,10 +12,12 @@ import sys
 
 FILE = sys.argv[1] if len(sys.argv) > 1 else "bench/blocks/data/h100-cuda.json"
 
-#: Fullness, crowd, tokens for 16 bits and for f32, elements of a warp.
-CONSTANTS = list(
-    itertools.product([0.5, 0.8, 1, 1.1, 1.3, 1.6, 2.2, 3], [3, 6, 12, 24], [32, 64, 128], [16, 32, 64], [2048, 4096, 8192])
-)
+FULLNESS = [0.5, 0.8, 1, 1.1, 1.3, 1.6, 2.2, 3]
+CROWD = [3, 6, 12, 24]
+#: Of 16 bits: tokens, elements of a warp.
+NARROW = list(itertools.product([32, 64, 128], [2048, 4096, 8192]))
+#: Of f32: tokens, elements of the largest state, multiply-adds of a warp.
+WIDE = list(itertools.product([16, 32, 64], [8192, 16384, 32768], [16384, 32768, 65536]))
 #: Loss that counts for a choice that was so slow elsewhere that it was not timed.
 MOST = 2.0
 
@@ -36,8 +38,8 @@ def doublings(a, b):
     return abs(math.log2(a / b))
 
 
-def cost_whole(config, D, heads, constants, processors):
-    almost, crowd, tokens, _, _ = constants
+def cost_whole(config, D, heads, shared_constants, tokens, processors):
+    almost, crowd = shared_constants
     large, crowded = D > 64, heads > crowd * processors
     full = almost * heads * 64 / within(32, up(D), 64) >= processors
     best = (16 if large else 32) if crowded else tokens if large or full else tokens / 2
@@ -45,39 +47,43 @@ def cost_whole(config, D, heads, constants, processors):
     return 2 * doublings(config["C"], best) + doublings(config["warps"], warps) + 3 * abs(config["stages"] - 2)
 
 
-def cost(config, case, shape, constants, device):
-    processors, shared_bytes = device
+def cost(config, case, shape, shared_constants, own_constants, processors):
     D, wide, heads, N = case["D"], case["dtype"] == "f32", shape["heads"], shape["N"]
+    if wide:
+        tokens, state, per_warp = own_constants
+    else:
+        tokens, per_warp = own_constants
     if case["kernel"] == "lightningBwdDkDv":
-        return cost_whole(config, D, heads, constants, processors)
-    almost, crowd, tokens, tokens_wide, per_warp = constants
+        return cost_whole(config, D, heads, shared_constants, 32 if wide else tokens, processors)
+    almost, crowd = shared_constants
     C, columns, G = config["C"], config.get("BE", config.get("BD")), config.get("G", 1)
-    every = min((32 if D > 128 else 64) if wide else 128, up(D))
+    every = min(within(8, down(state / D), 128) if wide else 128, up(D))
     half = min(32 if wide else 64, up(D))
-    split = "G" in config and N >= 2048 and D <= 128
-    best_parts = within(1, down(almost * processors / (heads * math.ceil(D / half))), 8) if split else 1
+    missing = almost * processors / (heads * math.ceil(D / half))
+    half_missing = missing / 2 if wide and half >= D else missing
+    split = "G" in config and N >= 2048 and D <= 128 and half_missing >= 2
+    best_parts = within(1, down(missing), 8) if split else 1
     narrow = within(8, down(almost * heads * D / processors), every)
     best_columns = half if best_parts > 1 else min(every, narrow)
     programs = heads * math.ceil(D / best_columns)
-    queued = programs > crowd * processors
-    crowded = D <= 64 and queued
-    at_once = best_parts > 1 or (D <= 64 and best_columns == every and programs <= 2 * processors)
+    crowded = D <= 64 and programs > crowd * processors
+    stages = 2
     if wide:
-        best = 2 * tokens_wide if best_parts > 1 or (D > 64 and best_columns < 32) else tokens_wide
+        full = D * best_columns >= state
+        best = 2 * tokens if best_parts > 1 else tokens / 2 if crowded or full else tokens
+        shares = C * D * columns / per_warp
+        stages = 3 if D <= 32 and not crowded and best_parts == 1 else 2
     else:
+        at_once = best_parts > 1 or (D <= 64 and best_columns == every and programs <= 2 * processors)
         best = 32 if crowded else 2 * tokens if at_once else tokens
-        shared = max((8 if C > 64 else 4) * C, D) * columns / per_warp
+        shares = max((8 if C > 64 else 4) * C, D) * columns / per_warp
     best = min(best, up(within(16, N, 128)))
-    alone = 4 * (D * best_columns + best * (3 * D + 2 * best_columns + best))
-    in_pairs = wide and D > 64 and queued and 2 * alone <= shared_bytes
-    if wide:
-        shared = (4 if in_pairs else 8) if D > 64 else C * columns / 256
-    warps = within(2 if crowded else 4, shared / 2 if crowded else shared, 8)
+    warps = within(2 if crowded else 4, shares / 2 if crowded else shares, min(8, C / 4) if wide else 8)
     return (
         3 * doublings(columns, best_columns)
         + 2 * doublings(C, best)
         + doublings(config["warps"], warps)
-        + 3 * abs(config["stages"] - (1 if in_pairs else 2))
+        + 3 * abs(config["stages"] - stages)
         + 2 * doublings(G, best_parts)
     )
 
@@ -97,36 +103,46 @@ def points(measured):
             yield case, shape, [t for t in timed if allowed(t[0], case, shape)], best
 
 
-def losses(grid, constants, device):
-    found = []
-    for case, shape, timed, best in grid:
-        ms = min(timed, key=lambda t: cost(t[0], case, shape, constants, device))[1]
-        found.append(ms / best - 1 if ms else MOST)
-    return found
+def loss(point, shared_constants, own_constants, processors):
+    case, shape, timed, best = point
+    ms = min(timed, key=lambda t: cost(t[0], case, shape, shared_constants, own_constants, processors))[1]
+    return ms / best - 1 if ms else MOST
+
+
+def tables(grid, processors):
+    """Losses of every point: a row for every set of constants. What is of f32 alone changes no loss of 16 bits."""
+    for shared in itertools.product(FULLNESS, CROWD):
+        narrow, wide = (
+            [[loss(p, shared, own, processors) if (p[0]["dtype"] == "f32") == is_wide else 0.0 for p in grid] for own in sets]
+            for sets, is_wide in ((NARROW, False), (WIDE, True))
+        )
+        for (n, of_narrow), (w, of_wide) in itertools.product(zip(NARROW, narrow), zip(WIDE, wide)):
+            yield (*shared, *n, *w), [a + b for a, b in zip(of_narrow, of_wide)]
 
 
 def left_out(name, key, grid, table):
     groups = {}
     for i, (case, shape, _, _) in enumerate(grid):
         groups.setdefault(key(i, case, shape), []).append(i)
-    totals = [sum(row) for row in table]
-    predicted = []
+    totals = [sum(row) for _, row in table]
+    predicted, fits = [], set()
     for group in groups.values():
-        fitted = min(range(len(table)), key=lambda c: totals[c] - sum(table[c][i] for i in group))
-        predicted += [table[fitted][i] for i in group]
+        fitted = min(range(len(table)), key=lambda c: totals[c] - sum(table[c][1][i] for i in group))
+        predicted += [table[fitted][1][i] for i in group]
+        fits.add(table[fitted][0])
     near = sum(x <= 0.05 for x in predicted)
-    print(f"without one {name}: mean {sum(predicted) / len(predicted):.2%}, worst {max(predicted):.1%}, {near} of {len(predicted)} within 5 %")
+    mean = sum(predicted) / len(predicted)
+    print(f"without one {name}: mean {mean:.2%}, worst {max(predicted):.1%}, {near} of {len(predicted)} within 5 %; fitted: {sorted(fits)}")
 
 
 def main():
     with open(FILE, encoding="utf-8") as file:
         measured = json.load(file)
-    target = measured["target"]
-    device = (target["processors"], target["target"]["sharedBytesPerBlock"])
     grid = list(points(measured))
-    table = [losses(grid, constants, device) for constants in CONSTANTS]
-    best = min(table, key=sum)
-    print(f"fitted to all: {CONSTANTS[table.index(best)]}, mean {sum(best) / len(best):.2%}, worst {max(best):.1%}")
+    table = list(tables(grid, measured["target"]["processors"]))
+    constants, best = min(table, key=lambda entry: sum(entry[1]))
+    print("fullness, crowd, of 16 bits (tokens, a warp), of f32 (tokens, state, a warp)")
+    print(f"fitted to all: {constants}, mean {sum(best) / len(best):.2%}, worst {max(best):.1%}")
     left_out("point", lambda i, case, shape: i, grid, table)
     left_out("case", lambda i, case, shape: (case["kernel"], case["D"], case["dtype"]), grid, table)
     left_out("shape", lambda i, case, shape: (shape["heads"], shape["N"]), grid, table)

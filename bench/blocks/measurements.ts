@@ -21,6 +21,9 @@ export interface BlockMeasurements {
 }
 
 export interface CasePoints extends Case {
+  /** Where they are not those of all. */
+  readonly date?: string;
+  readonly commit?: string;
   readonly shapes: readonly Shape[];
   /** Names of the values of a configuration. */
   readonly knobs: readonly string[];

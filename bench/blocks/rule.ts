@@ -39,7 +39,9 @@ function pickAt({ target, maxInvocations }: BlockMeasurements, of: CasePoints, s
   const refused = new Set(of.refused);
   const names = { ...deviceNames(target), ...elementBytes(decl, dtypesOf(of, decl)) };
   for (const config of candidates(decl, dimsOf(of, shape), {}, maxInvocations, names)) {
-    if (refused.has(configKey(config))) continue;
+    // Parts of a sequence exceed what the whole of it does; not all of them were tried.
+    const whole = 'G' in config ? { ...config, G: 1 } : config;
+    if (refused.has(configKey(config)) || refused.has(configKey(whole))) continue;
     const taken = timed.find((t) => configKey(t.config) === configKey(config)) ?? null;
     return { of, shape, best, taken };
   }

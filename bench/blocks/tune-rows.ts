@@ -9,7 +9,7 @@ import { KERNELS, type Shape } from './problem.js';
 import { lossOf, type Pick, picks, timedAt } from './rule.js';
 
 /**
- * The rows of kernels/lightning/*.tune.json for the devices of the block measurements, beside those that are there:
+ * The rows of kernels/lightning/*.tune.json for the devices of the block measurements, in place of those that it wrote before:
  *   node dist/bench/blocks/tune-rows.js [--data bench/blocks/data]
  */
 const { values: options } = parseArgs({ options: { data: { type: 'string', default: 'bench/blocks/data' } } });
@@ -81,9 +81,22 @@ function rowsOf(measured: BlockMeasurements, of: CasePoints, picked: readonly Pi
   });
 }
 
+const dtypesOf = ({ when }: NewTunedRow): readonly string[] => Object.values(when?.dtypes ?? {}).flat();
+
+/** Whether a row is one of an earlier session for what `own` is for: other regions of the grid, or 16-bit dtypes in common. */
+function isBefore(row: NewTunedRow, own: NewTunedRow): boolean {
+  // Rows that `lac tune` wrote name options.
+  const isOurs = row.when?.options === undefined && row.architecture === own.architecture && row.target === own.target;
+  const isAlike = row.kernel === own.kernel && JSON.stringify(row.when?.dims) === JSON.stringify(own.when?.dims);
+  return isOurs && isAlike && dtypesOf(row).some((dtype) => dtypesOf(own).includes(dtype));
+}
+
 for (const name of readdirSync(options.data).sort()) {
   const measured = JSON.parse(readFileSync(path.join(options.data, name), 'utf8')) as BlockMeasurements;
   const picked = picks(measured);
-  for (const of of measured.cases) writeTunedRows(KERNELS[of.kernel].file, rowsOf(measured, of, picked));
+  for (const of of measured.cases) {
+    const rows = rowsOf(measured, of, picked);
+    writeTunedRows(KERNELS[of.kernel].file, rows, (row) => rows.some((own) => isBefore(row, own)));
+  }
   console.log(`${name}: ${measured.cases.length} cases`);
 }

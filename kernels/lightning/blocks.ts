@@ -26,6 +26,14 @@ interface Problem {
 const ALMOST = 1.1;
 const CROWD = 6;
 
+/** Where a program may have more shared memory than this, products of f32 run on tensor cores: no GPU gives it through WebGPU. */
+const WEBGPU_BYTES = 65536;
+/** Elements of the state of f32 that registers hold: of a program whose products are the tensor cores', of another. */
+const TENSOR_STATE = 16384;
+const OTHER_STATE = 8192;
+/** Multiply-adds of a chunk with the state that are a warp's share. */
+const WARP_PRODUCTS = 32768;
+
 /**
  * How far blocks are, in doublings, from the rule of docs/reports/block-sizes.md: what was best wherever it was measured. A
  * program has the state of `rows` by `columns`, takes C tokens at a time, and one of G parts of the sequence.
@@ -37,43 +45,40 @@ export function farFromBest(
 ): number {
   const wide = elementBytes === 4;
   const isCpu = processors === 1;
+  const isTensorF32 = wide && sharedBytes > WEBGPU_BYTES;
 
-  // Columns: all, as far as registers hold them, but few enough to occupy the device; or parts of long sequences do that.
-  const all = Math.min(wide ? (rows > 128 ? 32 : 64) : 128, up(total));
+  // Columns: all, as far as registers hold them, but few enough to occupy the device; or parts of long sequences do that: of
+  // f32 where half of the columns do not.
+  const held = wide ? within(8, down((isTensorF32 ? TENSOR_STATE : OTHER_STATE) / rows), 128) : 128;
+  const all = Math.min(held, up(total));
   const half = Math.min(wide ? 32 : 64, up(total));
   const missing = (ALMOST * processors) / (heads * cdiv(total, half));
-  const bestG = isSplit && N >= 2048 && rows <= 128 ? within(1, down(missing), 8) : 1;
+  const halfMissing = wide && half >= total ? missing / 2 : missing;
+  const bestG = isSplit && N >= 2048 && rows <= 128 && halfMissing >= 2 ? within(1, down(missing), 8) : 1;
   const narrow = within(8, down((ALMOST * heads * total) / processors), all);
   const bestColumns = bestG > 1 ? half : Math.min(all, narrow);
   const programs = heads * cdiv(total, bestColumns);
-  const queued = programs > CROWD * processors;
-  const isCrowd = rows <= 64 && queued;
+  const isCrowd = rows <= 64 && programs > CROWD * processors && (!wide || isTensorF32);
 
-  // Tokens: 64, or 128 where nobody else fills the waits; f32 half of it.
+  // Tokens: 64, or 128 where nobody else fills the waits; f32 half of it, and half again beside as large a state as there is.
   const atOnce = bestG > 1 || (rows <= 64 && bestColumns === all && programs <= 2 * processors);
   const narrowC = isCrowd ? 32 : atOnce ? 128 : 64;
-  const wideC = bestG > 1 || (rows > 64 && bestColumns < 32) ? 64 : 32;
+  const isFull = isTensorF32 && rows * bestColumns >= TENSOR_STATE;
+  const wideC = bestG > 1 ? 64 : isCrowd || isFull ? 16 : 32;
   const bestC = Math.min(isCpu ? 32 : wide ? wideC : narrowC, up(within(16, N, 128)));
 
-  // f32 of wide heads fills a multiprocessor with one program, unless two fit without a second stage: out of step, as those of
-  // many short sequences come to be, they fill each other's waits.
-  const bytes = 4 * (rows * bestColumns + bestC * (3 * rows + 2 * bestColumns + bestC));
-  const inPairs = wide && rows > 64 && queued && 2 * bytes <= sharedBytes;
+  // Warps: by the blocks that they share, the chunk's and that of the state. Fewer than 4 tokens a warp are no share.
+  const narrowShares = (Math.max(C > 64 ? 8 * C : 4 * C, rows) * columns) / 4096;
+  const shares = wide ? (C * rows * columns) / WARP_PRODUCTS : narrowShares;
+  const gpuWarps = within(isCrowd ? 2 : 4, isCrowd ? shares / 2 : shares, wide ? Math.min(8, C / 4) : 8);
 
-  // Warps: by the blocks that they share, the chunk's and that of the state.
-  const shared = wide
-    ? rows > 64
-      ? inPairs
-        ? 4
-        : 8
-      : (C * columns) / 256
-    : (Math.max(C > 64 ? 8 * C : 4 * C, rows) * columns) / 4096;
-  const gpuWarps = within(isCrowd ? 2 : 4, isCrowd ? shared / 2 : shared, 8);
+  // Three stages where rows are short: a chunk is computed sooner than the next one has come.
+  const gpuStages = isTensorF32 && rows <= 32 && !isCrowd && bestG === 1 ? 3 : 2;
   return (
     3 * doublings(columns, bestColumns) +
     2 * doublings(C, bestC) +
     doublings(warps, isCpu ? 2 : gpuWarps) +
-    3 * Math.abs(stages - (isCpu || inPairs ? 1 : 2)) +
+    3 * Math.abs(stages - (isCpu ? 1 : gpuStages)) +
     2 * doublings(G, bestG)
   );
 }

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { blocksOf, configKey, variationsOf } from '../../bench/blocks/grid.js';
 import type { BlockMeasurements } from '../../bench/blocks/measurements.js';
+import { measurementsText, merged } from '../../bench/blocks/merged.js';
 import { blockSizesPage } from '../../bench/blocks/page.js';
 import { declarationOf } from '../../bench/blocks/problem.js';
 import { lossOf, picks } from '../../bench/blocks/rule.js';
+import { combinations } from '../../driver/configurations.js';
 import { targetNamed } from '../../driver/target.js';
 
 const target = targetNamed('sm_90');
@@ -53,9 +55,50 @@ describe('block sizes', () => {
     expect(Object.keys(svgs).sort()).toEqual(shown.sort());
   });
 
+  test('cases of a later session take the place of their own, and keep day and commit', () => {
+    const before = measurements('128,64,8,2,1', 1);
+    const [old] = before.cases;
+    if (old === undefined) throw new Error('no case');
+    const later = (change: object, rest: object = {}): BlockMeasurements => ({
+      ...{ ...before, date: '2026-02-03', commit: 'def', ...rest },
+      cases: [{ ...old, ...change }],
+    });
+    const times = [{ config: [16, 16, 4, 2, 1], ms: [3, null] }];
+    const replaced = merged(before, later({ times }));
+    expect(replaced.said).toEqual(['lightningFwd bf16 D=64: replaced, 1 configurations']);
+    expect(replaced.measurements.cases).toEqual([{ ...old, times, date: '2026-02-03', commit: 'def' }]);
+    const wider = merged(replaced.measurements, later({ D: 128 }, { date: '2026-03-04' })).measurements;
+    expect(wider.cases.map(({ D, date, commit }) => [D, date, commit])).toEqual([
+      [64, '2026-02-03', 'def'],
+      [128, '2026-03-04', 'def'],
+    ]);
+    expect(JSON.parse(measurementsText(wider))).toEqual(wider);
+    const { markdown } = blockSizesPage([wider]);
+    expect(markdown).toContain(
+      '- 2026-02-03, commit def: lightningFwd bf16 D=64\n- 2026-03-04, commit def: lightningFwd bf16 D=128',
+    );
+    expect(markdown).toMatch(/^- CUDA: lightningFwd bf16 D=32, 256; lightningBwdDkDv bf16; .*lightningFwd f32; /m);
+
+    expect(merged(before, later({ times }), /f32/)).toEqual({ measurements: before, said: [] });
+    const untimed = [{ config: [16, 16, 4, 2, 1], ms: [null, null] }];
+    const kept = merged(before, later({ times: untimed }));
+    expect(kept.measurements.cases).toEqual(before.cases);
+    expect(kept.said).toEqual(['lightningFwd bf16 D=64: left out, times at 0 shapes only']);
+    expect(() => merged(before, later({}, { api: 'WebGPU' }))).toThrow('api differs: CUDA and WebGPU');
+  });
+
+  test('parts of a sequence exceed what the whole of it exceeds', () => {
+    const measured = measurements('', 1);
+    const whole = [...combinations({ ...decl.tune, G: [1] })];
+    const refused = whole.filter(({ C, BE, warps }) => `${C} ${BE} ${warps}` !== '32 32 4').map(configKey);
+    const times = [{ config: [32, 32, 4, 2, 8], ms: [2] }];
+    const cases = measured.cases.map((c) => ({ ...c, shapes: [{ heads: 16, N: 8192 }], times, refused }));
+    expect(picks({ ...measured, cases }).map(lossOf)).toEqual([0]);
+  });
+
   test.each(['h100-cuda', 'h100-webgpu'])('the default is nowhere a twentieth slower than the best: %s', (name) => {
     const measured = JSON.parse(readFileSync(`bench/blocks/data/${name}.json`, 'utf8')) as BlockMeasurements;
-    const far = picks(measured).filter((pick) => (lossOf(pick) ?? 0) > 0.05);
+    const far = picks(measured).filter((pick) => (lossOf(pick) ?? 1) > 0.05);
     expect(far.map(({ of: { kernel, D, dtype }, shape, taken }) => ({ kernel, D, dtype, shape, taken }))).toEqual([]);
   });
 });

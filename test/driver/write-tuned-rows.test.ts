@@ -65,6 +65,13 @@ describe('rows that a tune writes', () => {
     });
   });
 
+  test('take the place of what is outdated, but for what is written anew', () => {
+    const at = (N: number) => ({ when: { dims: { N } } });
+    writeTunedRows(source, [row(1, at(1)), row(2, at(2)), row(3, { kernel: 'j' })]);
+    writeTunedRows(source, [row(4, at(2)), row(5, at(3))], ({ kernel }) => kernel === 'k');
+    expect(blocks()).toEqual([4, 5, 3]);
+  });
+
   test('a file or a row that says something else is refused, and nothing is written', () => {
     writeFileSync(file, '{ "lac": 1 }');
     expect(() => writeTunedRows(source, [row(1)])).toThrow('LAC0916');
