@@ -4,14 +4,15 @@
 #   GPU host, a call each:
 #     SECTIONS="clock bench norm"         bash bench/cuda/tuner-session.sh     7 min: libraries beside ours, clocks, --compare
 #     SECTIONS="tune faults chosen"       bash bench/cuda/tuner-session.sh     6 min: 30 s against all, hang, crash, what a run takes
-#     SECTIONS="blocks all-cuda"          bash bench/cuda/tuner-session.sh     9 min: block sizes, tune files of CUDA
-#     SECTIONS="all-webgpu"               bash bench/cuda/tuner-session.sh     8 min: tune files of WebGPU
+#     SECTIONS="blocks"                   bash bench/cuda/tuner-session.sh     5 min: block sizes
+#     SECTIONS="all-cuda all-webgpu"      bash bench/cuda/tuner-session.sh     9 min: tune files of both, what is used most first
 #     SECTIONS="multi"                    bash bench/cuda/tuner-session.sh     1 min, on a host with two GPUs
 #   here, to try the script (minutes):    DRY=1 DEVICE=webgpu:software WEBGPU=webgpu:software bash bench/cuda/tuner-session.sh
 #
 # $OUT (else a folder that it names) gets summary.txt, logs.tgz, tune-files.tgz and blocks-*.json, each as soon as there is
 # something new in it. The tune files: tar -xzf tune-files.tgz in the root, and look at the difference.
-#   DEVICE=cuda:0  WEBGPU=webgpu  BUDGET=6s (of a kernel in all-*, its device and reference included)  SECONDS_LEFT=540 (what no longer fits is left out)
+#   DEVICE=cuda:0  WEBGPU=webgpu  SECONDS_LEFT=540 (what no longer fits is left out)
+#   BUDGET=6s (of a kernel in all-*, its device and reference included)  CUDA_S=300 WEBGPU_S=220 (of all of all-cuda, all-webgpu)
 set -u
 cd "$(dirname "$0")/../.."
 if ! command -v node > /dev/null && [ -f .gpu-host/setup.sh ]; then . .gpu-host/setup.sh; fi
@@ -86,7 +87,9 @@ bench_() {
     fs.writeFileSync('$log/doctored.json', JSON.stringify(quicker(run)));"
   step compare-doctored 60 1 "${again[@]}" --compare "$log/doctored.json" --threshold $threshold
   show compare-doctored 6
-  one backward 120 kernels/lightning/backward.ts --kernel lightningBwd --dtype $dtype --shape $heads,$length
+  # Peers are searched and compiled, and gradients checked in fp64: at a quarter of the tokens.
+  local fewer=N=2k; [ -n "${DRY:-}" ] && fewer=$length
+  one backward 200 kernels/lightning/backward.ts --kernel lightningBwd --dtype $dtype --shape $heads,$fewer
   if [ -n "${DRY:-}" ]; then
     one gemm 60 kernels/gemm/gemm.ts --dtype f32 --sweep M=N=K=32,64
     one flash 60 kernels/flash/forward.ts --kernel flashFwd --dtype f32 --set causal=true --shape B=1,H=1,M=32,N=32,D=16
@@ -127,6 +130,9 @@ tune() {
 faults() {
   step faults-ptx 150 0 node dist/bench/cuda/faults.js --device "$device"
   show faults-ptx 12
+  # Ended by --timeout, exit code 1 (LAC0714), although a kernel still runs on the GPU.
+  step endless 30 1 node dist/cli/main.js run test/runtime/fixtures/endless.ts --no-check --device "$device" --shape N=64 --timeout 3s
+  if grep -q LAC0714 "$log/endless.err"; then say 'endless: LAC0714'; else say 'AMISS     endless: no LAC0714'; fi
   step faults-cli 150 0 node dist/cli/main.js tune bench/cuda/faulty.ts --device "$device" --exhaustive --format json
   grep '"event":"result"' "$log/faults-cli.out" | grep -o '"config":{"C":[0-9]*[^}]*},"state":"[a-z]*"' | sort | uniq -c | tee -a "$out/summary.txt"
   step usable 60 0 node dist/cli/main.js run docs/tutorial/1-add.ts --device "$device"
@@ -141,18 +147,30 @@ chosen() {
   grep -hiE 'config|tuned|chosen' "$log/chosen-run.out" "$log/chosen-run.err" | head -5 | cut -c1-200 | tee -a "$out/summary.txt"
 }
 
-# all NAME DEVICE LIMIT_S
+# all NAME DEVICE LIMIT_S OPTIONS...
 all() {
-  local folder=kernels; [ -n "${DRY:-}" ] && folder=kernels/norm
-  local marker=$log/$1.begin; touch "$marker"
-  step "$1" "$3" 0 node dist/cli/main.js tune --all $folder --device "$2" --budget "$each" --format json
+  local name=$1 which=$2 limit=$3 folder=kernels shapes=kernels/shapes-gpu.json
+  shift 3
+  if [ -n "${DRY:-}" ]; then
+    folder=kernels/norm shapes=$log/shapes.json
+    printf '{ "lac": 1, "shapes": [ { "kernel": "srmsNorm", "dims": { "M": 64, "K": 128 } } ] }' > "$shapes"
+  fi
+  local marker=$log/$name.begin; touch "$marker"
+  step "$name" "$limit" 0 node dist/cli/main.js tune --all $folder --shapes "$shapes" --device "$which" --budget "$each" --format json "$@"
+  set -- "$name"
   grep -c '"ended"' "$log/$1.out" | sed "s/^/$1, kernels tuned: /" | tee -a "$out/summary.txt"
   find kernels -name '*.tune.json' -newer "$marker" > "$log/$1.files"
   say "$1, tune files written: $(wc -l < "$log/$1.files")"
   if [ -f "$out/tune-files.tgz" ]; then tar -tzf "$out/tune-files.tgz" >> "$log/$1.files"; fi
   sort -u "$log/$1.files" -o "$log/$1.files"
   tar -czf "$out/tune-files.tgz" -T "$log/$1.files"
-  grep -hE '^(error|warning)' "$log/$1.err" | sort | uniq -c | head -8 | cut -c1-200
+  # A line a kernel, and what went wrong.
+  node -e "const lines = require('fs').readFileSync('$log/$1.out', 'utf8').split('\\n').filter((l) => l.startsWith('{')).map((l) => { try { return JSON.parse(l); } catch { return {}; } });
+    const of = (o) => Object.entries(o ?? {}).map((e) => e.join('=')).join(' ');
+    for (const e of lines)
+      if (e.event === 'result' && 'ended' in e) console.log([e.kernel, of(e.dims), of(e.dtypes), (e.elapsedMs / 1000).toFixed(1) + ' s', e.measured + ' of ' + e.configurations, e.ended, of(e.best)].join('; '));
+      else if (e.event === 'diagnostic' || e.event === 'warning') console.log('!', e.code ?? '', e.message ?? e.text);" > "$log/$1.table"
+  grep '^!' "$log/$1.table" | sort | uniq -c | head -12 | cut -c1-200
   gzip -9 "$log/$1.out"; keep
 }
 
@@ -181,8 +199,9 @@ for part in ${SECTIONS:-clock bench norm tune faults chosen blocks all-cuda all-
   say "== $part"
   case $part in
     bench) bench_ ;;
-    all-cuda) all all-cuda "$device" "${ALL_S:-400}" ;;
-    all-webgpu) all all-webgpu "$webgpu" "${ALL_S:-460}" ;;
+    # WebGPU has no bf16 of its own: there the dtypes of the references, mostly f32.
+    all-cuda) all all-cuda "$device" "${CUDA_S:-300}" --dtype $dtype ;;
+    all-webgpu) all all-webgpu "$webgpu" "${WEBGPU_S:-220}" ;;
     clock | norm | tune | faults | chosen | blocks | multi) $part ;;
     *) say "AMISS     there is no section $part" ;;
   esac

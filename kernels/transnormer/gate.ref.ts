@@ -19,7 +19,7 @@ export const normGate: Reference = {
   },
 };
 
-/** The chain rule, element by element: with n_k = x_k r, dn_k/dx_j = r delta_jk - x_k x_j r^3 / K. */
+/** The chain rule: with n_k = x_k r, dn_k/dx_j = r delta_jk - x_k x_j r^3 / K, whose second part is one sum for all j. */
 export const normGateBwd: Reference = {
   shape: { M: 60, K: 140 },
   dtypes: { T: 'f32' },
@@ -30,14 +30,14 @@ export const normGateBwd: Reference = {
     for (let m = 0; m < M; m++) {
       const row = (x ?? dx).subarray(m * K, (m + 1) * K);
       const r = 1 / Math.sqrt(row.reduce((s, v) => s + v * v, 0) / K + eps);
+      let along = 0;
       for (let k = 0; k < K; k++) {
         const [i, d] = [m * K + k, at(dy, m * K + k)];
         du[i] = d * at(row, k) * r;
-        for (let j = 0; j < K; j++) {
-          const slope = (j === k ? r : 0) - (at(row, k) * at(row, j) * r ** 3) / K;
-          dx[m * K + j] = at(dx, m * K + j) + d * at(u, i) * slope;
-        }
+        dx[i] = d * at(u, i) * r;
+        along += d * at(u, i) * at(row, k);
       }
+      for (let j = 0; j < K; j++) dx[m * K + j] = at(dx, m * K + j) - (along * at(row, j) * r ** 3) / K;
     }
     return { dx, du };
   },
