@@ -1,5 +1,6 @@
 /** How long a worker may be at something, and whose fault it is when it ends badly. */
 import type { Config } from '../../driver/configurations.js';
+import type { Device } from '../../runtime/device.js';
 import { nameOf, type Request, type Stage } from './protocol.js';
 
 /** Milliseconds. What takes longer hangs. */
@@ -30,7 +31,28 @@ export const TIMEOUTS: Timeouts = {
 };
 
 /** On a GPU even the largest tensors are filled, written and looked at within seconds. */
-export const GPU_TIMEOUTS: Partial<Timeouts> = { driverMs: 60_000, firstRunMs: 20_000, leastRunMs: 6_000 };
+const GPU_TIMEOUTS: Partial<Timeouts> = { driverMs: 60_000, firstRunMs: 20_000, leastRunMs: 6_000 };
+
+/** `kind`: of the device, where it is known. */
+export const timeoutsOf = (given: Partial<Timeouts> = {}, kind?: Device['info']['kind']): Timeouts => ({
+  ...TIMEOUTS,
+  ...(kind === 'gpu' && GPU_TIMEOUTS),
+  ...given,
+});
+
+const DOING: Readonly<Record<Stage, string>> = {
+  waiting: 'the process does not answer',
+  open: 'opening the device',
+  reference: 'computing the reference',
+  compile: 'compiling',
+  driver: "the driver's compilation",
+  check: 'the launches that check its outputs',
+  time: 'the launches that time it',
+};
+
+/** Why a configuration hangs that was at a stage for too long. */
+export const hangText = (stage: Stage): string =>
+  stage === 'waiting' ? DOING.waiting : `${DOING[stage]} did not end, and the process was killed`;
 
 /** A request that a worker has. */
 export interface Job {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../runtime/clock.js';
-import { END, type FromChild, readMessage, type ToChild } from './protocol.js';
+import { END } from './protocol.js';
 import { WATCH_FD } from './watch-fd.js';
 
 /** How a child process ended. */
@@ -10,8 +10,11 @@ export interface Death {
   readonly why: string;
 }
 
-export interface LinkEvents {
-  message(message: FromChild): void;
+/** `From`: what the process says. */
+export interface LinkEvents<From> {
+  /** Null: it is none of ours. */
+  read(message: unknown): From | null;
+  message(message: From): void;
   /** Comes last. */
   ended(death: Death): void;
 }
@@ -24,7 +27,7 @@ const LAST_KILL_MS = 400;
 const KEPT_CHARACTERS = 4096;
 
 /** One child process, from its beginning to its end. */
-export class ChildLink {
+export class ChildLink<From, To extends object> {
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #clock: Clock;
@@ -32,7 +35,7 @@ export class ChildLink {
   #strange = false;
   #giveUp: (how: string) => void = () => {};
 
-  constructor(entry: URL, clock: Clock, events: LinkEvents) {
+  constructor(entry: URL, clock: Clock, events: LinkEvents<From>) {
     this.#clock = clock;
     // A process group of its own: Ctrl-C reaches the parent alone.
     this.#child = fork(fileURLToPath(entry), [], {
@@ -47,7 +50,7 @@ export class ChildLink {
     });
     child.stdio[WATCH_FD]?.on('error', () => {});
     child.on('message', (message) => {
-      const read = readMessage(message);
+      const read = events.read(message);
       if (read !== null && !this.#strange) events.message(read);
       else this.distrust();
     });
@@ -91,7 +94,7 @@ export class ChildLink {
     return { state: 'crash', why: `the process ${how}${hint}${last === '' ? '' : `: ${last.slice(0, 200)}`}` };
   }
 
-  send(message: ToChild): void {
+  send(message: To | typeof END): void {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 

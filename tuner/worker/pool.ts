@@ -1,11 +1,15 @@
 /** Benches on real devices: one worker, or several on GPUs of one kind. */
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
+import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { NativeDevice } from '../../runtime/cuda/native.js';
 import type { Bench } from '../search/search.js';
-import type { Row, Samples } from '../types.js';
-import type { DeviceDescription } from './protocol.js';
-import { DeviceWorker, type WorkerOptions } from './worker.js';
+import type { Problem, Row, Samples } from '../types.js';
+import type { Commission } from './compiler-protocol.js';
+import { Compilers, compilersFor, mostCompilers } from './compilers.js';
+import { timeoutsOf } from './deadline.js';
+import type { DeviceDescription, ProgramOf } from './protocol.js';
+import { DeviceWorker, type WorkerEvent, type WorkerOptions } from './worker.js';
 
 /** A bench, the device that it times on, and how many calls of `prepare` keep it busy. */
 export interface OpenBench extends Bench {
@@ -15,13 +19,11 @@ export interface OpenBench extends Bench {
   close(): Promise<void>;
 }
 
-/** A worker compiles one configuration while a GPU runs another. Where both are done by the same processors, neither waits. */
+/** A worker compiles or loads one configuration while a GPU runs another. Where both are done by the same processors, neither waits. */
 const AHEAD = 2;
 
 /** One worker on one device. Throws LacError: whatever keeps device, kernel, reference or tensors from being there. */
-export async function openWorker(options: WorkerOptions): Promise<OpenBench> {
-  return new WorkerPool([await DeviceWorker.open(options)]);
-}
+export const openWorker = ({ device, ...options }: WorkerOptions): Promise<OpenBench> => openWorkers([device], options);
 
 /**
  * A worker on each of these devices, which have to be of one kind. All of them compile and check; times are compared, so that
@@ -33,16 +35,51 @@ export async function openWorkers(
 ): Promise<OpenBench> {
   const [first, ...others] = devices;
   if (first === undefined) throw new RangeError('no devices to open');
-  const leader = await DeviceWorker.open({ ...options, device: first });
+  const { compilers, opened: leader } = await withCompilers(first, options);
   const { known } = leader;
   const opened = await Promise.allSettled(others.map((device) => DeviceWorker.open({ ...options, device, known })));
   const workers = opened.flatMap((o) => (o.status === 'fulfilled' ? [o.value] : []));
-  const pool = new WorkerPool([leader, ...workers]);
+  const pool = new WorkerPool([leader, ...workers], compilers);
   const failed = opened.find((o) => o.status === 'rejected');
   const error = failed === undefined ? differing(leader, workers) : failed.reason;
   if (error === null) return pool;
   await pool.close();
   throw error;
+}
+
+const COMPILER = new URL('./compiler-child.js', import.meta.url);
+
+/** A device that compiles for the others too, and the processes that do so ahead of all. */
+async function withCompilers(
+  device: string,
+  options: Omit<WorkerOptions, 'device'>,
+): Promise<{ readonly compilers: Compilers; readonly opened: DeviceWorker }> {
+  const { compilerEntry: entry = COMPILER, clock = SYSTEM_CLOCK } = options;
+  let opened: DeviceWorker | null = null;
+  const tell = (event: WorkerEvent): void => (opened === null ? options.onEvent?.(event) : opened.tell(event));
+  const compilers = new Compilers({
+    ...{ entry, clock, timeouts: timeoutsOf(options.timeouts, 'gpu') },
+    onStart: (pid) => tell({ kind: 'compiler', device, pid }),
+    onStage: (pid, stage, config) => tell({ kind: 'ahead', device, pid, stage, config }),
+  });
+  try {
+    // They load while the device opens, where it is sure to be a GPU.
+    if (isCuda(device)) compilers.start(options.compilers ?? mostCompilers());
+    opened = await DeviceWorker.open({ ...options, device });
+    const count = options.compilers ?? compilersFor(opened.device);
+    compilers.begin(count, commissionOf(device, options.problem, opened));
+    return { compilers, opened };
+  } catch (error) {
+    await Promise.all([compilers.close(), opened?.close()]);
+    throw error;
+  }
+}
+
+const isCuda = (device: string): boolean => /^cuda(:|$)/.test(device);
+
+function commissionOf(name: string, problem: Problem, { device, known }: DeviceWorker): Commission {
+  const isKept = device.backend === 'cuda' && process.env.CUDA_CACHE_DISABLE !== '1';
+  return { problem, device, reduced: known?.dims ?? problem.dims, driver: isKept ? name : null };
 }
 
 /** What is right and quick on one device says nothing of another kind. */
@@ -54,16 +91,21 @@ function differing(leader: DeviceWorker, workers: readonly DeviceWorker[]): LacE
 }
 
 class WorkerPool implements OpenBench {
-  readonly ahead: number;
   readonly #workers: readonly [DeviceWorker, ...DeviceWorker[]];
+  readonly #compilers: Compilers;
   /** Calls of `prepare` that each worker has. */
   readonly #load: number[];
 
-  constructor(workers: readonly DeviceWorker[]) {
+  constructor(workers: readonly DeviceWorker[], compilers: Compilers) {
     this.#workers = workers as readonly [DeviceWorker, ...DeviceWorker[]];
+    this.#compilers = compilers;
     this.#load = workers.map(() => 0);
+  }
+
+  get ahead(): number {
     const { kind } = this.device.info;
-    this.ahead = kind === 'software' || kind === 'interpret' ? 0 : AHEAD * workers.length;
+    const own = kind === 'software' || kind === 'interpret' ? 0 : AHEAD * this.#workers.length;
+    return own + this.#compilers.count;
   }
 
   get device(): DeviceDescription {
@@ -74,15 +116,24 @@ class WorkerPool implements OpenBench {
     return heard(this.#prepare(config));
   }
 
-  /** On the worker that has least to do; of equal ones the last, since the first has to measure too. */
   async #prepare(config: Config): Promise<Row> {
+    const compiling = this.#compilers.compile(config);
+    // At once, where nothing is compiled ahead.
+    const ahead = compiling === null ? null : await compiling;
+    if (ahead !== null && 'row' in ahead) return ahead.row;
+    const row = await this.#checked(config, ahead?.programs);
+    return ahead === null || row.compileMs === undefined ? row : { ...row, compileMs: ahead.compileMs + row.compileMs };
+  }
+
+  /** On the worker that has least to do; of equal ones the last, since the first has to measure too. */
+  async #checked(config: Config, programs?: readonly ProgramOf[]): Promise<Row> {
     const at = this.#load.lastIndexOf(Math.min(...this.#load));
     const load = (by: number): void => {
       this.#load[at] = (this.#load[at] ?? 0) + by;
     };
     load(1);
     try {
-      return await (this.#workers[at] as DeviceWorker).prepare(config);
+      return await (this.#workers[at] as DeviceWorker).prepare(config, programs);
     } finally {
       load(-1);
     }
@@ -97,7 +148,7 @@ class WorkerPool implements OpenBench {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await Promise.all([...this.#workers, this.#compilers].map((each) => each.close()));
   }
 }
 

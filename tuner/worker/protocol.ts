@@ -1,6 +1,7 @@
 /** What a worker and its parent say to each other: structured clones over the channel of a child process. */
 import type { Diagnostic } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
+import type { Made } from '../../driver/made-before.js';
 import type { Expected } from '../../driver/outputs.js';
 import type { Dims } from '../../driver/reference.js';
 import type { NativeDevice } from '../../runtime/cuda/native.js';
@@ -35,6 +36,13 @@ export interface Trusted {
 /** `cold`: launches take turns on sets of tensors that no cache holds together. */
 export type Caches = 'cold' | 'warm';
 
+/** A program of a kernel: the place of that among `kernelsOf` the declaration. */
+export interface ProgramOf {
+  readonly at: number;
+  readonly key: string;
+  readonly made: Made;
+}
+
 export type Request =
   | {
       readonly kind: 'open';
@@ -44,7 +52,8 @@ export type Request =
       readonly known: Known | null;
       readonly trusted: Trusted | null;
     }
-  | { readonly kind: 'prepare'; readonly config: Config }
+  /** `programs`: what was compiled of it already. */
+  | { readonly kind: 'prepare'; readonly config: Config; readonly programs: readonly ProgramOf[] }
   /** `bestMs`: see `MeasureOptions`. */
   | {
       readonly kind: 'sample';
@@ -100,7 +109,7 @@ const STATES: readonly Row['state'][] = [
 ];
 
 type Fields = Readonly<Record<string, unknown>>;
-const isRecord = (x: unknown): x is Fields => typeof x === 'object' && x !== null && !Array.isArray(x);
+export const isRecord = (x: unknown): x is Fields => typeof x === 'object' && x !== null && !Array.isArray(x);
 const isNumber = (x: unknown): x is number => typeof x === 'number' && Number.isFinite(x) && x >= 0;
 const optional = (x: unknown, is: (x: unknown) => boolean): boolean => x === undefined || is(x);
 const isText = (x: unknown): x is string => typeof x === 'string';
@@ -117,7 +126,7 @@ const isResources = (x: unknown): boolean =>
   [x.sharedBytes, x.threads, x.programs].every(isNumber) &&
   [x.registers, x.spillBytes].every((n) => optional(n, isNumber));
 
-const isRow = (x: unknown): boolean =>
+export const isRow = (x: unknown): boolean =>
   isRecord(x) &&
   ofNumbers(x.config) &&
   isOneOf(STATES, x.state) &&

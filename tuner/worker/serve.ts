@@ -1,11 +1,11 @@
 /** The child's side of the channel: requests in, stages and answers out. */
-import { Worker } from 'node:worker_threads';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Device } from '../../runtime/device.js';
 import type { CudaDevice } from '../../runtime/index.js';
 import type { Answer, DeviceDescription, FromChild, Known, Request, Stage, ToChild } from './protocol.js';
 import { type Announce, Session } from './session.js';
 import { expectedAt, readSubject, type Subject } from './subject.js';
+import { say, untilParentEnds } from './to-parent.js';
 import { failureOf } from './verdict.js';
 
 export type OpenDevice = (which: string) => Promise<Device>;
@@ -14,15 +14,12 @@ type Answered = Omit<Extract<FromChild, { readonly answer: Answer }>, 'id'>;
 
 /** Serves the process that forked this one until it says `end`, or is gone. */
 export function serve(open: OpenDevice): void {
-  // Ctrl-C is for the parent, which ends its workers.
-  process.on('SIGINT', () => {});
-  new Worker(new URL('./parent-watch.js', import.meta.url)).unref();
   const server = new Server(open);
+  untilParentEnds(() => server.end());
   process.on('message', (message: ToChild) => {
     if ('kind' in message) server.end();
     else void server.answer(message);
   });
-  process.on('disconnect', () => server.end());
 }
 
 class Server {
@@ -41,10 +38,10 @@ class Server {
 
   async answer({ id, request }: Extract<ToChild, { readonly id: number }>): Promise<void> {
     try {
-      const announce = (stage: Stage): Promise<void> => say({ id, stage });
-      await say({ id, ...(await this.#do(request, announce)) });
+      const announce = (stage: Stage): Promise<void> => tell({ id, stage });
+      await tell({ id, ...(await this.#do(request, announce)) });
     } catch (error) {
-      await say({ id, answer: { kind: 'failed', failure: failureOf(error) }, unfit: true });
+      await tell({ id, answer: { kind: 'failed', failure: failureOf(error) }, unfit: true });
     }
   }
 
@@ -53,7 +50,7 @@ class Server {
     const session = this.#session;
     if (session === null) throw new Error('a worker was asked before it had a problem');
     if (request.kind === 'prepare') {
-      const { unfit, ...prepared } = await session.prepare(request.config, announce);
+      const { unfit, ...prepared } = await session.prepare(request.config, announce, request.programs);
       return { answer: { kind: 'prepared', ...prepared }, unfit };
     }
     if (request.kind === 'recheck') {
@@ -98,10 +95,4 @@ function describe(device: Device): DeviceDescription {
   return { backend, name, info, limits, notes, features: [...features], ...cuda };
 }
 
-/** Resolves when the message is on its way, so that nothing that happens to this process can keep it back. */
-const say = (message: FromChild): Promise<void> =>
-  new Promise((resolve) => {
-    // The parent may be gone, and then nobody waits for an answer.
-    if (process.send === undefined || !process.connected) resolve();
-    else process.send(message, undefined, undefined, () => resolve());
-  });
+const tell = (message: FromChild): Promise<void> => say(message);

@@ -1,5 +1,6 @@
 /** What the child of a worker does for one problem on one device. */
 import type { Config } from '../../driver/configurations.js';
+import { remember } from '../../driver/made-before.js';
 import { checkDeviceMemory } from '../../driver/preflight.js';
 import type { Prepared } from '../../driver/prepare.js';
 import type { KernelDecl, PlanDecl } from '../../driver/source.js';
@@ -7,7 +8,8 @@ import type { Device } from '../../runtime/device.js';
 import { behindByFar, type Contender, type MeasureOptions, measure, setsWanted, type TooSlow } from '../measure.js';
 import type { Row, Samples } from '../types.js';
 import { Arena } from './arena.js';
-import { type Caches, type Known, nameOf, type Stage, type Trusted } from './protocol.js';
+import { kernelsOf } from './kernels-of.js';
+import { type Caches, type Known, nameOf, type ProgramOf, type Stage, type Trusted } from './protocol.js';
 import { resourcesOf } from './resources.js';
 import type { Subject } from './subject.js';
 import { Turns } from './turns.js';
@@ -69,12 +71,12 @@ export class Session {
   }
 
   /** Compiled, loaded, and compared with the reference. `trusted`, `known`: where they are new. */
-  async prepare(config: Config, announce: Announce): Promise<Settled & News> {
+  async prepare(config: Config, announce: Announce, programs: readonly ProgramOf[] = []): Promise<Settled & News> {
     const before = { trusted: this.#verifier.trusted, known: this.#verifier.known };
     const news = <K extends 'trusted' | 'known'>(what: K): Verifier[K] | null =>
       this.#verifier[what] === before[what] ? null : this.#verifier[what];
     try {
-      const { row, launchMs } = await this.#make(config, announce);
+      const { row, launchMs } = await this.#make(config, announce, programs);
       return { row, launchMs, trusted: news('trusted'), known: news('known'), unfit: false };
     } catch (error) {
       return { ...this.#fallen(config, error), launchMs: null, trusted: null, known: news('known') };
@@ -88,12 +90,13 @@ export class Session {
   }
 
   /** On a GPU programs are compiled while it works; elsewhere the compiler and the device share processors. */
-  #make(config: Config, announce: Announce): Promise<Held> {
+  #make(config: Config, announce: Announce, programs: readonly ProgramOf[]): Promise<Held> {
     const overlap = this.#device.info.kind === 'gpu';
     const all = async (): Promise<Held> => {
       await announce('compile');
       const begin = performance.now();
       const decl = { ...this.#subject.decl };
+      take(programs, decl);
       const { variants, launches } = this.#verifier.compile(decl, config);
       await announce('driver');
       for (const variant of variants) await this.#device.prepare(variant);
@@ -198,6 +201,15 @@ export class Session {
     } catch (error) {
       return this.#fallen(config, error);
     }
+  }
+}
+
+/** What was compiled elsewhere of a declaration is not compiled again. */
+function take(programs: readonly ProgramOf[], decl: KernelDecl | PlanDecl): void {
+  const kernels = kernelsOf(decl);
+  for (const { at, key, made } of programs) {
+    const kernel = kernels[at];
+    if (kernel !== undefined) remember({ decl: kernel, key, made });
   }
 }
 

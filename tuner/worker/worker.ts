@@ -5,7 +5,8 @@ import type { Config } from '../../driver/configurations.js';
 import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { Bench } from '../search/search.js';
 import type { Problem, Row, Samples, Verdict } from '../types.js';
-import { blamed, GPU_TIMEOUTS, type Job, nextDue, Speed, TIMEOUTS, type Timeouts } from './deadline.js';
+import type { CompilerStage } from './compiler-protocol.js';
+import { blamed, hangText, type Job, nextDue, Speed, type Timeouts, timeoutsOf } from './deadline.js';
 import { ChildLink, type Death } from './link.js';
 import {
   type Answer,
@@ -15,8 +16,11 @@ import {
   type DeviceDescription,
   type FromChild,
   type Known,
+  type ProgramOf,
   type Request,
+  readMessage,
   type Stage,
+  type ToChild,
   type Trusted,
 } from './protocol.js';
 import { errorOf } from './verdict.js';
@@ -24,6 +28,15 @@ import { errorOf } from './verdict.js';
 export type WorkerEvent =
   | { readonly kind: 'started'; readonly device: string; readonly pid: number }
   | { readonly kind: 'stage'; readonly device: string; readonly stage: Stage; readonly configs: readonly Config[] }
+  /** A process that compiles ahead, and what it is at. */
+  | { readonly kind: 'compiler'; readonly device: string; readonly pid: number }
+  | {
+      readonly kind: 'ahead';
+      readonly device: string;
+      readonly pid: number;
+      readonly stage: CompilerStage | 'done';
+      readonly config: Config;
+    }
   /** A child ended that was not asked to, and another takes its place. */
   | { readonly kind: 'replaced'; readonly device: string; readonly state: Verdict; readonly why: string };
 
@@ -37,6 +50,10 @@ export interface WorkerOptions {
   readonly timeouts?: Partial<Timeouts>;
   /** The program of the child; it calls `serve`. */
   readonly entry?: URL;
+  /** Processes that compile ahead. Default: what the host can spare for a GPU. */
+  readonly compilers?: number;
+  /** The program of these; it calls `compileAhead`. */
+  readonly compilerEntry?: URL;
   readonly clock?: Clock;
   /** What another worker knows of the same problem on a device of the same kind. */
   readonly known?: Known | null;
@@ -65,6 +82,8 @@ const MAX_FAULTS = 5;
 
 const ENTRY = new URL('./child.js', import.meta.url);
 
+type Link = ChildLink<FromChild, ToChild>;
+
 export class DeviceWorker implements Bench {
   readonly #options: WorkerOptions;
   #timeouts: Timeouts;
@@ -73,7 +92,7 @@ export class DeviceWorker implements Bench {
   readonly #sent = new Map<number, Sent>();
   readonly #queue: Sent[] = [];
   readonly #speed = new Speed();
-  #link: ChildLink | null = null;
+  #link: Link | null = null;
   #device: DeviceDescription | null = null;
   #known: Known | null;
   #trusted: Trusted | null = null;
@@ -89,7 +108,7 @@ export class DeviceWorker implements Bench {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#timeouts = { ...TIMEOUTS, ...options.timeouts };
+    this.#timeouts = timeoutsOf(options.timeouts);
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#known = options.known ?? null;
   }
@@ -119,26 +138,26 @@ export class DeviceWorker implements Bench {
   /** A child process, with device and problem. */
   async #start(): Promise<void> {
     this.#ready = false;
-    const link = new ChildLink(this.#options.entry ?? ENTRY, this.#clock, {
+    const link: Link = new ChildLink(this.#options.entry ?? ENTRY, this.#clock, {
+      read: readMessage,
       message: (message) => this.#onMessage(link, message),
       ended: (death) => this.#onEnd(link, death),
     });
     this.#link = link;
     const { device, problem, caches = 'cold' } = this.#options;
-    if (link.pid !== undefined) this.#tell({ kind: 'started', device, pid: link.pid });
+    if (link.pid !== undefined) this.tell({ kind: 'started', device, pid: link.pid });
     const request = { kind: 'open', device, problem, caches, known: this.#known, trusted: this.#trusted } as const;
     const outcome = await this.#submit(request, true);
     if ('state' in outcome) throw new LacError(noWorker(device, `opening it: ${outcome.why}`));
     this.#device = outcome.device;
-    const kind = outcome.device.info.kind === 'gpu' ? GPU_TIMEOUTS : {};
-    this.#timeouts = { ...TIMEOUTS, ...kind, ...this.#options.timeouts };
+    this.#timeouts = timeoutsOf(this.#options.timeouts, outcome.device.info.kind);
     this.#known = outcome.known;
     this.#ready = true;
     this.#pump();
   }
 
   /** Where whoever listens throws, it is thrown to those who wait, and nothing goes on: promises that nobody settles would be left. */
-  #tell(event: WorkerEvent): void {
+  tell(event: WorkerEvent): void {
     try {
       this.#options.onEvent?.(event);
     } catch (error) {
@@ -187,18 +206,18 @@ export class DeviceWorker implements Bench {
     if (due === null || this.#link === null) return;
     const link = this.#link;
     this.#callOff = this.#clock.after(Math.max(0, due.at - this.#clock.now()), () => {
-      this.#killed = { fault: { state: 'hang', why: hangText(due.job) }, culprit: due.job };
+      this.#killed = { fault: { state: 'hang', why: hangText(due.job.stage) }, culprit: due.job };
       link.kill();
     });
   }
 
-  #onMessage(link: ChildLink, message: FromChild): void {
+  #onMessage(link: Link, message: FromChild): void {
     const sent = this.#sent.get(message.id);
     if (link !== this.#link || sent === undefined || this.#killed !== null) return;
     if ('stage' in message) {
       sent.stage = message.stage;
       sent.since = this.#clock.now();
-      this.#tell({
+      this.tell({
         kind: 'stage',
         device: this.#options.device,
         stage: message.stage,
@@ -239,7 +258,7 @@ export class DeviceWorker implements Bench {
     if (launchMs !== null) this.#speed.learn(row.config, launchMs);
   }
 
-  #onEnd(link: ChildLink, death: Death): void {
+  #onEnd(link: Link, death: Death): void {
     if (link !== this.#link) return;
     this.#callOff();
     const jobs = [...this.#sent.values()];
@@ -257,7 +276,7 @@ export class DeviceWorker implements Bench {
     }
     // Whoever opens it hears what came of that.
     if (!opened) return;
-    this.#tell({ kind: 'replaced', device: this.#options.device, ...fault });
+    this.tell({ kind: 'replaced', device: this.#options.device, ...fault });
     void this.#replace(fault);
   }
 
@@ -297,8 +316,9 @@ export class DeviceWorker implements Bench {
     this.#sent.clear();
   }
 
-  async prepare(config: Config): Promise<Row> {
-    const outcome = await this.#submit({ kind: 'prepare', config });
+  /** `programs`: what was compiled of it already. */
+  async prepare(config: Config, programs: readonly ProgramOf[] = []): Promise<Row> {
+    const outcome = await this.#submit({ kind: 'prepare', config, programs });
     return 'state' in outcome ? { config, ...outcome } : outcome.row;
   }
 
@@ -336,16 +356,6 @@ const configsOf = (request: Request): readonly Config[] => {
   return request.kind === 'sample' ? request.configs : [request.config];
 };
 
-const DOING: Readonly<Record<Stage, string>> = {
-  waiting: 'the process does not answer',
-  open: 'opening the device',
-  reference: 'computing the reference',
-  compile: 'compiling',
-  driver: "the driver's compilation",
-  check: 'the launches that check its outputs',
-  time: 'the launches that time it',
-};
-
 /** What made a child unfit. */
 function faultIn(answer: Answer): Fault {
   const rows =
@@ -359,9 +369,6 @@ function faultIn(answer: Answer): Fault {
       return { state: row.state, why: row.why ?? row.state };
   return { state: 'error', why: answer.kind === 'failed' ? answer.failure.message : 'timing failed' };
 }
-
-const hangText = ({ stage }: Job): string =>
-  stage === 'waiting' ? DOING.waiting : `${DOING[stage]} did not end, and the process was killed`;
 
 const noWorker = (device: string, why: string) =>
   diagnostic('LAC0925', `the worker of ${device} cannot go on: ${why}`, null, {

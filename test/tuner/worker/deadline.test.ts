@@ -4,7 +4,11 @@ import { allowanceMs, blamed, type Job, nextDue, Speed, TIMEOUTS } from '../../.
 import type { Request, Stage } from '../../../tuner/worker/protocol.js';
 import { config } from './children.js';
 
-const job = (stage: Stage, since = 0, request: Request = { kind: 'prepare', config: config(8) }): Job => ({
+const job = (
+  stage: Stage,
+  since = 0,
+  request: Request = { kind: 'prepare', config: config(8), programs: [] },
+): Job => ({
   request,
   stage,
   since,

@@ -1,0 +1,53 @@
+/** What a compiler and its parent say to each other: structured clones, one job after another. */
+import type { Config } from '../../driver/configurations.js';
+import type { Dims } from '../../driver/reference.js';
+import type { Problem, Row } from '../types.js';
+import { type DeviceDescription, type END, isRecord, isRow, type ProgramOf } from './protocol.js';
+
+/** What everything is compiled for. */
+export interface Commission {
+  readonly problem: Problem;
+  readonly device: DeviceDescription;
+  /** The reduced sizes. */
+  readonly reduced: Dims;
+  /** Name of a device whose driver is to compile too, and keeps that for other processes; null: none does. */
+  readonly driver: string | null;
+}
+
+export type ToCompiler =
+  | { readonly kind: 'begin'; readonly commission: Commission }
+  | { readonly kind: 'compile'; readonly config: Config }
+  | typeof END;
+
+/** What compiling a configuration ahead gave. `row`: it is out. */
+export type Compilation =
+  | { readonly programs: readonly ProgramOf[]; readonly compileMs: number }
+  | { readonly row: Row };
+
+const STAGES = ['open', 'compile', 'driver'] as const;
+export type CompilerStage = (typeof STAGES)[number];
+
+/** `null`: the worker has to find out by itself. */
+export type FromCompiler =
+  | { readonly kind: 'stage'; readonly stage: CompilerStage }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'compiled'; readonly compilation: Compilation | null };
+
+const isProgram = (x: unknown): boolean =>
+  isRecord(x) && Number.isSafeInteger(x.at) && typeof x.key === 'string' && isRecord(x.made);
+
+function isCompilation(x: unknown): boolean {
+  if (!isRecord(x)) return x === null;
+  if ('row' in x) return isRow(x.row);
+  return typeof x.compileMs === 'number' && Array.isArray(x.programs) && x.programs.every(isProgram);
+}
+
+/** A message of a process that may have run into anything: null where it is none of ours. */
+export function readCompilerMessage(x: unknown): FromCompiler | null {
+  if (!isRecord(x)) return null;
+  const isOurs =
+    x.kind === 'ready' ||
+    (x.kind === 'stage' && STAGES.some((stage) => stage === x.stage)) ||
+    (x.kind === 'compiled' && isCompilation(x.compilation));
+  return isOurs ? (x as unknown as FromCompiler) : null;
+}

@@ -1,0 +1,123 @@
+/** The child's side of a compiler: configurations in, programs out. */
+import { LacError } from '../../compiler/diag/diagnostic.js';
+import type { Config } from '../../driver/configurations.js';
+import { type MadeProgram, madeDuring } from '../../driver/made-before.js';
+import { type Prepared, prepare } from '../../driver/prepare.js';
+import type { Dims } from '../../driver/reference.js';
+import type { KernelDecl, PlanDecl } from '../../driver/source.js';
+import { layTensors } from '../../driver/tensors.js';
+import type { Device } from '../../runtime/device.js';
+import type { Tensor } from '../../runtime/tensor.js';
+import type { Commission, Compilation, FromCompiler, ToCompiler } from './compiler-protocol.js';
+import { kernelsOf } from './kernels-of.js';
+import type { OpenDevice } from './serve.js';
+import { readSubject, type Subject, scalarsAt } from './subject.js';
+import { say, untilParentEnds } from './to-parent.js';
+import { UnbackedDevice } from './unbacked.js';
+import { faultOf } from './verdict.js';
+
+/** Compiles for the process that forked this one until it says `end`, or is gone. */
+export function compileAhead(open: OpenDevice): void {
+  let compiler: Promise<Compiler> | null = null;
+  const end = async (): Promise<never> => {
+    (await compiler)?.end();
+    process.exit(0);
+  };
+  untilParentEnds(end);
+  process.on('message', async (message: ToCompiler) => {
+    if (message.kind === 'end') await end();
+    else if (message.kind === 'begin') {
+      await tell({ kind: 'stage', stage: 'open' });
+      compiler = Compiler.for(message.commission, open);
+      await compiler;
+      await tell({ kind: 'ready' });
+    } else await tell({ kind: 'compiled', compilation: (await (await compiler)?.compile(message.config)) ?? null });
+  });
+}
+
+/** Tensors as the worker has them. */
+interface Stage {
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly scalars: Readonly<Record<string, number>>;
+}
+
+class Compiler {
+  readonly #device: UnbackedDevice;
+  readonly #subject: Subject;
+  readonly #full: Stage;
+  readonly #reduced: Stage;
+  /** Null where there is none, or it cannot be had: the worker's own does the work then. */
+  readonly #driver: Promise<Device | null>;
+
+  constructor(subject: Subject, { device, reduced }: Commission, driver: Promise<Device | null>) {
+    this.#device = new UnbackedDevice(device);
+    this.#subject = subject;
+    this.#full = this.#stage(subject.full);
+    this.#reduced = this.#stage(reduced);
+    this.#driver = driver;
+  }
+
+  static async for(commission: Commission, open: OpenDevice): Promise<Compiler> {
+    const { problem, device, driver } = commission;
+    const opened = driver === null ? Promise.resolve(null) : open(driver).catch(() => null);
+    return new Compiler(await readSubject(problem, device.info.kind), commission, opened);
+  }
+
+  #stage(dims: Dims): Stage {
+    const { decl, dtypes, windows } = this.#subject;
+    return {
+      tensors: layTensors(this.#device, decl.args, dtypes, dims, { windows }),
+      scalars: scalarsAt(this.#subject, dims),
+    };
+  }
+
+  /** Null: nothing is sure. */
+  async compile(config: Config): Promise<Compilation | null> {
+    await tell({ kind: 'stage', stage: 'compile' });
+    const begin = performance.now();
+    const decl = { ...this.#subject.decl };
+    let steps: Prepared['steps'] | undefined;
+    const full = madeDuring(() => {
+      steps = this.#bind(decl, config, this.#full);
+    });
+    if (full.error !== null) return outOf(config, full.error);
+    // Where the reduced sizes do not do, the worker looks for others.
+    const reduced = madeDuring(() => this.#bind(decl, config, this.#reduced, steps));
+    const all = [...new Map([...full.programs, ...reduced.programs].map((p) => [p.made, p])).values()];
+    await this.#drive(all);
+    const kernels = kernelsOf(decl);
+    const programs = all.flatMap(({ decl: of, key, made }) => {
+      const at = kernels.indexOf(of);
+      return at < 0 ? [] : [{ at, key, made }];
+    });
+    return { programs, compileMs: performance.now() - begin };
+  }
+
+  #bind(decl: KernelDecl | PlanDecl, config: Config, { tensors, scalars }: Stage, steps?: Prepared['steps']) {
+    const how = steps === undefined ? {} : { steps };
+    const prepared = prepare({ decl, device: this.#device, tensors, scalars, config, how });
+    prepared.launches.free();
+    return prepared.steps;
+  }
+
+  /** What the driver refuses it will refuse the worker, who says so. */
+  async #drive(programs: readonly MadeProgram[]): Promise<void> {
+    const driver = await this.#driver;
+    if (driver === null) return;
+    await tell({ kind: 'stage', stage: 'driver' });
+    for (const { made } of programs) if ('variant' in made) await driver.prepare(made.variant).catch(() => {});
+  }
+
+  async end(): Promise<void> {
+    (await this.#driver)?.destroy();
+  }
+}
+
+/** What the compiler refuses here it would refuse there. */
+function outOf(config: Config, error: unknown): Compilation | null {
+  if (!(error instanceof LacError)) return null;
+  const { unfit, ...fault } = faultOf(error);
+  return unfit ? null : { row: { config, ...fault } };
+}
+
+const tell = (message: FromCompiler): Promise<void> => say(message);

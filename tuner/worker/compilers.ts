@@ -1,0 +1,193 @@
+/** The parent's side of the processes that compile ahead of a worker, so that it has to load, check and time only. */
+import { availableParallelism } from 'node:os';
+import type { Config } from '../../driver/configurations.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Row, Verdict } from '../types.js';
+import {
+  type Commission,
+  type Compilation,
+  type CompilerStage,
+  type FromCompiler,
+  readCompilerMessage,
+  type ToCompiler,
+} from './compiler-protocol.js';
+import { hangText, type Timeouts } from './deadline.js';
+import { ChildLink, type Death } from './link.js';
+import type { DeviceDescription } from './protocol.js';
+
+/** More than a GPU checks and times meanwhile. */
+const MOST = 8;
+/** Processors that the tuner and its worker have for themselves. */
+const KEPT_PROCESSORS = 2;
+/** A driver that compiles has a context on the GPU, which takes so much there. */
+const CONTEXT_BYTES = 2 ** 29;
+/** Share of the GPU's memory that contexts may take. */
+const CONTEXT_SHARE = 1 / 16;
+/** Ends of compilers, as long as none has done anything, after which nothing more is compiled ahead. */
+const MAX_DEATHS = 2;
+
+/** How many compilers a host can spare for a GPU. */
+export const mostCompilers = (processors = availableParallelism()): number =>
+  Math.max(0, Math.min(MOST, processors - KEPT_PROCESSORS));
+
+/** As many for this device. Where it is the processors, none. */
+export function compilersFor(
+  { info, properties }: Pick<DeviceDescription, 'info' | 'properties'>,
+  processors?: number,
+): number {
+  if (info.kind !== 'gpu') return 0;
+  const contexts = properties === undefined ? MOST : (properties.memoryBytes * CONTEXT_SHARE) / CONTEXT_BYTES;
+  return Math.min(mostCompilers(processors), Math.floor(contexts));
+}
+
+interface Job {
+  readonly config: Config;
+  readonly done: (compilation: Compilation | null) => void;
+}
+
+/** One process. */
+interface Compiler {
+  readonly link: ChildLink<FromCompiler, ToCompiler>;
+  isReady: boolean;
+  job: Job | null;
+  /** It took too long for this, and is being killed. */
+  hangs: CompilerStage | null;
+  /** Calls off its deadline. */
+  callOff: () => void;
+}
+
+export interface CompilersOptions {
+  readonly entry: URL;
+  readonly clock: Clock;
+  readonly timeouts: Timeouts;
+  readonly onStart: (pid: number) => void;
+  readonly onStage: (pid: number, stage: CompilerStage | 'done', config: Config) => void;
+}
+
+export class Compilers {
+  readonly #options: CompilersOptions;
+  readonly #compilers = new Set<Compiler>();
+  readonly #queue: Job[] = [];
+  #commission: Commission | null = null;
+  /** One of them has compiled something: what ends them from now on are configurations. */
+  #isProven = false;
+  #deaths = 0;
+  #isClosed = false;
+
+  constructor(options: CompilersOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#compilers.size;
+  }
+
+  /** Processes that load what they need until there is something to compile. */
+  start(count: number): void {
+    for (let i = this.count; i < count; i++) this.#start();
+  }
+
+  /** What there is to compile, and how many are to do it. */
+  begin(count: number, commission: Commission): void {
+    const compilers = [...this.#compilers];
+    for (const { link } of compilers.slice(count)) void link.close(this.#options.timeouts.endMs);
+    this.#commission = commission;
+    for (const compiler of compilers.slice(0, count)) this.#instruct(compiler, commission);
+    this.start(count);
+  }
+
+  #start(): void {
+    const { entry, clock, onStart } = this.#options;
+    const link = new ChildLink<FromCompiler, ToCompiler>(entry, clock, {
+      read: readCompilerMessage,
+      message: (message) => this.#onMessage(compiler, message),
+      ended: (death) => this.#onEnd(compiler, death),
+    });
+    const compiler: Compiler = { link, isReady: false, job: null, hangs: null, callOff: () => {} };
+    this.#compilers.add(compiler);
+    if (this.#commission !== null) this.#instruct(compiler, this.#commission);
+    if (link.pid !== undefined) onStart(link.pid);
+  }
+
+  #instruct(compiler: Compiler, commission: Commission): void {
+    this.#expect(compiler, 'open');
+    compiler.link.send({ kind: 'begin', commission });
+  }
+
+  /** Null: the worker compiles it itself. */
+  compile(config: Config): Promise<Compilation | null> | null {
+    // The first ones do not wait for processes to start.
+    if (![...this.#compilers].some((c) => c.isReady)) return null;
+    return new Promise((done) => {
+      this.#queue.push({ config, done });
+      this.#hand();
+    });
+  }
+
+  #hand(): void {
+    for (const compiler of this.#compilers) {
+      if (!compiler.isReady || compiler.job !== null || compiler.hangs !== null) continue;
+      const job = this.#queue.shift();
+      if (job === undefined) return;
+      compiler.job = job;
+      this.#expect(compiler, 'compile');
+      compiler.link.send({ kind: 'compile', config: job.config });
+    }
+    if (this.#compilers.size === 0) for (const { done } of this.#queue.splice(0)) done(null);
+  }
+
+  /** What it is at from now on, and for how long at most. */
+  #expect(compiler: Compiler, stage: CompilerStage | null): void {
+    compiler.callOff();
+    compiler.callOff = (): void => {};
+    if (stage === null) return;
+    compiler.callOff = this.#options.clock.after(this.#options.timeouts[`${stage}Ms`], () => {
+      compiler.hangs = stage;
+      compiler.link.kill();
+    });
+  }
+
+  #onMessage(compiler: Compiler, message: FromCompiler): void {
+    if (compiler.hangs !== null) return;
+    if (message.kind === 'stage') {
+      this.#expect(compiler, message.stage);
+      this.#say(compiler, message.stage);
+      return;
+    }
+    this.#expect(compiler, null);
+    const { job } = compiler;
+    if (message.kind === 'ready') compiler.isReady = true;
+    else if (job === null) compiler.link.distrust();
+    else {
+      this.#say(compiler, 'done');
+      this.#isProven ||= message.compilation !== null;
+      compiler.job = null;
+      job.done(message.compilation);
+    }
+    this.#hand();
+  }
+
+  #say({ link, job }: Compiler, stage: CompilerStage | 'done'): void {
+    if (link.pid !== undefined && job !== null) this.#options.onStage(link.pid, stage, job.config);
+  }
+
+  #onEnd(compiler: Compiler, death: Death): void {
+    compiler.callOff();
+    this.#compilers.delete(compiler);
+    const { job, hangs } = compiler;
+    const fault: { state: Verdict; why: string } = hangs === null ? death : { state: 'hang', why: hangText(hangs) };
+    // As long as none has done anything it may be the process itself that cannot be.
+    const row: Row | null = job !== null && this.#isProven ? { config: job.config, ...fault } : null;
+    job?.done(row === null || this.#isClosed ? null : { row });
+    if (!this.#isProven) this.#deaths++;
+    if (!this.#isClosed && job !== null && this.#deaths < MAX_DEATHS) this.#start();
+    this.#hand();
+  }
+
+  /** Resolves when no process is left, within a second. What is under way is left to the worker. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { done } of this.#queue.splice(0)) done(null);
+    await Promise.all([...this.#compilers].map(({ link }) => link.close(this.#options.timeouts.endMs)));
+  }
+}
