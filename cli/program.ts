@@ -155,7 +155,7 @@ function tuneVerb(program: Command, run: Runner): void {
     .addOption(new Option('--device <which>', DEVICES).default('', 'the best there is'))
     .addOption(kernelOption())
     .addOption(new Option('--shape <sizes>', 'B=1,H=2,N=8k; others keep the default of the reference').argParser(sizes))
-    .option('--shapes <file>', 'JSON file of several shapes')
+    .option('--shapes <file>', 'JSON file of several shapes; with --all, in place of those of the references')
     .addOption(dtypeOption())
     .addOption(setOption('options of the kernel: causal=true'))
     .addOption(new Option('--budget <time>', 'for each kernel and shape: 30s, 2m').argParser(duration))
