@@ -131,6 +131,7 @@ export class Exploration {
     const { ledger } = this.#run;
     if (ledger.at(index).state === 'measured') this.#explorer.observe(index, ledger.interval(index).median);
     else {
+      this.#explorer.drop(index);
       this.#wanted++;
       this.#run.toTry++;
     }

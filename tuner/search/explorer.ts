@@ -44,6 +44,8 @@ export class Explorer {
   readonly #isRanked: boolean;
   readonly #taken = new Set<number>();
   readonly #observed = new Map<number, number>();
+  /** Picked, and not observed yet. */
+  readonly #pending = new Set<number>();
   #picks = 0;
 
   constructor(rows: readonly Row[], { among, leading, seed, uninformed, isRanked }: ExplorerOptions) {
@@ -60,7 +62,13 @@ export class Explorer {
 
   observe(index: number, ms: number): void {
     this.#taken.add(index);
+    this.#pending.delete(index);
     this.#observed.set(index, Math.log(Math.max(ms, LEAST_MS)));
+  }
+
+  /** It has no time. */
+  drop(index: number): void {
+    this.#pending.delete(index);
   }
 
   /** Whether there are rows that were not picked. */
@@ -75,6 +83,7 @@ export class Explorer {
     if (pick === undefined) return null;
     this.#picks++;
     this.#taken.add(pick);
+    this.#pending.add(pick);
     return pick;
   }
 
@@ -98,7 +107,8 @@ export class Explorer {
       const point = this.#points[i];
       if (point !== undefined) observed.push({ point, value });
     }
-    const surrogate = new Surrogate(observed);
+    const pending = [...this.#pending].flatMap((i) => this.#points[i] ?? []);
+    const surrogate = new Surrogate(observed, pending);
     return least(this.#promising(left), (i) => {
       const point = this.#points[i];
       return point === undefined ? Number.POSITIVE_INFINITY : surrogate.lower(point, hope);

@@ -27,26 +27,33 @@ const NOISE = 0.01;
  * model's estimate; its share is what the estimates have explained so far, so that a wrong model soon has no say.
  */
 export class Surrogate {
-  readonly #points: readonly Point[];
-  readonly #triangle: Triangle;
-  readonly #weights: readonly number[];
+  #points: readonly Point[] = [];
+  #triangle: Triangle = [];
+  #weights: readonly number[] = [];
   readonly #mean: number;
   readonly #variance: number;
   readonly #line: Line;
 
-  constructor(observed: readonly Observed[]) {
-    this.#points = observed.map((o) => o.point);
+  /** `pending`: what is being measured, and taken to be as expected, so that what lies beside it promises less news. */
+  constructor(observed: readonly Observed[], pending: readonly Point[] = []) {
     const values = observed.map((o) => o.value);
     this.#mean = mean(values);
     this.#variance = Math.max(variance(values), 1e-9);
     this.#line = lineThrough(observed);
+    this.#fit(observed);
+    if (pending.length === 0) return;
+    this.#fit([...observed, ...pending.map((point) => ({ point, value: this.lower(point, 0) }))]);
+  }
+
+  #fit(observed: readonly Observed[]): void {
+    this.#points = observed.map((o) => o.point);
     this.#triangle = cholesky(
       observed.length,
       (i, j) => this.#alike(this.#points[i], this.#points[j]) + (i === j ? NOISE : 0),
     );
     this.#weights = solveLower(
       this.#triangle,
-      values.map((v) => v - this.#mean),
+      observed.map((o) => o.value - this.#mean),
     );
   }
 

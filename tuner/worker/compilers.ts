@@ -16,7 +16,7 @@ import { ChildLink, type Death } from './link.js';
 import type { DeviceDescription } from './protocol.js';
 
 /** More than a GPU checks and times meanwhile. */
-const MOST = 8;
+const MOST = 6;
 /** Processors that the tuner and its worker have for themselves. */
 const KEPT_PROCESSORS = 2;
 /** A driver that compiles has a context on the GPU, which takes so much there. */
