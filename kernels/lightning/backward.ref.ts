@@ -26,13 +26,11 @@ interface Head {
 
 /** S_t at each step t, behind S_{-1}: S_t = a_t S_{t-1} + k_t^T v_t. */
 function statesOf({ N, D, E, keys, states, token, decay }: Head, { k, v, h0 }: Arrays): Float64Array[] {
-  const all = [Float64Array.from({ length: D * E }, (_, i) => at(h0, states + i))];
+  const all = [copied(h0, states, D * E)];
   for (let t = 0; t < N; t++) {
-    const [before, n, a] = [all[t], keys + token(t), decay(t)];
-    const next = Float64Array.from(
-      { length: D * E },
-      (_, i) => a * at(before, i) + at(k, n * D + Math.floor(i / E)) * at(v, n * E + (i % E)),
-    );
+    const [next, n, a] = [copied(all[t], 0, D * E), keys + token(t), decay(t)];
+    for (let i = 0; i < D * E; i++)
+      next[i] = a * at(next, i) + at(k, n * D + Math.floor(i / E)) * at(v, n * E + (i % E));
     all.push(next);
   }
   return all;
@@ -42,36 +40,48 @@ function statesOf({ N, D, E, keys, states, token, decay }: Head, { k, v, h0 }: A
 function gradientsOf({ N, D, E, queries, states, token, decay }: Head, { q, dout, dhT }: Arrays): Float64Array[] {
   const all = new Array<Float64Array>(N);
   for (let t = N - 1; t >= 0; t--) {
-    const [after, n, a] = [all[t + 1], queries + token(t), t + 1 < N ? decay(t + 1) : 0];
-    all[t] = Float64Array.from({ length: D * E }, (_, i) => {
-      const later = after ? a * at(after, i) : at(dhT, states + i);
-      return later + at(q, n * D + Math.floor(i / E)) * at(dout, n * E + (i % E));
-    });
+    const [isLast, n] = [t + 1 === N, queries + token(t)];
+    const [next, a] = [isLast ? copied(dhT, states, D * E) : copied(all[t + 1], 0, D * E), isLast ? 1 : decay(t + 1)];
+    for (let i = 0; i < D * E; i++)
+      next[i] = a * at(next, i) + at(q, n * D + Math.floor(i / E)) * at(dout, n * E + (i % E));
+    all[t] = next;
   }
   return all;
+}
+
+/** So many elements from `begin` on; 0 where there is no array. */
+function copied(x: Float64Array | undefined, begin: number, length: number): Float64Array {
+  return x?.slice(begin, begin + length) ?? new Float64Array(length);
 }
 
 /** Adds what a head contributes: dq = dout S^T, dk = v G^T, dv = k G, dh0 = a_0 G_0, dL/da_t = <S_{t-1}, G_t>. */
 function backwardOf(head: Head, h: number, inputs: Arrays, out: Outputs): void {
   const { N, D, E, queries, keys, states, token, decay } = head;
   const { q, k, v, dout, dhT } = inputs;
+  const { dv } = out;
   const [S, G] = [statesOf(head, inputs), gradientsOf(head, inputs)];
   for (let t = 0; t < N; t++) {
     const [n, m, a] = [queries + token(t), keys + token(t), decay(t)];
+    const [before, after, later] = [S[t], S[t + 1], G[t]];
     let dlogs = 0;
-    for (let i = 0; i < D * E; i++) {
-      const [d, e] = [Math.floor(i / E), i % E];
-      const [dq, dk] = [at(dout, n * E + e) * at(S[t + 1], i), at(v, m * E + e) * at(G[t], i)];
-      const dlog = a * at(S[t], i) * at(G[t], i);
+    for (let d = 0; d < D; d++) {
+      const kd = at(k, m * D + d);
+      let dq = 0;
+      let dk = 0;
+      for (let e = 0; e < E; e++) {
+        const gradient = at(later, d * E + e);
+        dq += at(dout, n * E + e) * at(after, d * E + e);
+        dk += at(v, m * E + e) * gradient;
+        add(dv, n * E + e, kd * gradient);
+        dlogs += a * at(before, d * E + e) * gradient;
+      }
       add(out.dq, n * D + d, dq);
       add(out.dk, n * D + d, dk);
-      add(out.dv, n * E + e, at(k, m * D + d) * at(G[t], i));
-      add(out.dg, n, dlog);
-      add(out.dslope, h, -dlog);
-      dlogs += dlog;
       add(out.qdq, n, at(q, n * D + d) * dq);
-      add(out.kdk, n, at(k, m * D + d) * dk);
+      add(out.kdk, n, kd * dk);
     }
+    add(out.dg, n, dlogs);
+    add(out.dslope, h, -dlogs);
     // Neighbours have one sign over about 1 / slope tokens.
     add(out.slopeSquares, h, dlogs * dlogs * Math.min(N, 1 / Math.tanh(head.slope / 2)));
   }
