@@ -5,9 +5,12 @@ import { type Layout, registerCount } from '../../compiler/layout/layout.js';
 import { MMA_COLUMNS, MMA_ROWS } from '../../compiler/layout/mma.js';
 import { type Work, work } from './work.js';
 
-/** Cycles between two `mma.sync` of one sub-core, and until a sum may be added to (H100; design: ptx-lowering.md). */
+/**
+ * Cycles between two `mma.sync` of one sub-core, and until a sum may be added to (H100; design: ptx-lowering.md): of f32 half of
+ * that, as Lightning's f32 kernels are ranked best; ptxas fills the rest with other sums.
+ */
 const MMA_CYCLES = 6.4;
-const MMA_LATENCY = { m16n8k16: 33, m16n8k8: 24 } as const;
+const MMA_LATENCY = { m16n8k16: 33, m16n8k8: 12 } as const;
 const SUB_CORES = 4;
 /** What rounds a register to tf32, and what splits it in two (backends/ptx/lower/tf32.ts): all, and those at half rate. */
 const ROUNDED = { issued: 1, halfRate: 1 } as const;
