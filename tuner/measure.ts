@@ -128,6 +128,9 @@ const RISING_MS = 300;
 /** When each device last had work from here. */
 const lastWork = new WeakMap<MeasuringDevice, number>();
 
+/** It has launched something elsewhere. */
+export const worked = (device: MeasuringDevice): unknown => lastWork.set(device, performance.now());
+
 /** Launches all of them in turn until they get no faster and clocks had the time to rise, but no longer than `warmUpMs`. */
 async function warmUp(device: MeasuringDevice, lanes: readonly Lane[], options: MeasureOptions): Promise<void> {
   const { now = () => performance.now(), warmUpMs = device.info.kind === 'gpu' ? 400 : 0 } = options;

@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   const entry = new URL(import.meta.url);
   const begin = performance.now();
   const onEvent = (event: TuneEvent): void => {
-    if (event.kind === 'worker' && event.event.kind !== 'stage')
+    if (event.kind === 'worker' && event.event.kind !== 'stage' && event.event.kind !== 'ahead')
       console.log(`  ${((performance.now() - begin) / 1000).toFixed(1)} s`, JSON.stringify(event.event));
   };
   const { outcome } = await tune(

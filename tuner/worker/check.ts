@@ -10,6 +10,7 @@ import { readOutputs } from '../../driver/run.js';
 import type { PlacedTensors } from '../../driver/tensors.js';
 import type { Device } from '../../runtime/device.js';
 import type { GuardDamage, Tensor } from '../../runtime/index.js';
+import { worked } from '../measure.js';
 import type { Known, Trusted } from './protocol.js';
 import type { Subject } from './subject.js';
 
@@ -26,6 +27,7 @@ export async function launchOnce(device: Device, set: PlacedTensors, { launches 
   const begin = performance.now();
   await device.launchAll(launches);
   await device.synchronize();
+  worked(device);
   return performance.now() - begin;
 }
 
