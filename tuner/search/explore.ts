@@ -98,10 +98,10 @@ export class Exploration {
     }
   }
 
-  /** Until it is timed, after those that are under way. */
+  /** Until it is timed, after those that are under way, which are timed while it is prepared. */
   #neededMs(index: number): number {
     const before = this.#begun.reduce((sum, b) => sum + this.#run.sampleMs([b.index], LOOK), 0);
-    return before + this.#run.costs.prepareMs + this.#run.sampleMs([index], LOOK);
+    return Math.max(before, this.#run.costs.prepareMs) + this.#run.sampleMs([index], LOOK);
   }
 
   /** How many more the budget has room for, if they are as fast as the best. Before anything is known, for one. */
@@ -110,7 +110,9 @@ export class Exploration {
     if (!Number.isFinite(costs.leftMs)) return Number.POSITIVE_INFINITY;
     const best = ledger.best === null ? undefined : ledger.indexOf(ledger.best.config);
     if (best === undefined) return 1;
-    return Math.floor((costs.leftMs - this.#reserveMs) / (costs.prepareMs + this.#run.sampleMs([best], LOOK)));
+    // As many are prepared at a time as are begun ahead.
+    const paceMs = costs.prepareMs / Math.max(1, this.#run.ahead) + this.#run.sampleMs([best], LOOK);
+    return Math.floor((costs.leftMs - this.#reserveMs) / paceMs);
   }
 
   /** How many samples of it are still wanted. */
