@@ -145,6 +145,16 @@ describe('the winner', () => {
     ).toBeNull();
   });
 
+  test('is not a smaller one that is slower by more than the noise, though their intervals meet', () => {
+    const around = (ms: number, noise: number): number[] =>
+      Array.from({ length: 15 }, (_, i) => ms * (1 + (noise * (i - 7)) / 7));
+    const best = (noise: number): Row | null =>
+      winner([row(16, around(1, noise), use(4096)), row(32, around(1.01, noise), use(16))]);
+    expect(medianInterval(around(1, 0.01)).high).toBeGreaterThan(medianInterval(around(1.01, 0.01)).low);
+    expect(best(0.01)?.config).toEqual({ C: 16 });
+    expect(best(0.04)?.config).toEqual({ C: 32 });
+  });
+
   test('is a row that nobody beats with certainty', () => {
     const rows = fc.array(fc.tuple(closeTimes, fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 8 });
     fc.assert(

@@ -153,6 +153,15 @@ describe('a tune', () => {
     expect(outcome.best?.config).toEqual({ C: 32, warps: 2 });
   });
 
+  test('what was measured elsewhere is not resumed', async () => {
+    const [elsewhere, store] = [openStore(), openStore()];
+    await tuning({ store: elsewhere }).done;
+    expect(store.import(elsewhere.export(), 'a file')).toBe(6);
+    const resumed = tuning({ store, request: { resume: true } });
+    await resumed.done;
+    expect(measuredConfigs(resumed.bench).size).toBe(6);
+  });
+
   test('times of other sizes in the same bucket of the cache are not resumed', async () => {
     const store = openStore();
     await tuning({ store }).done;
@@ -174,6 +183,8 @@ describe('a tune', () => {
     const { outcome } = await first.done;
     expect(outcome.ended).toBe('interrupted');
     expect(first.closed()).toBe(1);
+    // Nothing is settled on: what an earlier tune found stays in use.
+    expect(store.export()).not.toContain('"best":');
     const kept = outcome.rows.filter((row) => row.state === 'measured').length;
     expect(kept).toBeGreaterThanOrEqual(2);
     expect(kept).toBeLessThan(6);

@@ -49,6 +49,12 @@ export class Children {
     return this.program(`${first}\nserve(faults.faulty(openDevice, ${JSON.stringify(faults)}));`);
   }
 
+  /** One that compiles ahead, without a driver. */
+  compiler(first = ''): URL {
+    const module = JSON.stringify(this.url('tuner/worker/compiler.js'));
+    return this.bare(`${first}\nconst { compileAhead } = await import(${module});\ncompileAhead();`);
+  }
+
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }

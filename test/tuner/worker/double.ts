@@ -4,7 +4,7 @@ import { cdiv, f32, input, kernel, output } from '../../../dsl/index.js';
 export const double = kernel(
   {
     args: { x: input(f32, ['M', 'N']), y: output(f32, ['M', 'N']) },
-    tune: { C: [8, 16, 32, 64, 128], warps: [1] },
+    tune: { C: [8, 16, 32, 64, 128, 256, 512], warps: [1] },
     grid: ({ M, N, C }) => ({ n: cdiv(N, C), m: M }),
   },
   ({ x, y }, { C }, { n, m }) => {

@@ -5,7 +5,7 @@ import type { OpenDevice } from '../../../tuner/worker/serve.js';
 
 /**
  * `hang` never answers, `block` keeps the thread, `slow` for a moment. `wrong` writes other values, `late` does so once it was timed, `large` at
- * sizes with M = 40 alone; `outside` writes beside the output. `crashes when timed` with others.
+ * sizes with M = 40 alone, `large unwritten` and `large outside` too; `outside` writes beside the output. `crashes when timed` with others.
  */
 export type Fault =
   | 'hang'
@@ -16,6 +16,8 @@ export type Fault =
   | 'wrong'
   | 'late'
   | 'large'
+  | 'large unwritten'
+  | 'large outside'
   | 'outside'
   | 'unwritten'
   | 'memory'
@@ -32,6 +34,8 @@ export function faulty(open: OpenDevice, faults: Faults): OpenDevice {
   return async (which) => inject(await open(which), (plan) => faults[plan.variant.config.C ?? 0]);
 }
 
+/** The size M of a problem that is too large for its reference. */
+const LARGE = 40;
 /** Longer than launches that are quick. */
 const SLOW_MS = 25;
 const block = (): never => {
@@ -56,7 +60,8 @@ function inject(device: Device, faultOf: (plan: Pick<LaunchPlan, 'variant'>) => 
       const [plan] = sequence.launches;
       const fault = plan && faultOf(plan);
       if (fault !== undefined) await before(fault);
-      if (fault !== 'unwritten') await launchAll.call(device, sequence);
+      const isUnwritten = fault === 'unwritten' || (fault === 'large unwritten' && plan?.dims.M === LARGE);
+      if (!isUnwritten) await launchAll.call(device, sequence);
       if (fault !== undefined) after(fault, sequence, timed);
     },
     async time(plans, options) {
@@ -87,7 +92,9 @@ function after(fault: Fault, { launches }: Pick<LaunchSequence, 'launches'>, tim
   for (const { tensors, dims } of launches) {
     const y = tensors.y;
     if (!y) continue;
-    if (fault === 'wrong' || (fault === 'large' && dims.M === 40) || (fault === 'late' && timed.has(fault))) y.fill(3);
-    if (fault === 'outside') y.storage.writeRaw(0, new Float32Array([7]));
+    if (fault === 'wrong' || (fault === 'large' && dims.M === LARGE) || (fault === 'late' && timed.has(fault)))
+      y.fill(3);
+    if (fault === 'outside' || (fault === 'large outside' && dims.M === LARGE))
+      y.storage.writeRaw(0, new Float32Array([7]));
   }
 }

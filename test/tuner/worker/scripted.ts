@@ -12,8 +12,20 @@ export class Scripts {
   #count = 0;
 
   entry(body: string): URL {
+    return this.#script(`${PRELUDE}\n${body}`);
+  }
+
+  /**
+   * One that compiles ahead: `on.compile(config)` does as it likes with a configuration; `at(stage)` tells the stage,
+   * `done(compilation)` answers.
+   */
+  compiler(body: string): URL {
+    return this.#script(`${COMPILER}\n${body}`);
+  }
+
+  #script(text: string): URL {
     const file = join(this.#folder, `child-${++this.#count}.mjs`);
-    writeFileSync(file, `${PRELUDE}\n${body}`);
+    writeFileSync(file, text);
     return pathToFileURL(file);
   }
 
@@ -26,21 +38,36 @@ export class Scripts {
   }
 }
 
-const PRELUDE = `
+const COMMON = `
 import { appendFileSync, readFileSync } from 'node:fs';
 const lives = new URL(import.meta.url + '.lives');
 appendFileSync(lives, '.');
 /** Which process of this script it is, from 1. */
 const life = readFileSync(lives, 'utf8').length;
+const never = () => new Promise(() => {});
+const crash = () => { process.kill(process.pid, 'SIGSEGV'); return never(); };
+const send = (message) => new Promise((resolve) => process.send(message, resolve));
+`;
+
+const COMPILER = `${COMMON}
+const at = (stage) => send({ kind: 'stage', stage });
+const done = (compilation = { programs: [], compileMs: 7 }) => send({ kind: 'compiled', compilation });
+const on = { compile: async () => { await at('compile'); await done(); } };
+process.on('message', ({ kind, config }) => {
+  if (kind === 'end') process.exit(0);
+  if (kind === 'begin') void send({ kind: 'ready' });
+  else void on.compile(config);
+});
+process.on('disconnect', () => process.exit(0));
+`;
+
+const PRELUDE = `${COMMON}
 const does = {};
 const on = (kind, f) => { does[kind] = f; };
-const send = (message) => new Promise((resolve) => process.send(message, resolve));
 const nothing = { outputs: {}, sizes: {} };
 const device = { backend: 'interpret', name: 'scripted', info: {}, limits: {}, notes: [], features: [] };
 on('open', (request, at, answer) => answer({ kind: 'ready', device, known: { dims: {}, reduced: nothing, full: nothing } }));
 const row = (config, more = {}) => ({ kind: 'prepared', row: { config, state: 'open', ...more }, launchMs: 1, trusted: null, known: null });
-const never = () => new Promise(() => {});
-const crash = () => { process.kill(process.pid, 'SIGSEGV'); return never(); };
 on('prepare', ({ config }, at, answer) => answer(row(config)));
 on('sample', ({ configs, count }, at, answer) =>
   answer({ kind: 'sampled', results: configs.map(() => ({ ms: Array(count).fill(1), how: 'host' })) }));

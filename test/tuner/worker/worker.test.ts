@@ -121,8 +121,16 @@ test('sizes that do not belong together are not held against configurations', as
 describe('at sizes that no reference is asked for', () => {
   const large = problem({ M: 40, N: 1000 });
 
-  test('a configuration is compared with one that was right; one that came first and was not is outvoted', async () => {
-    const { bench, pids } = await worker({ 16: 'large', 64: 'exit' }, { problem: large });
+  test('each is looked at there too, and compared with one that was right; one that came first and was not is outvoted', async () => {
+    const unfit = { 128: 'wrong', 256: 'large unwritten', 512: 'large outside' } as const;
+    const { bench, pids } = await worker({ 16: 'large', 64: 'exit', ...unfit }, { problem: large });
+    const out: Row[] = [];
+    for (const C of [128, 256, 512]) out.push(await bench.prepare(config(C)));
+    expect(out).toMatchObject([
+      { state: 'wrong', why: expect.stringMatching(/^y: relative RMSE/) },
+      { state: 'wrong', why: 'y has elements that are NaN, or were never written, at M=40,N=1000' },
+      { state: 'wrong', why: expect.stringMatching(/wrote 4 bytes before y/) },
+    ]);
     const rows: Row[] = [];
     for (const C of [16, 8, 32, 64]) rows.push(await bench.prepare(config(C)));
     expect(states(rows)).toEqual(['open', 'open', 'open', 'crash']);
