@@ -47,15 +47,16 @@ function passing(C: number, stage: string): Pick<WorkerOptions, 'clock' | 'onEve
 }
 
 describe('when a process ends', () => {
-  test.each([
+  test.each<readonly [what: string, why: RegExp, state?: string]>([
     ['process.exit(3)', /ended with status 3/],
     ['await crash()', /died of SIGSEGV/],
     ["console.error('no memory for the heap'); process.exit(1)", /status 1: no memory for the heap/],
+    ["console.error('JavaScript heap out of memory'); process.exit(134)", /ran out of memory/, 'memory'],
     ["process.send({ id: 1, stage: 'nowhere' })", /no answer/],
     ["process.send('?')", /no answer/],
     ["await answer({ kind: 'sampled', results: [] }); await never()", /no answer/],
     ["await answer({ kind: 'prepared', row: { config: 5 } }); await never()", /no answer/],
-  ])('%s: a crash, and the next one is measured', async (what, why) => {
+  ])('%s: a row that says why, and the next one is measured', async (what, why, state = 'crash') => {
     const { bench, events } = await worker(
       `on('prepare', async ({ config }, at, answer) => {
         await at('check');
@@ -63,7 +64,7 @@ describe('when a process ends', () => {
       });`,
     );
     const rows = await Promise.all([bench.prepare(config(8)), bench.prepare(config(16))]);
-    expect(states(rows)).toEqual(['crash', 'open']);
+    expect(states(rows)).toEqual([state, 'open']);
     expect(rows[0]?.why).toMatch(why);
     expect(events.filter((e) => e.kind === 'replaced')).toHaveLength(1);
   });
