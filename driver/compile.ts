@@ -154,8 +154,8 @@ function choicesFor(decl: KernelDecl | PlanDecl, request: CompileRequest): Choic
   const dtypes = chooseDtypes(decl, request.dtypes);
   const query = { target, dtypes, dims, config, ...(device && { device }) };
   const { choices, stale } = tunedFor(decl, query);
-  const declared = names.processors === 1 ? 'of its declaration, few warps first,' : 'of its declaration';
-  const why = `the first ${'prefer' in decl && decl.prefer !== null ? 'by its `prefer`' : declared} that fits`;
+  const declared = 'prefer' in decl && decl.prefer !== null ? 'by its `prefer`' : 'of its declaration';
+  const why = `the first ${names.processors === 1 ? 'for a CPU' : declared} that fits`;
   return { choices: inTurn(choices, withReason(untuned, why)), asked, stale };
 }
 

@@ -1,3 +1,4 @@
+import type { TempSpec } from '../compiler/artifact.js';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { type Expr, evaluateExpr, namesOf, reduced } from '../compiler/expr.js';
 import type { Dims } from './reference.js';
@@ -12,6 +13,10 @@ export interface KnobSpace {
   readonly prune: Expr | null;
   /** Least first, for dimensions, knobs and what is known of the device. */
   readonly prefer?: Expr | null;
+  /** Programs of a kernel. */
+  readonly grid?: readonly (readonly [axis: string, extent: Expr])[];
+  /** What the steps of a plan leave each other. */
+  readonly temps?: readonly Pick<TempSpec, 'shape'>[];
 }
 
 /** Invocations that the knob `warps` counts in units of. */
@@ -63,8 +68,7 @@ export type DeviceNames = Readonly<Partial<Record<DeviceName, number>>>;
 
 /**
  * Configurations worth compiling, best guess first: those that agree with `given`, survive `prune` and whose `warps` fit
- * the device; least `prefer` first where all that it names is known, else in order of declaration, which on a CPU is that of
- * few warps first. Where every knob is given, `prune` is not asked: the caller wants exactly that one.
+ * the device. Where every knob is given, `prune` is not asked: the caller wants exactly that one.
  */
 export function* candidates(
   space: KnobSpace,
@@ -76,51 +80,63 @@ export function* candidates(
   checkConfig(space, given);
   const chosen = Object.keys(space.tune).every((name) => name in given);
   const settled = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, [value]]));
-  for (const config of inOrder({ ...space, tune: { ...space.tune, ...settled } }, { ...device, ...dims })) {
+  for (const config of inOrder(space, { ...space.tune, ...settled }, { ...device, ...dims })) {
     if (!chosen && (config.warps ?? 0) * WARP > maxInvocations) continue;
     if (chosen || keeps(space, config, dims)) yield config;
   }
 }
 
-/** Orders that were found before, by the expression: a launch asks for the same one again and again. */
-const orders = new WeakMap<object, Map<string, readonly Config[]>>();
+type Known = Readonly<Record<string, number | undefined>>;
+
+/** Orders that were found before, by the declaration: a launch asks for the same one again and again. Null: as declared. */
+const orders = new WeakMap<KnobSpace, Map<string, readonly Config[] | null>>();
 const MOST_ORDERS = 256;
 
-function inOrder(
-  { tune, prefer = null }: KnobSpace,
-  known: Readonly<Record<string, number | undefined>>,
-): Iterable<Config> {
-  if (prefer === null || typeof prefer !== 'object') return known.processors === 1 ? frugal(tune) : combinations(tune);
-  const names = [...namesOf(prefer)].filter((name) => !(name in tune));
-  const values: Record<string, number> = {};
-  for (const name of names) {
-    const value = known[name];
-    if (value === undefined) return combinations(tune);
-    values[name] = value;
-  }
-  const found = orders.get(prefer) ?? new Map<string, readonly Config[]>();
-  orders.set(prefer, found);
+/**
+ * Combinations of knobs in the order in which they are worth trying: least `prefer` first, on a CPU then least of `onCpu`,
+ * of both what names nothing unknown; equal ones in order of declaration. `tune`: the knobs, some of them settled.
+ */
+function inOrder(space: KnobSpace, tune: KnobSpace['tune'], known: Known): Iterable<Config> {
+  const isKnown = (e: Expr): boolean => [...namesOf(e)].every((name) => name in tune || known[name] !== undefined);
+  const wanted = [[space.prefer ?? 0], ...(known.processors === 1 ? onCpu(space) : [])];
+  const costs = wanted.filter((some) => some.every(isKnown)).flat();
+  if (costs.every((e) => typeof e === 'number')) return combinations(tune);
+  const names = new Set(costs.flatMap((e) => [...namesOf(e)]).filter((name) => !(name in tune)));
+  const values = Object.fromEntries([...names].map((name) => [name, known[name] as number]));
+  const found = orders.get(space) ?? new Map<string, readonly Config[] | null>();
+  orders.set(space, found);
   const key = JSON.stringify([values, tune]);
-  const order = found.get(key) ?? sorted(tune, prefer, values);
+  const order = found.has(key) ? found.get(key) : sorted(tune, costs, values);
   if (found.size >= MOST_ORDERS) found.clear();
-  found.set(key, order);
-  return order;
+  found.set(key, order ?? null);
+  return order ?? combinations(tune);
 }
 
-/** For a CPU, where the best mostly has few warps and loads nothing ahead (docs/performance.md): those first, else as declared. */
-function* frugal(tune: KnobSpace['tune']): Generator<Config> {
-  for (const warps of ascending(tune, 'warps'))
-    for (const stages of ascending(tune, 'stages')) yield* combinations({ ...tune, ...warps, ...stages });
+/**
+ * A CPU runs every invocation by itself, and hides no load behind anything: few warps, and nothing loaded ahead. Where a
+ * kernel streams blocks (it has `stages`), few programs, which read more of them for each other, and of as many those with
+ * the smallest blocks, which reach least beyond the ends; of a plan, the least memory between its steps.
+ */
+function onCpu({ tune, grid = [], temps = [] }: KnobSpace): readonly (readonly Expr[])[] {
+  const threads = ['warps', 'stages'].filter((knob) => knob in tune);
+  const extents = grid.map(([, extent]) => extent);
+  const sizes = Object.keys(tune).filter((knob) => extents.some((e) => namesOf(e).has(knob)));
+  const programs: Expr[] = 'stages' in tune ? [['max', product(extents), CORES], product(sizes)] : [];
+  return [threads, programs, [temps.map(({ shape }) => product(shape)).reduce(plus, 0)]];
 }
 
-/** A knob with each of its values alone; of one that is not there, nothing, once. */
-const ascending = (tune: KnobSpace['tune'], knob: string): readonly KnobSpace['tune'][] =>
-  tune[knob] === undefined ? [{}] : [...tune[knob]].sort((a, b) => a - b).map((value) => ({ [knob]: [value] }));
+/** Every CPU has as many, which a single program would leave idle. */
+const CORES = 2;
 
-function sorted(tune: KnobSpace['tune'], prefer: Expr, names: Dims): readonly Config[] {
-  const ofKnobs = reduced(prefer, names);
+const plus = (a: Expr, b: Expr): Expr => (a === 0 ? b : ['+', a, b]);
+const product = (factors: readonly Expr[]): Expr => factors.reduce<Expr>((a, b) => (a === 1 ? b : ['*', a, b]), 1);
+
+/** By the first cost, equal ones by the next. Null: the knobs cost nothing. */
+function sorted(tune: KnobSpace['tune'], costs: readonly Expr[], values: Dims): readonly Config[] | null {
+  const ofKnobs = costs.map((e) => reduced(e, values)).filter((e) => typeof e !== 'number');
+  if (ofKnobs.length === 0) return null;
   return [...combinations(tune)]
-    .map((config) => ({ config, cost: evaluateExpr(ofKnobs, config) }))
-    .sort((a, b) => a.cost - b.cost)
+    .map((config) => ({ config, costs: ofKnobs.map((e) => evaluateExpr(e, config)) }))
+    .sort((a, b) => a.costs.map((cost, i) => cost - (b.costs[i] as number)).find((less) => less !== 0) ?? 0)
     .map(({ config }) => config);
 }

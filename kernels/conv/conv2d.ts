@@ -31,6 +31,8 @@ export const conv2d = kernel(
     },
     comptime: ['R', 'S'],
     tune: { BP: [8, 4], BQ: [16, 8], BC: [32, 16], BF: [64, 32, 16], warps: [4, 2], stages: [2, 1] },
+    // On a CPU, as few pixels beyond the edges as can be.
+    prefer: ({ BP, BQ, H, W, processors }) => (processors === 1 ? cdiv(H, BP) * BP * cdiv(W, BQ) * BQ : 0),
     grid: ({ B, H, W, F, BP, BQ, BF }) => ({ f: cdiv(F, BF), q: cdiv(W, BQ), p: cdiv(H, BP), b: B }),
   },
   ({ x, f, y }, { C, R, S, BP, BQ, BC, BF }, pid) => {

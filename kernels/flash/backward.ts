@@ -55,6 +55,7 @@ export const flashDelta = kernel(
     comptime: ['D'],
     tune: { BM: [32, 64, 16, 8], warps: [4, 8, 2] },
     prune: ({ BM, D, warps }) => BM * D <= 64 * 32 * warps || BM === 8,
+    prefer: ({ BM, M, processors }) => (processors === 1 ? cdiv(M, BM) : 0),
     grid: ({ B, H, M, BM }) => ({ m: cdiv(M, BM), h: H, b: B }),
   },
   ({ o, dout, delta }, { D, BM }, { m, h, b }) => {

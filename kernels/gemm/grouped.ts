@@ -33,6 +33,8 @@ export const groupedGemm = kernel(
       y: output(T, ['M', 'N']),
     },
     tune: { BM: [64, 32, 16], BN: [64, 32], BK: [32, 16], P: [4, 1], warps: [4, 2], stages: [2, 1] },
+    // On a CPU, no more rows at once than a group has on average.
+    prefer: ({ BM, M, G, processors }) => (processors === 1 ? Math.max(BM, cdiv(M, G)) : 0),
     grid: ({ G, N, BN, P }) => ({ n: cdiv(N, BN), p: P, g: G }),
   },
   ({ a, w, offset, y }, { M, K, BM, BN, BK, P }, { n, p, g }) => {

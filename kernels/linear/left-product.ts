@@ -67,6 +67,8 @@ export const lowerProduct = kernel(
     },
     tune: { BM: [64, 128, 32, 16, 8], BE: [64, 128, 32, 16, 8], BN: [32, 64, 16], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ BM, BE, BN }) => 2 * (BM + BE) * BN * 2 <= 96 * 1024,
+    // On a CPU, where fewer programs are better, no more rows: half of a wide block lies above the diagonal.
+    prefer: ({ BM, processors }) => (processors === 1 ? Math.max(BM, 64) : 0),
     tuneKey: ({ N }) => [N],
     grid: ({ B, H, N, E, BM, BE }) => ({ e: cdiv(E, BE), m: cdiv(N, BM) * H, b: B }),
   },

@@ -137,6 +137,8 @@ export const layerNormBwdParts = kernel(
     comptime: ['K'],
     tune: { BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
+    // On a CPU, few turns.
+    prefer: ({ BM, M, P, processors }) => (processors === 1 ? cdiv(cdiv(M, P), BM) : 0),
     grid: ({ P }) => ({ p: P }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweights, dbiases }, { M, K, P, BM }, { p }) => {

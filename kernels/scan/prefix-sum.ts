@@ -47,6 +47,8 @@ export const partSums = kernel(
     args: { x: input(T, ['M', 'N']), total: output(T, ['M', 'G']) },
     tune: { BN: [1024, 64], warps: [4, 1] },
     prune: ({ BN, warps }) => BN >= 64 * warps,
+    // On a CPU, few elements beyond the end of a part, and few turns, which cost as much as so many.
+    prefer: ({ BN, N, G, processors }) => (processors === 1 ? cdiv(cdiv(N, G), BN) * (BN + 128) : 0),
     grid: ({ M, G }) => ({ g: G, m: M }),
   },
   ({ x, total }, { N, G, BN }, { m, g }) => {

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import { type Expr, evaluateExpr, namesOf, reduced } from '../../compiler/expr.js';
-import { candidates, combinations, keeps } from '../../driver/configurations.js';
+import { candidates, combinations, type KnobSpace, keeps } from '../../driver/configurations.js';
+import type { Dims } from '../../driver/reference.js';
 
 const space = {
   name: 'k',
@@ -63,6 +64,44 @@ describe('configurations', () => {
     ];
     expect(order(1).slice(0, 3)).toEqual(first.map((c) => JSON.stringify(c)));
     expect([...candidates({ name: 'k', tune: {}, prune: null }, {}, {}, 64, { processors: 1 })]).toEqual([{}]);
+  });
+
+  describe('on a CPU', () => {
+    const tune = { BM: [16, 128, 64], BN: [64, 32], BK: [32, 16], stages: [1] };
+    const grid = [
+      ['n', ['cdiv', 'N', 'BN']],
+      ['m', ['cdiv', 'M', 'BM']],
+    ] as const;
+    const first = (space: Partial<KnobSpace>, dims: Dims, processors = 1) =>
+      [...candidates({ name: 'k', tune, prune: null, ...space }, dims, {}, 1024, { processors })]
+        .slice(0, 2)
+        .map((config) => Object.values(config).join(' '));
+
+    test('a kernel that streams blocks has few programs, two at least, and as little beyond the ends', () => {
+      const declared = ['16 64 32 1', '16 64 16 1'];
+      expect(first({ grid }, { M: 200, N: 128 })).toEqual(['128 64 32 1', '128 64 16 1']);
+      // Of 2 programs those with 64 rows: 128 would be 64 beyond the end.
+      expect(first({ grid }, { M: 64, N: 128 })).toEqual(['64 64 32 1', '64 64 16 1']);
+      expect(first({ grid }, { M: 64, N: 64 })).toEqual(['64 32 32 1', '64 32 16 1']);
+      expect(first({ grid }, { M: 200, N: 128 }, 132)).toEqual(declared);
+      expect(first({ grid }, { M: 200 })).toEqual(declared);
+      const { stages: _, ...whole } = tune;
+      expect(first({ grid, tune: whole }, { M: 200, N: 128 })).toEqual(['16 64 32', '16 64 16']);
+    });
+
+    test('a plan has the least memory between its steps', () => {
+      const split = { tune: { G: [16, 64, 4], H: [1, 2] }, temps: [{ shape: ['M', 'G'] }, { shape: ['G'] }] };
+      expect(first(split, { M: 5 })).toEqual(['4 1', '4 2']);
+      expect(first(split, {})).toEqual(['16 1', '16 2']);
+      expect(first(split, { M: 5 }, 132)).toEqual(['16 1', '16 2']);
+    });
+
+    test('prefer comes first, and says nothing of other devices where it does not name a knob', () => {
+      const prefer = ['?:', ['==', 'processors', 1], ['abs', ['-', 'BK', 'K']], 0] as const;
+      expect(first({ grid, prefer }, { M: 200, N: 128, K: 16 })).toEqual(['128 64 16 1', '128 32 16 1']);
+      expect(first({ grid, prefer }, { M: 200, N: 128, K: 16 }, 132)).toEqual(['16 64 32 1', '16 64 16 1']);
+      expect(first({ grid, prefer }, { M: 200, N: 128 })).toEqual(['128 64 32 1', '128 64 16 1']);
+    });
   });
 
   test('warps fit the device; a configuration given in full is taken as it is', () => {
