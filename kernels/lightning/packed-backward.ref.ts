@@ -46,7 +46,8 @@ export const lightningPackedBwd: Reference = {
     const { N = 0, H = 0, D = 0, E = 0, S = 0 } = dims;
     const out: Record<string, Float64Array> = { dh0: new Float64Array(S * H * D * E), dslope: new Float64Array(H) };
     for (const [name, of] of Object.entries(GRADIENTS)) out[name] = new Float64Array(N * of(dims)[0] * of(dims)[1]);
-    let squares = 0;
+    let slopes = 0;
+    let decays = 0;
     for (let s = 0; s < S; s++) {
       const [begin, end] = [at(inputs.offset, s), at(inputs.offset, s + 1)];
       const own: Record<string, Float64Array> = { slope: inputs.slope ?? new Float64Array(H) };
@@ -65,8 +66,9 @@ export const lightningPackedBwd: Reference = {
         dims: { ...dims, B: 1, N: end - begin },
         options,
         scalars,
-        cancels: (_, size) => {
-          squares += size * size;
+        cancels: (output, size) => {
+          if (output === 'dslope') slopes += size * size;
+          else decays += size * size * (end - begin);
         },
       });
       for (const [name, of] of Object.entries(GRADIENTS))
@@ -76,7 +78,8 @@ export const lightningPackedBwd: Reference = {
         add(out.dslope as Float64Array, h, x);
       });
     }
-    cancels?.('dslope', Math.sqrt(squares));
+    cancels?.('dslope', Math.sqrt(slopes));
+    cancels?.('dg', Math.sqrt(decays / Math.max(1, N)));
     return out;
   },
 };
@@ -85,7 +88,7 @@ export const lightningPackedBwd: Reference = {
 export const lightningPackedPass: Reference = {
   ...common,
   dtypes: { T: 'f32', P: 'f32' },
-  shape: { ...shape, HG: 4, HX: 2, HY: 4, HW: 2, A: 24, W: 32, Q: 1 },
+  shape: { ...shape, HG: ({ H = 0 }) => H, HX: 2, HY: 4, HW: 2, A: 24, W: 32, Q: 1 },
   run({ inputs: { x, y, z, w, offset, slope, g, before, against }, dims, options }: ReferenceContext) {
     const { N = 0, HG = 0, HX = 0, HY = 0, HW = 0, A = 0, W = 0, S = 0 } = dims;
     const [out, parts] = [new Float64Array(N * HG * W), new Float64Array(N * HG)];

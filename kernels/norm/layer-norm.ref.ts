@@ -26,8 +26,9 @@ export const layerNorm: Reference = {
 };
 
 /**
- * The chain rule, term by term: y_k = h_k w_k with h_k = (x_k - mu) r, where mu and r are functions of every x_j:
- * dh_k/dx_j = r (delta_jk - 1/K) - h_k h_j r / K. `rows`: which part of P adds up what row m has for weight and bias.
+ * The chain rule: y_k = h_k w_k with h_k = (x_k - mu) r, where mu and r are functions of every x_j: dh_k/dx_j =
+ * r (delta_jk - 1/K) - h_k h_j r / K, whose sums over k are the same for all j. Weight and bias have sums over each of P
+ * parts of the rows.
  */
 function gradients(ctx: ReferenceContext, P: number) {
   const { M = 0, K = 0 } = ctx.dims;
@@ -38,14 +39,17 @@ function gradients(ctx: ReferenceContext, P: number) {
   for (let m = 0; m < M; m++) {
     const h = Float64Array.from({ length: K }, (_, k) => (at(x, m * K + k) - at(mean, m)) * at(rstd, m));
     const part = Math.floor(m / per) * K;
+    let [total, along] = [0, 0];
     for (let k = 0; k < K; k++) {
       const g = at(dy, m * K + k);
       dweights[part + k] = at(dweights, part + k) + g * at(h, k);
       dbiases[part + k] = at(dbiases, part + k) + g;
-      for (let j = 0; j < K; j++) {
-        const slope = (j === k ? at(rstd, m) : 0) - ((1 + at(h, k) * at(h, j)) * at(rstd, m)) / K;
-        dx[m * K + j] = at(dx, m * K + j) + g * at(weight, k) * slope;
-      }
+      total += g * at(weight, k);
+      along += g * at(weight, k) * at(h, k);
+    }
+    for (let j = 0; j < K; j++) {
+      const own = at(dy, m * K + j) * at(weight, j);
+      dx[m * K + j] = at(rstd, m) * (own - (total + along * at(h, j)) / K);
     }
   }
   return { dx, dweights, dbiases };
