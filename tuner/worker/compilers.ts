@@ -60,7 +60,7 @@ export interface CompilersOptions {
   readonly entry: URL;
   readonly clock: Clock;
   readonly timeouts: Timeouts;
-  readonly onStart: (pid: number) => void;
+  readonly onCompiler: (pid: number, isReady: boolean) => void;
   readonly onStage: (pid: number, stage: CompilerStage | 'done', config: Config) => void;
 }
 
@@ -97,7 +97,7 @@ export class Compilers {
   }
 
   #start(): void {
-    const { entry, clock, onStart } = this.#options;
+    const { entry, clock, onCompiler } = this.#options;
     const link = new ChildLink<FromCompiler, ToCompiler>(entry, clock, {
       read: readCompilerMessage,
       message: (message) => this.#onMessage(compiler, message),
@@ -106,7 +106,7 @@ export class Compilers {
     const compiler: Compiler = { link, isReady: false, job: null, hangs: null, callOff: () => {} };
     this.#compilers.add(compiler);
     if (this.#commission !== null) this.#instruct(compiler, this.#commission);
-    if (link.pid !== undefined) onStart(link.pid);
+    if (link.pid !== undefined) onCompiler(link.pid, false);
   }
 
   #instruct(compiler: Compiler, commission: Commission): void {
@@ -156,8 +156,10 @@ export class Compilers {
     }
     this.#expect(compiler, null);
     const { job } = compiler;
-    if (message.kind === 'ready') compiler.isReady = true;
-    else if (job === null) compiler.link.distrust();
+    if (message.kind === 'ready') {
+      compiler.isReady = true;
+      if (compiler.link.pid !== undefined) this.#options.onCompiler(compiler.link.pid, true);
+    } else if (job === null) compiler.link.distrust();
     else {
       this.#say(compiler, 'done');
       this.#isProven ||= message.compilation !== null;

@@ -59,7 +59,7 @@ async function withCompilers(
   const tell = (event: WorkerEvent): void => (opened === null ? options.onEvent?.(event) : opened.tell(event));
   const compilers = new Compilers({
     ...{ entry, clock, timeouts: timeoutsOf(options.timeouts, 'gpu') },
-    onStart: (pid) => tell({ kind: 'compiler', device, pid }),
+    onCompiler: (pid, isReady) => tell({ kind: 'compiler', device, pid, isReady }),
     onStage: (pid, stage, config) => tell({ kind: 'ahead', device, pid, stage, config }),
   });
   try {

@@ -28,8 +28,9 @@ import { errorOf } from './verdict.js';
 export type WorkerEvent =
   | { readonly kind: 'started'; readonly device: string; readonly pid: number }
   | { readonly kind: 'stage'; readonly device: string; readonly stage: Stage; readonly configs: readonly Config[] }
-  /** A process that compiles ahead, and what it is at. */
-  | { readonly kind: 'compiler'; readonly device: string; readonly pid: number }
+  /** A process that compiles ahead has started, or waits for the first thing to compile. */
+  | { readonly kind: 'compiler'; readonly device: string; readonly pid: number; readonly isReady: boolean }
+  /** What it is at. */
   | {
       readonly kind: 'ahead';
       readonly device: string;

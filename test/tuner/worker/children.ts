@@ -50,9 +50,9 @@ export class Children {
   }
 
   /** One that compiles ahead, without a driver. */
-  compiler(first = ''): URL {
+  compiler(more = ''): URL {
     const module = JSON.stringify(this.url('tuner/worker/compiler.js'));
-    return this.bare(`${first}\nconst { compileAhead } = await import(${module});\ncompileAhead();`);
+    return this.bare(`import { compileAhead } from ${module};\ncompileAhead();\n${more}`);
   }
 
   remove(): void {
@@ -100,6 +100,13 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** A process has closed its files a moment before it is gone: how long, the system decides. */
+export async function isGone(pid: number): Promise<boolean> {
+  const begin = performance.now();
+  while (isAlive(pid) && performance.now() - begin < 60_000) await new Promise((resolve) => setImmediate(resolve));
+  return !isAlive(pid);
 }
 
 export interface Watched {

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Row, Samples } from '../../../tuner/types.js';
 import type { OpenBench } from '../../../tuner/worker/pool.js';
 import type { WorkerEvent, WorkerOptions } from '../../../tuner/worker/worker.js';
-import { Children, config, isAlive, ManualClock, problem, type Watched, watched } from './children.js';
+import { Children, config, isAlive, isGone, ManualClock, problem, type Watched, watched } from './children.js';
 import type { Faults } from './faults.js';
 
 let children: Children;
@@ -196,13 +196,6 @@ async function ended(parent: ChildProcess, when: (line: string) => boolean): Pro
   socket.resume();
   if (!socket.closed) await once(socket, 'close');
   return pid;
-}
-
-/** A process has closed its files a moment before it is gone: how long, the system decides. */
-async function isGone(pid: number): Promise<boolean> {
-  const begin = performance.now();
-  while (isAlive(pid) && performance.now() - begin < 60_000) await new Promise((resolve) => setImmediate(resolve));
-  return !isAlive(pid);
 }
 
 describe('no process is left', () => {
