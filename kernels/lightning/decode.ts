@@ -96,6 +96,8 @@ export const lightningExtend = kernel(
     options: { precise: false, tokenDecay: false, noDecay: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    // On a CPU, few tokens at once: what is added to a state is short, and fills the last chunk in part.
+    prefer: ({ C, processors }) => (processors === 1 ? Math.abs(Math.log2(C / 16)) : 0),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },
