@@ -71,6 +71,8 @@ export const lightningPackedPass = kernel(
     },
     tune: { C: [32, 64, 16, 8], BW: [64, 32, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BW, A, W }) => (BW < 2 * W || BW === 8) && C * (2 * A + BW) * 2 + A * BW * 4 <= 96 * 1024,
+    // On a CPU, no more tokens at once than a sequence has on average.
+    prefer: ({ C, N, S1, processors }) => (processors === 1 ? Math.max(C, cdiv(N, S1 - 1)) : 0),
     grid: ({ S1, HG, W, BW }) => ({ p: cdiv(W, BW), h: HG, s: S1 - 1 }),
   },
   ({ x, y, z, w, offset, slope, g, before, against, out, after, parts, ends }, env, { s, h, p }) => {
@@ -174,6 +176,8 @@ export const lightningPackedBwdSlopeParts = kernel(
     options: { precise: false, initialState: false, stateGradient: false, reverse: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
+    // On a CPU, no more tokens at once than a sequence has on average.
+    prefer: ({ C, N, S1, processors }) => (processors === 1 ? Math.max(C, cdiv(N, S1 - 1)) : 0),
     grid: ({ S1, H, E, BE }) => ({ e: cdiv(E, BE), h: H, s: S1 - 1 }),
   },
   (

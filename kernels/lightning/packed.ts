@@ -52,6 +52,8 @@ export const lightningPacked = kernel(
     },
     tune: { C: [32, 64, 16, 8], BE: [64, 128, 32, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BE, E }) => BE < 2 * E || BE === 8,
+    // On a CPU, no more tokens at once than a sequence has on average.
+    prefer: ({ C, N, S1, processors }) => (processors === 1 ? Math.max(C, cdiv(N, S1 - 1)) : 0),
     tuneKey: ({ S1, H, N }) => [(S1 - 1) * H, N],
     grid: ({ S1, H, E, BE }) => ({ e: cdiv(E, BE), h: H, s: S1 - 1 }),
   },
