@@ -91,14 +91,32 @@ function backwardOf(head: Head, h: number, inputs: Arrays, out: Outputs): void {
   }
 }
 
-/** Every gradient in f64, of the recurrence token by token; dk and dv of each query head. */
-export function gradients({ inputs, dims, options }: ReferenceContext): Outputs {
+/** Every head of the query, in order. */
+function headsOf({ inputs, dims, options }: ReferenceContext): Head[] {
   const { B = 0, H = 0, HK = H, N = 0, D = 0, E = 0 } = dims;
-  const given: Arrays = {
-    ...inputs,
-    h0: options.initialState ? inputs.h0 : undefined,
-    dhT: options.stateGradient ? inputs.dhT : undefined,
-  };
+  return Array.from({ length: B * H }, (_, bh) => {
+    const [h, queries] = [bh % H, bh * N];
+    const token = (t: number): number => (options.reverse ? N - 1 - t : t);
+    const log = (t: number): number => {
+      if (options.noDecay) return 0;
+      return options.tokenDecay ? at(inputs.g, queries + token(t)) : -at(inputs.slope, h);
+    };
+    const keys = (Math.floor(bh / H) * HK + Math.floor((h * HK) / H)) * N;
+    const slope = at(inputs.slope, h);
+    return { N, D, E, slope, queries, keys, states: bh * D * E, token, decay: (t: number) => Math.exp(log(t)) };
+  });
+}
+
+/** Inputs, without states that the options do not read. */
+const givenTo = ({ inputs, options }: ReferenceContext): Arrays => ({
+  ...inputs,
+  h0: options.initialState ? inputs.h0 : undefined,
+  dhT: options.stateGradient ? inputs.dhT : undefined,
+});
+
+/** Every gradient in f64, of the recurrence token by token; dk and dv of each query head. */
+export function gradients(context: ReferenceContext): Outputs {
+  const { B = 0, H = 0, N = 0, D = 0, E = 0 } = context.dims;
   const tokens = B * H * N;
   const out = {
     dq: new Float64Array(tokens * D),
@@ -112,20 +130,35 @@ export function gradients({ inputs, dims, options }: ReferenceContext): Outputs 
     hdh: new Float64Array(B * H),
     dh0: new Float64Array(B * H * D * E),
   };
-  for (let bh = 0; bh < B * H; bh++) {
-    const [h, queries] = [bh % H, bh * N];
-    const token = (t: number): number => (options.reverse ? N - 1 - t : t);
-    const log = (t: number): number => {
-      if (options.noDecay) return 0;
-      return options.tokenDecay ? at(inputs.g, queries + token(t)) : -at(inputs.slope, h);
-    };
-    const keys = (Math.floor(bh / H) * HK + Math.floor((h * HK) / H)) * N;
-    const states = bh * D * E;
-    const slope = at(inputs.slope, h);
-    const head = { N, D, E, slope, queries, keys, states, token, decay: (t: number) => Math.exp(log(t)) };
-    backwardOf(head, h, given, out);
-  }
+  const given = givenTo(context);
+  headsOf(context).forEach((head, bh) => {
+    backwardOf(head, bh % H, given, out);
+  });
   return out;
+}
+
+/**
+ * Root mean square of what the terms of dg add up to with random signs. dg_t = <S_{t-1}, a_t G_t> is a sum over d, e, every
+ * token j before t (and h0) and every token i from t on (and dhT), of a q_id k_jd dout_ie v_je, a the decay between i and j. A
+ * 16-bit kernel rounds within these terms: its error is of their size, however far they cancel. The sum of their squares
+ * is what the same recurrence gives for the squares of q, k, v, dout, h0, dhT and of the decays.
+ */
+function termsOfDecays(context: ReferenceContext): number {
+  const { inputs } = context;
+  const { g = new Float64Array(), slope = g } = inputs;
+  const squares = Object.fromEntries(Object.entries(givenTo(context)).map(([name, x]) => [name, x?.map((y) => y * y)]));
+  const twice = { ...inputs, g: g.map((x) => 2 * x), slope: slope.map((x) => 2 * x) };
+  let [sum, tokens] = [0, 0];
+  for (const head of headsOf({ ...context, inputs: twice })) {
+    const [S, G] = [statesOf(head, squares), gradientsOf(head, squares)];
+    G.forEach((later, t) => {
+      later.forEach((gradient, i) => {
+        sum += head.decay(t) * at(S[t], i) * gradient;
+      });
+    });
+    tokens += head.N;
+  }
+  return Math.sqrt(sum / Math.max(1, tokens));
 }
 
 /** Sums of the heads, [B, H, length], that share one of HK: [B, HK, length]. */
@@ -173,6 +206,7 @@ export const lightningBwd: Reference = {
     const { dh0 = dq, dg = dq, dslope = dq, slopeSquares = dq } = more;
     const mean = slopeSquares.reduce((sum, x) => sum + x, 0) / Math.max(1, slopeSquares.length);
     context.cancels?.('dslope', Math.sqrt(mean));
+    if (context.options.tokenGradient) context.cancels?.('dg', termsOfDecays(context));
     return { dq, dk: ofGroups(dk, context.dims), dv: ofGroups(dv, context.dims), dh0, dg, dslope };
   },
 };

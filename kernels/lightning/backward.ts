@@ -19,7 +19,7 @@ import {
 import { farFromBest, farFromBestWhole } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
-import { decaysAt, laterDecaysAt } from './later-decay.js';
+import { earlierDecaysAt, laterDecaysAt } from './later-decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
 /** Of the gradients of k and v: f32 where those of several query heads are still to be added up. */
@@ -101,7 +101,7 @@ export const lightningBwdDq = kernel(
       const ki = K.load([n, d * BD], [C, BD]);
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
-      const decay = decaysAt(n, C, N, s, g.at(b, h), of);
+      const decay = earlierDecaysAt(n, C, N, s, g.at(b, h), of);
       const dqi = attend(doi, vi, ki, state, decay, X);
       DQ.store([n, d * BD], dqi);
       if (tokenGradient) qdq.at(b, h, d).store([n], sum(q.at(b, h).load([n, d * BD], [C, BD]) * dqi, 1));

@@ -22,7 +22,7 @@ import { lightningBwdGroups } from './backward.js';
 import { advanced, agedBy, attend, outputLoss } from './chunk.js';
 import { headDecays, partialHeadDecays } from './decay.js';
 import { lightningBwdSlopeSum } from './decay-gradient.js';
-import { decaysAt, laterDecaysAt } from './later-decay.js';
+import { earlierDecaysAt, laterDecaysAt } from './later-decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
 /** Of a gradient: f32 where those of several query heads are still to be added up. */
@@ -96,7 +96,9 @@ export const lightningPackedPass = kernel(
       const xi = xs.load([n, 0], [C, A]);
       const yi = ys.load([n, 0], [C, A]);
       const zi = zs.load([n, p * BW], [C, BW]);
-      const decay = later ? laterDecaysAt(n, C, end - begin, rate, gs, of) : decaysAt(n, C, end - begin, rate, gs, of);
+      const decay = later
+        ? laterDecaysAt(n, C, end - begin, rate, gs, of)
+        : earlierDecaysAt(n, C, end - begin, rate, gs, of);
       const oi = attend(xi, yi, zi, state, decay, X);
       out
         .at(all, h)

@@ -20,7 +20,7 @@ import {
 import { lightningBwdGroups } from './backward.js';
 import { advanced, attend } from './chunk.js';
 import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
-import { decaysAt, laterDecaysAt } from './later-decay.js';
+import { earlierDecaysAt, laterDecaysAt } from './later-decay.js';
 import { lastOf, SEGMENTS, tokensOf } from './pieces.js';
 import { segmentScan, segmentStates } from './segments.js';
 
@@ -82,7 +82,7 @@ export const segmentBwdDq = kernel(
       const ki = K.load([n, d * BD], [C, BD]);
       const vi = V.load([n, 0], [C, E]);
       const doi = DO.load([n, 0], [C, E]);
-      const decay = decaysAt(n, C, N, s, g.at(b, h), of);
+      const decay = earlierDecaysAt(n, C, N, s, g.at(b, h), of);
       const dqi = attend(doi, vi, ki, state, decay, T);
       DQ.store([n, d * BD], dqi);
       if (tokenGradient) {
