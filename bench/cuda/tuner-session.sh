@@ -136,7 +136,7 @@ faults() {
   step faults-cli 150 0 node dist/cli/main.js tune bench/cuda/faulty.ts --device "$device" --exhaustive --format json
   grep '"event":"result"' "$log/faults-cli.out" | grep -o '"config":{"C":[0-9]*[^}]*},"state":"[a-z]*"' | sort | uniq -c | tee -a "$out/summary.txt"
   step usable 60 0 node dist/cli/main.js run docs/tutorial/1-add.ts --device "$device"
-  local left; left=$(pgrep -fc '[d]ist/tuner/worker/child.js' || true)
+  local left; left=$(pgrep -fc '[d]ist/tuner/worker/.*child.js' || true)
   say "worker processes left: $left"
 }
 
