@@ -9,6 +9,7 @@ import type { Entry } from '../../benchmark/types.js';
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Reference } from '../../driver/reference.js';
 import { SourceProject } from '../../driver/source.js';
+import type { LaunchPlan } from '../../runtime/launch.js';
 import { SCALE } from '../cli/fixtures-text.js';
 import { ROOT } from '../house/sources.js';
 import { devices } from '../kernels/session.js';
@@ -92,6 +93,23 @@ describe('what is larger than the reference can be asked for', () => {
       ['baseline', 'wrong', why],
     ]);
     expect(entries.every((e) => e.time === undefined)).toBe(true);
+  });
+
+  test('and changed by what times it, has no time', async () => {
+    const { time } = on.sm90;
+    const spoiling: typeof time = async (plans, options) => {
+      const timing = await time.call(on.sm90, plans, options);
+      for (const { tensors } of [plans].flat(2) as readonly LaunchPlan[]) tensors.y?.fill(5);
+      return timing;
+    };
+    Object.assign(on.sm90, { time: spoiling });
+    try {
+      const { entries } = await entriesOf([job(right)]);
+      expect(entries.map(told)).toEqual([['kernel', 'wrong', 'y changed while it was timed']]);
+      expect(entries[0]?.time).toBeUndefined();
+    } finally {
+      Reflect.deleteProperty(on.sm90, 'time');
+    }
   });
 
   test('and not written at its own sizes, is wrong without any baseline', async () => {

@@ -127,10 +127,9 @@ describe('the file beside the source', () => {
     writeFileSync(file, JSON.stringify({ lac: 1, configurations }));
     utimesSync(file, stamp, ++stamp);
   };
-  const order = (): (number | undefined)[] =>
-    tunedFor(decl, { target: targetOf(device), dtypes: {}, dims: { N: 1000 }, config: {}, device }).choices.map(
-      (c) => c.config.C,
-    );
+  const choices = () =>
+    tunedFor(decl, { target: targetOf(device), dtypes: {}, dims: { N: 1000 }, config: {}, device }).choices;
+  const order = (): (number | undefined)[] => choices().map((c) => c.config.C);
 
   test('wins at each stage; what comes from elsewhere is last', () => {
     rows({ config: C(32), when: { dims: { N: { least: 2000 } } } }, { config: C(64), architecture: 'sm_80' });
@@ -139,6 +138,21 @@ describe('the file beside the source', () => {
     expect(order()).toEqual([128, 32, 256, 64]);
     rows({ config: C(32), when: { dims: { N: 1000 } } }, { config: C(64), architecture: 'sm_90' });
     expect(order()).toEqual([64, 32, 128, 256]);
+  });
+
+  test('what it has of another architecture is to be tried here first, as what was imported is', () => {
+    rows({ config: C(32), architecture: 'sm_90' }, { config: C(64), architecture: 'sm_80' });
+    store.choose(key(2000), C(256));
+    const exported = store.export();
+    store.clear();
+    expect(store.import(exported, 'a file')).toBe(0);
+    store.choose(key(1000), C(128));
+    expect(choices().map((c) => [c.config.C, c.elsewhere])).toEqual([
+      [32, undefined],
+      [128, undefined],
+      [64, 'sm_80'],
+      [256, key().device],
+    ]);
   });
 
   test('has rows for GPUs that software does not take, and the other way round', () => {
