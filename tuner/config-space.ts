@@ -1,4 +1,5 @@
 import type { Config } from '../driver/configurations.js';
+import { isPlan } from '../driver/source.js';
 import { targetOf } from '../driver/target.js';
 import { tunedBefore, usualOf } from './leading.js';
 import { type Estimate, estimator } from './model/estimate.js';
@@ -22,7 +23,11 @@ export interface ConfigSpace {
   workOf(config: Config): Estimate['work'] | null;
 }
 
-export function configSpace(device: OpenBench['device'], request: TuneRequest, now: () => number): ConfigSpace {
+export function configSpace(
+  { device, model }: Pick<OpenBench, 'device' | 'model'>,
+  request: TuneRequest,
+  now: () => number,
+): ConfigSpace {
   const { decl, problem, facts, signal, onEvent } = request;
   const ctx = { dims: problem.dims, dtypes: problem.dtypes, target: targetOf(device), ...(facts && { facts }) };
   const estimate = estimator(decl, { ...ctx, machine: machineOf(device) });
@@ -45,6 +50,7 @@ export function configSpace(device: OpenBench['device'], request: TuneRequest, n
     async rank(limitMs) {
       const ranked = await rankRows(rows, estimate, {
         ...{ now, signal, limitMs },
+        ...(model && !isPlan(decl) && { model: (config: Config) => model(config, facts) }),
         onEstimate: ({ config }, { work }) => works.set(configKey(config), work),
         onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
       });

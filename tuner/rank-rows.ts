@@ -1,5 +1,7 @@
+import type { Config } from '../driver/configurations.js';
 import type { Estimate, Estimator } from './model/estimate.js';
 import { EstimateOrder } from './model/estimate-order.js';
+import type { Modelled } from './model/kernel-model.js';
 import type { Row } from './types.js';
 
 interface RankOptions {
@@ -8,6 +10,8 @@ interface RankOptions {
   readonly signal: AbortSignal;
   /** What all estimates may take together; the rows that are left then have none. */
   readonly limitMs: number;
+  /** Another process finds out about a configuration; null: none does. */
+  readonly model?: (config: Config) => Promise<Modelled | null> | null;
   readonly onEstimate: (row: Row, estimate: Estimate) => void;
   readonly onProgress: (done: number, of: number) => void;
 }
@@ -24,18 +28,24 @@ const WORD_MS = 300;
 export async function rankRows(
   rows: readonly Row[],
   estimate: Estimator,
-  { now, signal, limitMs, onEstimate, onProgress }: RankOptions,
+  { now, signal, limitMs, model, onEstimate, onProgress }: RankOptions,
 ): Promise<readonly Row[]> {
   const ranked = [...rows];
   const order = new EstimateOrder(rows);
   const open = rows.filter((row) => row.state === 'open').length;
   const begin = now();
   let [turn, word] = [begin, begin];
+  const asked = new Map<number, Promise<Modelled | null>>();
+  const ask = (i: number): void => {
+    const asking = asked.has(i) ? null : (model?.((rows[i] as Row).config) ?? null);
+    if (asking !== null) asked.set(i, asking);
+  };
   for (let done = 1; !signal.aborted && now() - begin < limitMs; done++) {
     const i = order.next();
     if (i === null) break;
     const row = rows[i] as Row;
-    const found = estimate(row.config);
+    for (const next of [i, ...order.following]) ask(next);
+    const found = estimate(row.config, (await asked.get(i)) ?? undefined);
     if ('estimateMs' in found) {
       order.tell(i, found.estimateMs);
       onEstimate(row, found);

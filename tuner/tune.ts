@@ -140,7 +140,8 @@ async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTool
   const before = kept?.rows() ?? [];
   if (before.length > 0) onEvent({ kind: 'known', rows: before.length, used: resume });
   const known = resume ? before : [];
-  const space = configSpace(worker.device, request, now);
+  const model = worker.model?.bind(worker);
+  const space = configSpace({ device: worker.device, ...(model && { model }) }, request, now);
   const bench = withHeadStart(worker, space.leading, known);
   const rows = await space.rank(Math.min(RANKING_MS, left() * RANKING_SHARE));
   const found = await search(rows, bench, {

@@ -72,8 +72,13 @@ const context = ({ dims, target = CUDA, T = 'bf16' }: Omit<Case, 'kernel'>) => (
 
 export const estimatorOf = (of: Case): Estimator => estimator(of.kernel, { ...context(of), machine: H100 });
 
+export const modelOf = (of: Case & { readonly kernel: KernelDecl }): KernelModel =>
+  new KernelModel(of.kernel, context(of));
+
 /** What a launch does, all programs together. */
 export function workOf(of: Case & { readonly kernel: KernelDecl }, config: Config): Work {
-  const { work, programs } = new KernelModel(of.kernel, context(of)).launch(config);
+  const modelled = modelOf(of).of(config);
+  if ('limit' in modelled) throw new Error(modelled.limit.message);
+  const { work, programs } = modelled.launch;
   return Object.fromEntries(Object.entries(work).map(([kind, n]) => [kind, n * programs])) as Work;
 }

@@ -9,7 +9,7 @@ import { gpuTime, type Launch } from '../../tuner/model/gpu-time.js';
 import { machineOf } from '../../tuner/model/machine.js';
 import { occupancy } from '../../tuner/model/occupancy.js';
 import { work } from '../../tuner/model/work.js';
-import { type Case, CUDA, DESKTOP, estimatorOf, H100, kernelNamed, WEBGPU, workOf } from './model-kernels.js';
+import { type Case, CUDA, DESKTOP, estimatorOf, H100, kernelNamed, modelOf, WEBGPU, workOf } from './model-kernels.js';
 
 const GEMM = kernelNamed('gemm', 'kernels/gemm/gemm.ts');
 const LIGHTNING = kernelNamed('lightningFwd', 'kernels/lightning/forward.ts');
@@ -356,4 +356,19 @@ describe('machines', () => {
     const device = { backend: 'webgpu', name: 'SwiftShader (CPU)', info: { ...info, kind: 'software' } } as const;
     expect(machineOf(device)).toMatchObject({ kind: 'software', programs: 1 });
   });
+});
+
+test('what another process has found out is as good as what is found out here', () => {
+  const of = { kernel: kernelNamed('copy'), dims: { N: 64, D: 32 } };
+  const [here, there] = [estimatorOf(of), estimatorOf(of)];
+  const configs = [8, 16].flatMap((C) => [1, 2, 3].map((stages) => ({ C, warps: 2, stages })));
+  for (const config of [...configs, { C: 8, warps: 16, stages: 2 }]) {
+    const sent = structuredClone(modelOf(of).of(config));
+    expect(there(config, sent)).toEqual(here(config));
+  }
+  // It is taken, and not found out again.
+  const other = modelOf(of).of({ C: 16, warps: 2, stages: 1 });
+  expect(estimatorOf(of)({ C: 8, warps: 2, stages: 1 }, other)).toEqual(
+    estimatorOf(of)({ C: 16, warps: 2, stages: 1 }),
+  );
 });

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { Config } from '../../driver/configurations.js';
+import type { Estimate } from '../../tuner/model/estimate.js';
+import type { Modelled } from '../../tuner/model/kernel-model.js';
 import { rankRows } from '../../tuner/rank-rows.js';
 import type { Row } from '../../tuner/types.js';
 
@@ -35,6 +38,37 @@ describe('ranking', () => {
     expect(ranked[4]).toEqual({ config: { C: 4 }, state: 'open', estimateMs: 5, resources: RESOURCES });
     expect(asked()).toBe(30);
     expect(said.at(-1)).toEqual([30, 30]);
+  });
+
+  test('what others find out is asked for ahead, and makes no difference but to the time', async () => {
+    const options = { ...{ now: () => 0, signal: new AbortController().signal, limitMs: 1 }, onProgress: () => {} };
+    const asked: number[] = [];
+    const most: number[] = [];
+    const model = async ({ C = 0 }: Config): Promise<Modelled | null> => {
+      asked.push(C);
+      return C % 3 === 0 ? null : ({ launch: { programs: C } } as Modelled);
+    };
+    const order: number[] = [];
+    const estimate = ({ C = 0 }: Config, modelled?: Modelled): Estimate => {
+      order.push(C);
+      most.push(asked.length - order.length);
+      expect(modelled).toEqual(C % 3 === 0 ? undefined : { launch: { programs: C } });
+      return { estimateMs: C + 1, resources: RESOURCES, work: WORK };
+    };
+    const ranked = await rankRows(rows, estimate, { ...options, model, onEstimate: () => {} });
+    expect(asked).toEqual(order);
+    expect(Math.max(...most)).toBeGreaterThan(4);
+    const alone: number[] = [];
+    const same = await rankRows(
+      rows,
+      (config) => {
+        alone.push(config.C ?? 0);
+        return { estimateMs: (config.C ?? 0) + 1, resources: RESOURCES, work: WORK };
+      },
+      { ...options, onEstimate: () => {} },
+    );
+    expect(ranked).toEqual(same);
+    expect(order).toEqual(alone);
   });
 
   test('where the time is short, the estimates lie evenly in the space', async () => {

@@ -36,6 +36,11 @@ export class EstimateOrder {
     return index;
   }
 
+  /** Those that follow, whatever estimates say meanwhile. */
+  get following(): readonly number[] {
+    return this.#queue;
+  }
+
   /** What an estimate said, milliseconds. Of rows that turned out not to fit nothing is told. */
   tell(index: number, estimateMs: number): void {
     const value = Math.log(estimateMs);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Code } from '../../compiler/diag/codes.js';
 import type { Config } from '../../driver/configurations.js';
 import { foretold, type Refusal } from '../../driver/foretell.js';
@@ -7,8 +6,7 @@ import { configText } from '../../runtime/config-text.js';
 import type { SpaceContext } from '../space.js';
 import type { Resources } from '../types.js';
 import { gpuTime } from './gpu-time.js';
-import { KernelModel, type ModelledLaunch } from './kernel-model.js';
-import { limitOf } from './limits.js';
+import { KernelModel, type Modelled, type ModelledLaunch } from './kernel-model.js';
 import type { Machine } from './machine.js';
 import { planEstimator } from './plan.js';
 import { softwareTime } from './software-time.js';
@@ -32,7 +30,8 @@ export interface NoEstimate {
   readonly code?: Code;
 }
 
-export type Estimator = (config: Config) => Estimate | NoEstimate;
+/** `modelled`: what another process has found out about it. */
+export type Estimator = (config: Config, modelled?: Modelled) => Estimate | NoEstimate;
 
 /**
  * The cost model of one problem. Each call lowers one configuration and lays it out, without a driver, in about a tenth of a
@@ -45,14 +44,14 @@ export const estimator = (decl: KernelDecl | PlanDecl, ctx: ModelContext): Estim
 
 function kernelEstimator(decl: KernelDecl, ctx: ModelContext): Estimator {
   const estimates = new KernelEstimates(decl, ctx);
-  return (config) => estimates.of(config);
+  return (config, modelled) => estimates.of(config, modelled);
 }
 
 class KernelEstimates {
   readonly #model: KernelModel;
   readonly #machine: Machine;
   readonly #known = new Map<string, Estimate | NoEstimate>();
-  /** The configuration that was the first to give each program, by a hash of that. */
+  /** The configuration that was the first to give each program, by its identity. */
   readonly #programs = new Map<string, Config>();
   readonly #refused: Refusal[] = [];
 
@@ -61,33 +60,30 @@ class KernelEstimates {
     this.#machine = ctx.machine;
   }
 
-  of(config: Config): Estimate | NoEstimate {
+  of(config: Config, modelled?: Modelled): Estimate | NoEstimate {
     const key = JSON.stringify(config);
-    const made = this.#known.get(key) ?? this.#make(config);
+    const made = this.#known.get(key) ?? this.#make(config, modelled);
     this.#known.set(key, made);
     return made;
   }
 
-  #make(config: Config): Estimate | NoEstimate {
+  #make(config: Config, modelled?: Modelled): Estimate | NoEstimate {
     const refusal = foretold(config, this.#refused);
     if (refusal !== undefined) {
       const { config: like, why } = refusal;
       return { state: 'limit', why: `as of ${configText(like, ' ')}: ${why.message}`, code: why.code };
     }
-    try {
-      return this.#estimated(config, this.#model.launch(config));
-    } catch (error) {
-      const why = limitOf(error);
-      this.#refused.push({ config, why });
-      return { state: 'limit', why: why.message, code: why.code };
-    }
+    const found = modelled ?? this.#model.of(config);
+    if ('launch' in found) return this.#estimated(config, found.launch);
+    const { limit: why } = found;
+    this.#refused.push({ config, why });
+    return { state: 'limit', why: why.message, code: why.code };
   }
 
   #estimated(config: Config, launch: ModelledLaunch): Estimate | NoEstimate {
-    const program = createHash('sha256').update(launch.identity).digest('hex');
-    const earlier = this.#programs.get(program);
+    const earlier = this.#programs.get(launch.identity);
     if (earlier !== undefined) return { state: 'same', why: `the program of ${configText(earlier, ' ')}` };
-    this.#programs.set(program, config);
+    this.#programs.set(launch.identity, config);
     const { programs, threads, sharedBytes, registers, uniqueBytes } = launch;
     const { tensorFlops, tf32Flops, productFlops } = launch.work;
     const flops = (tensorFlops + tf32Flops + productFlops) * programs;

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { targetFor } from '../../backends/ptx/target.js';
 import type { ArgFacts } from '../../compiler/artifact.js';
+import type { Diagnostic } from '../../compiler/diag/diagnostic.js';
 import { runPipeline } from '../../compiler/passes/pipeline.js';
 import { chooseDtypes, comptimeOf } from '../../driver/choices.js';
 import { passContext } from '../../driver/compile.js';
@@ -9,16 +11,20 @@ import type { SpaceContext } from '../space.js';
 import { contiguousFacts } from './facts.js';
 import type { Launch } from './gpu-time.js';
 import { gridOf, launchWork } from './launch-work.js';
+import { limitOf } from './limits.js';
 import { ptxProgram } from './ptx-program.js';
 import { wgslProgram } from './wgsl-program.js';
 
 /** What devices without a generation of their own are taken for. */
 const LEAST_SM = 80;
 
-/** A configuration as a launch, and a text that is the same for configurations that launch the same. */
+/** A configuration as a launch, and a hash that is the same for configurations that launch the same. */
 export interface ModelledLaunch extends Launch {
   readonly identity: string;
 }
+
+/** What the model finds out about one configuration; `limit`: what it exceeds. Data, which another process may have. */
+export type Modelled = { readonly launch: ModelledLaunch } | { readonly limit: Diagnostic };
 
 /** What launches of one kernel at one size do, by configuration. */
 export class KernelModel {
@@ -32,8 +38,17 @@ export class KernelModel {
     this.#facts = ctx.facts ?? contiguousFacts(decl.args, ctx.dims);
   }
 
+  /** Throws LacError for errors of the source. */
+  of(config: Config): Modelled {
+    try {
+      return { launch: this.#launch(config) };
+    } catch (error) {
+      return { limit: limitOf(error) };
+    }
+  }
+
   /** Compiles as far as the program is laid out. Throws LacError: LAC05xx where it exceeds the target's limits. */
-  launch(config: Config): ModelledLaunch {
+  #launch(config: Config): ModelledLaunch {
     const { dims, target } = this.#ctx;
     const dtypes = chooseDtypes(this.#decl, this.#ctx.dtypes);
     const { kernel } = lowerDecl(this.#decl, { dtypes, comptime: comptimeOf(this.#decl, dims), config });
@@ -45,7 +60,9 @@ export class KernelModel {
     const { threads, sharedBytes, registers, spilled, loopInstructions, text } = program;
     const work = launchWork(this.#decl, program.kernel, { dims, dtypes, config }, program.workOf);
     const grid = gridOf(this.#decl, dims, config).map(([, extent]) => extent);
-    const identity = `${grid.join(' ')}; ${threads}; ${text}`;
+    const identity = createHash('sha256')
+      .update(`${grid.join(' ')}; ${threads}; ${text}`)
+      .digest('hex');
     return { ...work, threads, sharedBytes, registers, spilled, loopInstructions, identity };
   }
 }

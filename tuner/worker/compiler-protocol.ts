@@ -1,6 +1,8 @@
 /** What a compiler and its parent say to each other: structured clones, one job after another. */
+import type { ArgFacts } from '../../compiler/artifact.js';
 import type { Config } from '../../driver/configurations.js';
 import type { Dims } from '../../driver/reference.js';
+import type { Modelled } from '../model/kernel-model.js';
 import type { Problem, Row } from '../types.js';
 import { type DeviceDescription, type END, isRecord, isRow, type ProgramOf } from './protocol.js';
 
@@ -17,6 +19,8 @@ export interface Commission {
 export type ToCompiler =
   | { readonly kind: 'begin'; readonly commission: Commission }
   | { readonly kind: 'compile'; readonly config: Config }
+  /** What the cost model wants to know. `facts`: as `SpaceContext` has them. */
+  | { readonly kind: 'model'; readonly config: Config; readonly facts?: Readonly<Record<string, ArgFacts>> }
   | typeof END;
 
 /** What compiling a configuration ahead gave. `row`: it is out. */
@@ -31,7 +35,8 @@ export type CompilerStage = (typeof STAGES)[number];
 export type FromCompiler =
   | { readonly kind: 'stage'; readonly stage: CompilerStage }
   | { readonly kind: 'ready' }
-  | { readonly kind: 'compiled'; readonly compilation: Compilation | null };
+  | { readonly kind: 'compiled'; readonly compilation: Compilation | null }
+  | { readonly kind: 'modelled'; readonly modelled: Modelled | null };
 
 const isProgram = (x: unknown): boolean =>
   isRecord(x) && Number.isSafeInteger(x.at) && typeof x.key === 'string' && isRecord(x.made);
@@ -42,12 +47,15 @@ function isCompilation(x: unknown): boolean {
   return typeof x.compileMs === 'number' && Array.isArray(x.programs) && x.programs.every(isProgram);
 }
 
+const isModelled = (x: unknown): boolean => x === null || (isRecord(x) && (isRecord(x.launch) || isRecord(x.limit)));
+
 /** A message of a process that may have run into anything: null where it is none of ours. */
 export function readCompilerMessage(x: unknown): FromCompiler | null {
   if (!isRecord(x)) return null;
   const isOurs =
     x.kind === 'ready' ||
     (x.kind === 'stage' && STAGES.some((stage) => stage === x.stage)) ||
-    (x.kind === 'compiled' && isCompilation(x.compilation));
+    (x.kind === 'compiled' && isCompilation(x.compilation)) ||
+    (x.kind === 'modelled' && isModelled(x.modelled));
   return isOurs ? (x as unknown as FromCompiler) : null;
 }

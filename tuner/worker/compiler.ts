@@ -1,13 +1,16 @@
 /** The child's side of a compiler: configurations in, programs out. */
+import type { ArgFacts } from '../../compiler/artifact.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
 import { type MadeProgram, madeDuring } from '../../driver/made-before.js';
 import { type Prepared, prepare } from '../../driver/prepare.js';
 import type { Dims } from '../../driver/reference.js';
-import type { KernelDecl, PlanDecl } from '../../driver/source.js';
+import { isPlan, type KernelDecl, type PlanDecl } from '../../driver/source.js';
+import { targetOf } from '../../driver/target.js';
 import { layTensors } from '../../driver/tensors.js';
 import type { Device } from '../../runtime/device.js';
 import type { Tensor } from '../../runtime/tensor.js';
+import { KernelModel, type Modelled } from '../model/kernel-model.js';
 import type { Commission, Compilation, FromCompiler, ToCompiler } from './compiler-protocol.js';
 import { kernelsOf } from './kernels-of.js';
 import type { OpenDevice } from './serve.js';
@@ -31,7 +34,9 @@ export function compileAhead(open: OpenDevice): void {
       compiler = Compiler.for(message.commission, open);
       await compiler;
       await tell({ kind: 'ready' });
-    } else await tell({ kind: 'compiled', compilation: (await (await compiler)?.compile(message.config)) ?? null });
+    } else if (message.kind === 'model')
+      await tell({ kind: 'modelled', modelled: (await compiler)?.model(message.config, message.facts) ?? null });
+    else await tell({ kind: 'compiled', compilation: (await (await compiler)?.compile(message.config)) ?? null });
   });
 }
 
@@ -48,6 +53,7 @@ class Compiler {
   readonly #reduced: Stage;
   /** Null where there is none, or it cannot be had: the worker's own does the work then. */
   readonly #driver: Promise<Device | null>;
+  #model: KernelModel | null = null;
 
   constructor(subject: Subject, { device, reduced }: Commission, driver: Promise<Device | null>) {
     this.#device = new UnbackedDevice(device);
@@ -91,6 +97,19 @@ class Compiler {
       return at < 0 ? [] : [{ at, key, made }];
     });
     return { programs, compileMs: performance.now() - begin };
+  }
+
+  /** Null: the parent finds out by itself, and meets the same error. */
+  model(config: Config, facts?: Readonly<Record<string, ArgFacts>>): Modelled | null {
+    const { decl, full: dims, dtypes } = this.#subject;
+    if (isPlan(decl)) return null;
+    const target = targetOf(this.#device);
+    this.#model ??= new KernelModel(decl, { dims, dtypes, target, ...(facts && { facts }) });
+    try {
+      return this.#model.of(config);
+    } catch {
+      return null;
+    }
   }
 
   #bind(decl: KernelDecl | PlanDecl, config: Config, { tensors, scalars }: Stage, steps?: Prepared['steps']) {

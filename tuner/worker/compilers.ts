@@ -1,7 +1,9 @@
 /** The parent's side of the processes that compile ahead of a worker, so that it has to load, check and time only. */
 import { availableParallelism } from 'node:os';
+import type { ArgFacts } from '../../compiler/artifact.js';
 import type { Config } from '../../driver/configurations.js';
 import type { Clock } from '../../runtime/clock.js';
+import type { Modelled } from '../model/kernel-model.js';
 import type { Row, Verdict } from '../types.js';
 import {
   type Commission,
@@ -40,9 +42,12 @@ export function compilersFor(
   return Math.min(mostCompilers(processors), Math.floor(contexts));
 }
 
+type Answer = Extract<FromCompiler, { readonly kind: 'compiled' | 'modelled' }>;
+
 interface Job {
-  readonly config: Config;
-  readonly done: (compilation: Compilation | null) => void;
+  readonly request: Extract<ToCompiler, { readonly config: Config }>;
+  /** Null: there is none, and `row` says what became of the configuration, if that is sure. */
+  readonly done: (answer: Answer | null, row: Row | null) => void;
 }
 
 /** One process. */
@@ -116,10 +121,23 @@ export class Compilers {
 
   /** Null: the worker compiles it itself. */
   compile(config: Config): Promise<Compilation | null> | null {
+    return this.#ask({ kind: 'compile', config }, (answer, row) => {
+      if (answer?.kind === 'compiled') return answer.compilation;
+      return row === null ? null : { row };
+    });
+  }
+
+  /** Null: the caller finds out itself. */
+  model(config: Config, facts?: Readonly<Record<string, ArgFacts>>): Promise<Modelled | null> | null {
+    const request = { kind: 'model', config, ...(facts && { facts }) } as const;
+    return this.#ask(request, (answer) => (answer?.kind === 'modelled' ? answer.modelled : null));
+  }
+
+  #ask<T>(request: Job['request'], read: (...outcome: Parameters<Job['done']>) => T): Promise<T> | null {
     // The first ones do not wait for processes to start.
     if (![...this.#compilers].some((c) => c.isReady)) return null;
-    return new Promise((done) => {
-      this.#queue.push({ config, done });
+    return new Promise((resolve) => {
+      this.#queue.push({ request, done: (...outcome) => resolve(read(...outcome)) });
       this.#hand();
     });
   }
@@ -131,9 +149,9 @@ export class Compilers {
       if (job === undefined) return;
       compiler.job = job;
       this.#expect(compiler, 'compile');
-      compiler.link.send({ kind: 'compile', config: job.config });
+      compiler.link.send(job.request);
     }
-    if (this.#compilers.size === 0) for (const { done } of this.#queue.splice(0)) done(null);
+    if (this.#compilers.size === 0) for (const { done } of this.#queue.splice(0)) done(null, null);
   }
 
   /** What it is at from now on, and for how long at most. */
@@ -162,15 +180,16 @@ export class Compilers {
     } else if (job === null) compiler.link.distrust();
     else {
       this.#say(compiler, 'done');
-      this.#isProven ||= message.compilation !== null;
+      this.#isProven ||= message.kind === 'compiled' && message.compilation !== null;
       compiler.job = null;
-      job.done(message.compilation);
+      job.done(message, null);
     }
     this.#hand();
   }
 
   #say({ link, job }: Compiler, stage: CompilerStage | 'done'): void {
-    if (link.pid !== undefined && job !== null) this.#options.onStage(link.pid, stage, job.config);
+    if (link.pid !== undefined && job?.request.kind === 'compile')
+      this.#options.onStage(link.pid, stage, job.request.config);
   }
 
   #onEnd(compiler: Compiler, death: Death): void {
@@ -179,8 +198,8 @@ export class Compilers {
     const { job, hangs } = compiler;
     const fault: { state: Verdict; why: string } = hangs === null ? death : { state: 'hang', why: hangText(hangs) };
     // As long as none has done anything it may be the process itself that cannot be.
-    const row: Row | null = job !== null && this.#isProven ? { config: job.config, ...fault } : null;
-    job?.done(row === null || this.#isClosed ? null : { row });
+    const isSure = this.#isProven && !this.#isClosed;
+    job?.done(null, isSure ? { config: job.request.config, ...fault } : null);
     if (!this.#isProven) this.#deaths++;
     if (!this.#isClosed && job !== null && this.#deaths < MAX_DEATHS) this.#start();
     this.#hand();
@@ -189,7 +208,7 @@ export class Compilers {
   /** Resolves when no process is left, within a second. What is under way is left to the worker. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const { done } of this.#queue.splice(0)) done(null);
+    for (const { done } of this.#queue.splice(0)) done(null, null);
     await Promise.all([...this.#compilers].map(({ link }) => link.close(this.#options.timeouts.endMs)));
   }
 }

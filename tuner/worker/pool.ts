@@ -1,8 +1,10 @@
 /** Benches on real devices: one worker, or several on GPUs of one kind. */
+import type { ArgFacts } from '../../compiler/artifact.js';
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Config } from '../../driver/configurations.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { NativeDevice } from '../../runtime/cuda/native.js';
+import type { Modelled } from '../model/kernel-model.js';
 import type { Bench } from '../search/search.js';
 import type { Problem, Row, Samples } from '../types.js';
 import type { Commission } from './compiler-protocol.js';
@@ -15,6 +17,8 @@ import { DeviceWorker, type WorkerEvent, type WorkerOptions } from './worker.js'
 export interface OpenBench extends Bench {
   readonly device: DeviceDescription;
   readonly ahead: number;
+  /** What the cost model wants to know of a configuration of a kernel; null: the caller finds out itself. */
+  model?(config: Config, facts?: Readonly<Record<string, ArgFacts>>): Promise<Modelled | null> | null;
   /** Resolves when no process is left, within a second. What is under way is rejected. Idempotent. */
   close(): Promise<void>;
 }
@@ -110,6 +114,10 @@ class WorkerPool implements OpenBench {
 
   get device(): DeviceDescription {
     return this.#workers[0].device;
+  }
+
+  model(config: Config, facts?: Readonly<Record<string, ArgFacts>>): Promise<Modelled | null> | null {
+    return this.#compilers.model(config, facts);
   }
 
   prepare(config: Config): Promise<Row> {

@@ -145,6 +145,16 @@ describe('what is compiled ahead', () => {
   });
 });
 
+test('compilers find out for the cost model too; what ends one leaves that to whoever asked', async () => {
+  const { bench } = await withCompilers(`
+    on.model = (config) => {
+      if (config.C === 8) return crash();
+      return send({ kind: 'modelled', modelled: { launch: { programs: config.C } } });
+    };`);
+  expect(await bench.prepare(config(64))).toMatchObject({ state: 'open' });
+  expect(await Promise.all([8, 16].map((C) => bench.model?.(config(C))))).toEqual([null, { launch: { programs: 16 } }]);
+});
+
 function programOf(C: number, description: OpenBench['device']) {
   const { file, dims } = problem();
   const [decl] = new SourceProject().read(file).kernels;

@@ -16,7 +16,7 @@ export class Scripts {
   }
 
   /**
-   * One that compiles ahead: `on.compile(config)` does as it likes with a configuration; `at(stage)` tells the stage,
+   * One that compiles ahead: `on.compile(config)` does as it likes with a configuration, `on.model` with one to estimate; `at(stage)` tells the stage,
    * `done(compilation)` answers.
    */
   compiler(body: string): URL {
@@ -52,10 +52,14 @@ const send = (message) => new Promise((resolve) => process.send(message, resolve
 const COMPILER = `${COMMON}
 const at = (stage) => send({ kind: 'stage', stage });
 const done = (compilation = { programs: [], compileMs: 7 }) => send({ kind: 'compiled', compilation });
-const on = { compile: async () => { await at('compile'); await done(); } };
+const on = {
+  compile: async () => { await at('compile'); await done(); },
+  model: () => send({ kind: 'modelled', modelled: null }),
+};
 process.on('message', ({ kind, config }) => {
   if (kind === 'end') process.exit(0);
   if (kind === 'begin') void send({ kind: 'ready' });
+  else if (kind === 'model') void on.model(config);
   else void on.compile(config);
 });
 process.on('disconnect', () => process.exit(0));
