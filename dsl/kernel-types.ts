@@ -67,7 +67,7 @@ export interface KernelSpec<A, CT, TN, O, G> {
   tune?: TN;
   /** Reject a configuration before compiling it. Must be arithmetic on the names given. */
   prune?: (p: GridEnv<A, TN>) => boolean;
-  /** Where nothing was tuned: the least first, equal ones in order of declaration. Arithmetic, as `prune`. */
+  /** Where nothing was tuned: the least first, equal ones as without it. Arithmetic, as `prune`. */
   prefer?: (p: GridEnv<A, TN> & DeviceEnv) => number;
   /** Which sizes re-tune: e.g. bucketed sequence length. Default: comptime dims + dtypes. */
   tuneKey?: (p: GridEnv<A, TN>) => readonly number[];

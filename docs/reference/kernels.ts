@@ -112,8 +112,9 @@ export const activateShifted = activate.with({ shift: 100 });
  * Knobs: each lists the whole numbers from 1 that it may be, the best guess first. They are compile-time integers in
  * the body and change no result beyond rounding. Two names mean something by themselves: `warps` is how many groups of
  * 32 threads (invocations in WGSL) run a program, `stages` how many trips of loads its loops have under way.
- * Configurations are tried as `prefer` has them, or in order of declaration, the first knob slowest, on a CPU few `warps` and
- * `stages` first; `--config`, `{ config }` and rows of `x.tune.json` choose.
+ * Configurations are tried as `prefer` has them, equal ones in order of declaration, the first knob slowest; on a CPU few
+ * `warps` come first, then few `stages`, then, of a kernel with `stages`, few programs; of a plan, little memory in `temps`.
+ * `--config`, `{ config }` and rows of `x.tune.json` choose.
  * @errors LAC0304 LAC0313 LAC0501 LAC0502 LAC0503 LAC0906 LAC0916 LAC0917
  */
 export const blocks = kernel(
@@ -135,8 +136,8 @@ export const blocks = kernel(
  *
  * `prune` says which configurations are worth compiling for the sizes at hand; `tuneKey` which sizes, besides dtypes
  * and comptime dimensions, want a configuration of their own. `prefer` is a number for each configuration: where nothing
- * was tuned, the least is tried first, and of equal ones that which is declared first; the first that fits the device is
- * taken. It also sees `processors`, the multiprocessors of the device (1 of a CPU), `sharedBytes`, the shared memory that a
+ * was tuned, the least is tried first, and of equal ones that which comes first without it (`tune`); the first that fits the
+ * device is taken. It also sees `processors`, the multiprocessors of the device (1 of a CPU), `sharedBytes`, the shared memory that a
  * program may have, and `elementBytes`, those of an element of the first tensor argument. All are kept as data: arithmetic, comparisons, `cdiv`, `idiv`, `minimum`, `maximum` and Math.min, max,
  * floor, ceil, sqrt, log2, abs on dimensions and knobs.
  * @errors LAC0305 LAC0306 LAC0309
