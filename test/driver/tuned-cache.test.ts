@@ -13,7 +13,9 @@ import { tunedFor } from '../../driver/tuned.js';
 import { tuneFileOf } from '../../driver/tuned-file.js';
 import { bucketOf, keyOf } from '../../driver/tuning-key.js';
 import { tuningStore } from '../../driver/tuning-store.js';
+import { version } from '../../driver/version.js';
 import { empty, f32, openDevice } from '../../index.js';
+import { keyDigest } from '../../store/digest.js';
 import { TuningStore } from '../../store/store.js';
 import type { TuningKey } from '../../store/types.js';
 import { doubled, unknown } from './fixtures/doubled.js';
@@ -225,6 +227,34 @@ describe('keys', () => {
     expect(key(513)).toEqual(key(1024));
     expect(key(512)).not.toEqual(key(513));
     expect(keyOf(decl, { dims: {}, dtypes: {}, device }).sizes).toEqual({});
+  });
+
+  test('what a program is made of is part of them, and how it is written or tuned is not', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lac-keys-'));
+    folders.push(folder);
+    let written = 0;
+    const digestOf = (value: string, { D = 16, T = 'f32' as 'f32' | 'bf16', blocks = '16, 32' } = {}): string => {
+      const file = join(folder, `k${++written}.ts`);
+      writeFileSync(
+        file,
+        `import { bf16, cdiv, dtypes, f32, input, kernel, output } from 'lac';
+const T = dtypes('T', f32, bf16);
+export const k = kernel({
+  args: { x: input(T, ['N', 'D']), y: output(T, ['N', 'D']) }, comptime: ['D'], tune: { C: [${blocks}] },
+  grid: ({ N, C }) => ({ n: cdiv(N, C) }),
+}, ({ x, y }, { C, D }, { n }) => { y.store([n * C, 0], ${value}); });`,
+      );
+      const [of] = new SourceProject().read(file).kernels;
+      if (of === undefined) throw new Error(`no kernel with ${value}`);
+      const made = keyOf(of, { dims: { N: 64, D }, dtypes: { T }, device });
+      expect(made.hash).toContain(version());
+      return keyDigest(made);
+    };
+    const load = 'x.load([n * C, 0], [C, D])';
+    const same = [load, `/* as it is */ ${load.replace(', ', ',   ')}`].map((value) => digestOf(value));
+    expect(new Set([...same, digestOf(load, { blocks: '64, 32, 16' })]).size).toBe(1);
+    const others = [digestOf(`-${load}`), digestOf(load, { D: 32 }), digestOf(load, { T: 'bf16' })];
+    expect(new Set([...same, ...others]).size).toBe(4);
   });
 
   test('options in force are part of them', () => {
