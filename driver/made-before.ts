@@ -23,11 +23,11 @@ export function madeBefore(decl: KernelDecl, key: string, make: () => Made): Mad
   return made;
 }
 
-/** Takes what another process made. */
+/** Takes what another process made. What was known before stays: a device may have loaded it. */
 export function remember({ decl, key, made }: MadeProgram): void {
   const own = known.get(decl) ?? new Map<string, Made>();
   known.set(decl, own);
-  own.set(key, made);
+  if (!own.has(key)) own.set(key, made);
 }
 
 /** Everything that `work` asked for, compiled by it or before; also where it throws. */

@@ -144,7 +144,9 @@ function writeAmong(
   const stored = isDense(shape, strides) ? encode(dtype, values) : scattered(dtype, shape, strides, values, between);
   // From end to end: a row of 16-bit elements may begin inside a word.
   for (let begin = 0; begin < around.size; begin += CHUNK) {
-    const raw = rawOf(dtype, Math.min(CHUNK, around.size - begin)).fill(nothing);
+    const raw = rawOf(dtype, Math.min(CHUNK, around.size - begin));
+    const isInside = begin >= first && begin + raw.length <= first + extent;
+    if (!isInside) raw.fill(nothing);
     copyRepeated(stored, begin - first, extent, raw);
     around.view([raw.length], [1], begin).write(raw);
   }

@@ -14,7 +14,7 @@ import { KernelModel, type Modelled } from '../model/kernel-model.js';
 import type { Commission, Compilation, FromCompiler, ToCompiler } from './compiler-protocol.js';
 import { kernelsOf } from './kernels-of.js';
 import type { OpenDevice } from './serve.js';
-import { readSubject, type Subject, scalarsAt } from './subject.js';
+import { readSource, type Subject, scalarsAt, subjectOf } from './subject.js';
 import { say, untilParentEnds } from './to-parent.js';
 import { UnbackedDevice } from './unbacked.js';
 import { faultOf } from './verdict.js';
@@ -66,7 +66,8 @@ class Compiler {
   static async for(commission: Commission, open: OpenDevice): Promise<Compiler> {
     const { problem, device, driver } = commission;
     const opened = driver === null ? Promise.resolve(null) : open(driver).catch(() => null);
-    return new Compiler(await readSubject(problem, device.info.kind), commission, opened);
+    const subject = subjectOf(problem, await readSource(problem), device.info.kind);
+    return new Compiler(subject, commission, opened);
   }
 
   #stage(dims: Dims): Stage {

@@ -4,7 +4,7 @@ import type { Device } from '../../runtime/device.js';
 import type { CudaDevice } from '../../runtime/index.js';
 import type { Answer, DeviceDescription, FromChild, Known, Request, Stage, ToChild } from './protocol.js';
 import { type Announce, Session } from './session.js';
-import { expectedAt, readSubject, type Subject } from './subject.js';
+import { expectedAt, readSource, type Subject, subjectOf } from './subject.js';
 import { say, untilParentEnds } from './to-parent.js';
 import { failureOf } from './verdict.js';
 
@@ -63,9 +63,13 @@ class Server {
 
   async #begin(request: Extract<Request, { kind: 'open' }>, announce: Announce): Promise<Answered> {
     await announce('open');
-    const device = await this.#open(request.device);
+    // Drivers open devices while this thread reads; what keeps the device from opening is said first.
+    const opening = this.#open(request.device);
+    const reading = readSource(request.problem);
+    reading.catch(() => {});
+    const device = await opening;
     this.#device = device;
-    const subject = await readSubject(request.problem, device.info.kind);
+    const subject = subjectOf(request.problem, await reading, device.info.kind);
     await announce('reference');
     const known = request.known ?? knownOf(subject);
     const { trusted, caches } = request;

@@ -29,9 +29,18 @@ const MOST_ELEMENTS = { gpu: 2 ** 20, software: 2 ** 17, interpret: 2 ** 15 } as
 
 export type DeviceKind = keyof typeof MOST_ELEMENTS;
 
-export async function readSubject(problem: Problem, kind: DeviceKind): Promise<Subject> {
+/** What a problem is about, as it is written. */
+interface Source {
+  readonly declared: KernelDecl | PlanDecl;
+  readonly reference: Reference;
+}
+
+export async function readSource(problem: Problem): Promise<Source> {
   const declared = declarationOf(problem);
-  const reference = await referenceOf(problem);
+  return { declared, reference: await referenceOf(problem) };
+}
+
+export function subjectOf(problem: Problem, { declared, reference }: Source, kind: DeviceKind): Subject {
   const own = optionValues(declared);
   const changed = Object.entries(problem.options).filter(([name, value]) => own[name] !== value);
   const options = Object.fromEntries(changed);
