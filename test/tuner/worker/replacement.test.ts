@@ -47,7 +47,7 @@ function passing(C: number, stage: string): Pick<WorkerOptions, 'clock' | 'onEve
 }
 
 describe('when a process ends', () => {
-  test.each<readonly [what: string, why: RegExp, state?: string]>([
+  const ends: readonly (readonly [what: string, why: RegExp, state?: string])[] = [
     ['process.exit(3)', /ended with status 3/],
     ['await crash()', /died of SIGSEGV/],
     ["console.error('no memory for the heap'); process.exit(1)", /status 1: no memory for the heap/],
@@ -56,18 +56,22 @@ describe('when a process ends', () => {
     ["process.send('?')", /no answer/],
     ["await answer({ kind: 'sampled', results: [] }); await never()", /no answer/],
     ["await answer({ kind: 'prepared', row: { config: 5 } }); await never()", /no answer/],
-  ])('%s: a row that says why, and the next one is measured', async (what, why, state = 'crash') => {
-    const { bench, events } = await worker(
-      `on('prepare', async ({ config }, at, answer) => {
+  ];
+  test.each(ends.map(([what, why, state = 'crash']) => [what, why, state] as const))(
+    '%s: a row that says why, and the next one is measured',
+    async (what, why, state) => {
+      const { bench, events } = await worker(
+        `on('prepare', async ({ config }, at, answer) => {
         await at('check');
         if (config.C === 8) { ${what} } else await answer(row(config));
       });`,
-    );
-    const rows = await Promise.all([bench.prepare(config(8)), bench.prepare(config(16))]);
-    expect(states(rows)).toEqual([state, 'open']);
-    expect(rows[0]?.why).toMatch(why);
-    expect(events.filter((e) => e.kind === 'replaced')).toHaveLength(1);
-  });
+      );
+      const rows = await Promise.all([bench.prepare(config(8)), bench.prepare(config(16))]);
+      expect(states(rows)).toEqual([state, 'open']);
+      expect(rows[0]?.why).toMatch(why);
+      expect(events.filter((e) => e.kind === 'replaced')).toHaveLength(1);
+    },
+  );
 
   test('what ran on the device is to blame, not what was compiled meanwhile', async () => {
     const { bench } = await worker(`
