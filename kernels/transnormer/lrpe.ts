@@ -85,6 +85,8 @@ export const lrpeBwdParts = kernel(
     comptime: ['D'],
     options: { activation: true },
     tune: { C: [32, 16, 64, 8], warps: [4, 2, 8] },
+    // On a CPU, few tokens at once: what is kept of each does not fit into its registers.
+    prefer: ({ C, processors }) => (processors === 1 ? C : 0),
     grid: ({ P, H }) => ({ p: P, h: H }),
   },
   ({ x, theta, first, dy, dx, dthetas }, { B, N, R, D, P, C, activation }, { p, h }) => {
