@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { createColors } from 'picocolors';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
@@ -62,13 +63,19 @@ export const tune: Verb<string | undefined, TuneOptions> = async (path, options,
 };
 
 function jobsOf(path: string | undefined, options: TuneOptions, output: Output): Promise<TuneJob[]> {
-  if (options.all === true) return jobsBelow(path ?? 'kernels', options, output);
+  if (options.all === true) return jobsBelow(path ?? folderOfAll(), options, output);
   if (path !== undefined) return jobsOfFile(path, options, output);
   const help = [
     'name a file: lac tune kernels/lightning/forward.ts',
     'or tune every kernel of a folder: lac tune --all',
   ];
   throw new LacError(diagnostic('LAC0901', 'nothing to tune is named', null, { help }));
+}
+
+function folderOfAll(): string {
+  if (existsSync('kernels')) return 'kernels';
+  const help = ['name a folder: lac tune --all FOLDER'];
+  throw new LacError(diagnostic('LAC0901', 'there is no folder kernels here', null, { help }));
 }
 
 function openStore(output: Output): TuningStore | null {

@@ -56,7 +56,7 @@ export function softwareDriver(folders: readonly string[] = cacheFolders()): Sof
   }
   throw runtimeError(
     'LAC0704',
-    `no folder can hold the software driver\n  ${failures.join('\n  ')}`,
+    `no folder can hold the software driver: ${failures.join('; ')}`,
     'set LAC_CACHE to a folder that can be written to, with 7 MB free',
   );
 }

@@ -98,6 +98,18 @@ describe('ceilings', () => {
     expect(files()).toHaveLength(2);
   });
 
+  test('that other programs reached are measured anew', async () => {
+    const own = mkdtempSync(join(folder, 'programs-'));
+    await ask(gpu(), ['copy'], own);
+    const path = join(own, readdirSync(own)[0] ?? '');
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as { readonly of: string };
+    writeFileSync(path, JSON.stringify({ ...kept, of: kept.of.replace(/^./, (c) => (c === '0' ? '1' : '0')) }));
+    await ask(gpu(), ['copy'], own);
+    expect(measured).toEqual(['copy']);
+    await ask(gpu(), ['copy'], own);
+    expect(measured).toEqual([]);
+  });
+
   test('are measured anew where the file is damaged, byte by byte or cut off', async () => {
     const own = mkdtempSync(join(folder, 'own-'));
     await ask(gpu(), ['copy'], own);
