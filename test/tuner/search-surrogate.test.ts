@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cholesky, solveLower } from '../../tuner/search/cholesky.js';
-import { type Observed, Surrogate } from '../../tuner/search/surrogate.js';
+import { type Observed, type Point, Surrogate } from '../../tuner/search/surrogate.js';
 
 test('L L^T is the matrix again, and L x = b is solved', () => {
   const numbers = fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 36, maxLength: 36 });
@@ -55,5 +55,18 @@ describe('the surrogate', () => {
   test('knows nothing but the mean of a single value', () => {
     const surrogate = new Surrogate([{ point: { at: [1], estimate: 0 }, value: 5 }]);
     expect(surrogate.lower({ at: [2], estimate: 1 }, 0)).toBeCloseTo(5);
+  });
+
+  test('hopes for less beside what is being measured, and expects of it what it did', () => {
+    const seen = line(() => null);
+    const [pending, beside] = [20, 21].map((x) => ({ at: [x], estimate: null })) as [Point, Point];
+    const [without, with_] = [new Surrogate(seen), new Surrogate(seen, [pending])];
+    expect(with_.lower(pending, 0)).toBeCloseTo(without.lower(pending, 0), 6);
+    for (const point of [pending, beside]) {
+      const deviation = (of: Surrogate): number => of.lower(point, 0) - of.lower(point, 1);
+      expect(deviation(with_)).toBeLessThan(0.6 * deviation(without));
+    }
+    const far = { at: [50], estimate: null };
+    expect(with_.lower(far, 3)).toBeCloseTo(without.lower(far, 3), 6);
   });
 });
