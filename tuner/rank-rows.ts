@@ -45,7 +45,9 @@ export async function rankRows(
     if (i === null) break;
     const row = rows[i] as Row;
     for (const next of [i, ...order.following]) ask(next);
-    const found = estimate(row.config, (await asked.get(i)) ?? undefined);
+    const modelled = await unlessAborted(asked.get(i) ?? null, signal);
+    if (signal.aborted) break;
+    const found = estimate(row.config, modelled ?? undefined);
     if ('estimateMs' in found) {
       order.tell(i, found.estimateMs);
       onEstimate(row, found);
@@ -61,6 +63,16 @@ export async function rankRows(
     turn = now();
   }
   return ranked.some((row) => row.state === 'open') ? ranked : withSpills(rows, ranked);
+}
+
+/** Null where the signal comes first. */
+function unlessAborted<T>(work: Promise<T | null> | null, signal: AbortSignal): Promise<T | null> | null {
+  if (work === null) return null;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(null);
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 /** Slow is better than not at all: where nothing else is left, what spills registers is measured. */

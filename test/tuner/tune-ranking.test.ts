@@ -99,4 +99,14 @@ describe('ranking', () => {
     expect(await done).toEqual(rows);
     expect(asked()).toBe(0);
   });
+
+  test('an interruption ends it also where another process does not answer', async () => {
+    const interrupt = new AbortController();
+    const done = rankRows(rows, () => ({ estimateMs: 1, resources: RESOURCES, work: WORK }), {
+      ...{ now: () => 0, signal: interrupt.signal, limitMs: 1, model: () => new Promise<never>(() => {}) },
+      ...{ onEstimate: () => {}, onProgress: () => {} },
+    });
+    interrupt.abort();
+    expect(await done).toEqual(rows);
+  });
 });
