@@ -59,14 +59,14 @@ describe('the surrogate', () => {
 
   test('hopes for less beside what is being measured, and expects of it what it did', () => {
     const seen = line(() => null);
-    const [pending, beside] = [20, 21].map((x) => ({ at: [x], estimate: null })) as [Point, Point];
+    const at = (x: number): Point => ({ at: [x], estimate: null });
+    const [pending, beside, far] = [at(20), at(21), at(50)];
     const [without, with_] = [new Surrogate(seen), new Surrogate(seen, [pending])];
     expect(with_.lower(pending, 0)).toBeCloseTo(without.lower(pending, 0), 6);
     for (const point of [pending, beside]) {
       const deviation = (of: Surrogate): number => of.lower(point, 0) - of.lower(point, 1);
       expect(deviation(with_)).toBeLessThan(0.6 * deviation(without));
     }
-    const far = { at: [50], estimate: null };
     expect(with_.lower(far, 3)).toBeCloseTo(without.lower(far, 3), 6);
   });
 });
