@@ -3,6 +3,7 @@ import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import type { Config } from '../driver/configurations.js';
 import type { KernelDecl, PlanDecl } from '../driver/source.js';
 import { keyOf } from '../driver/tuning-key.js';
+import { LONGEST_MS } from '../runtime/clock.js';
 import { configSpace } from './config-space.js';
 import { headStart } from './head-start.js';
 import { Kept, type RowStore } from './kept.js';
@@ -180,4 +181,5 @@ function limits(leftMs: number, tools: TuneTools): Pick<SearchOptions, 'budgetMs
   return { budgetMs, expired: after(tools, budgetMs) };
 }
 
-const after = (tools: TuneTools, ms: number): AbortSignal => tools.after?.(ms) ?? AbortSignal.timeout(ms);
+const after = (tools: TuneTools, ms: number): AbortSignal =>
+  tools.after?.(ms) ?? AbortSignal.timeout(Math.min(ms, LONGEST_MS));

@@ -63,9 +63,18 @@ interface Setting {
   readonly request?: Partial<TuneRequest>;
   readonly onEvent?: (event: TuneEvent) => void;
   readonly onOpen?: (options: Parameters<TuneTools['open']>[1]) => void;
+  readonly hasTimers?: boolean;
 }
 
-function tuning({ simulation, store = null, device = EMULATED, request, onEvent, onOpen }: Setting = {}) {
+function tuning({
+  simulation,
+  store = null,
+  device = EMULATED,
+  request,
+  onEvent,
+  onOpen,
+  hasTimers = true,
+}: Setting = {}) {
   const clock = new FakeClock();
   const bench = new SimulatedBench({ clock, seed: 1, ms: landscape, ...simulation });
   const events: TuneEvent[] = [];
@@ -90,7 +99,7 @@ function tuning({ simulation, store = null, device = EMULATED, request, onEvent,
         onOpen?.(options);
         return opened;
       },
-      ...{ store, now: clock.now, after: clock.after },
+      ...{ store, now: clock.now, ...(hasTimers && { after: clock.after }) },
     },
   );
   return { done, bench, events, closed: () => closed };
@@ -259,6 +268,11 @@ describe('a tune', () => {
     expect(outcome.best).not.toBeNull();
     expect(outcome.elapsedMs).toBeLessThanOrEqual(2000);
     expect(outcome.rows.some((row) => row.state === 'open')).toBe(true);
+  });
+
+  test('a budget beyond what timers of the system count is one without an end', async () => {
+    const { done } = tuning({ request: { budgetMs: 2 ** 40 }, hasTimers: false });
+    expect((await done).outcome).toMatchObject({ ended: 'done', best: { config: { C: 32, warps: 2 } } });
   });
 
   test.each(['device', 'known', 'row', 'unkept'])(
