@@ -18,13 +18,14 @@ import type { Dims, OptionValue, Reference } from '../driver/reference.js';
 import { type KernelDecl, type PlanDecl, SourceProject } from '../driver/source.js';
 import { writeFiles } from '../driver/write-files.js';
 import { type Device, openDevice } from '../runtime/index.js';
-import { optionValue, size } from './arguments.js';
+import { optionValue } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode } from './exit.js';
 import { limitLaunchesOf } from './limit-launches.js';
 import { displayName, type Output } from './output.js';
 import { withReferences } from './references.js';
 import { deviceLine } from './report.js';
+import { sizeOf } from './settings.js';
 import { readDeclarations } from './sources.js';
 
 interface BenchOptions {
@@ -142,14 +143,6 @@ function splitSet(jobs: readonly Job[], { set = {} }: BenchOptions) {
     else options[name] = optionValue(value);
   }
   return { dims, options };
-}
-
-function sizeOf(name: string, value: string): number {
-  try {
-    return size(value);
-  } catch (error) {
-    throw new LacError(diagnostic('LAC0901', `--set ${name}=${value}: ${(error as Error).message}`));
-  }
 }
 
 const isStored = (file: string): boolean => extname(file) === '.json';

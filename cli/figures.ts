@@ -1,4 +1,4 @@
-export { errorFigure, milliseconds, pairs } from '../reporting/figures.js';
+export { errorFigure, milliseconds, optionsText, pairs } from '../reporting/figures.js';
 
 const SCALES = [
   [1e9, 'G'],

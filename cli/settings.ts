@@ -16,7 +16,7 @@ export interface Settings {
 const DEFAULT_SIZE = 64;
 
 /** Which names are dimensions is known only now, after commander has read the line: its error becomes a finding. */
-function sizeOf(name: string, value: string): number {
+export function sizeOf(name: string, value: string): number {
   try {
     return size(value);
   } catch (error) {

@@ -3,7 +3,7 @@ import { intervalText, knownFigures } from '../tuner/report/report.js';
 import { type Cause, causes, STATES, type Standing, standings } from '../tuner/report/standing.js';
 import type { Tuned } from '../tuner/tune.js';
 import type { Outcome, Problem, Row } from '../tuner/types.js';
-import { milliseconds, pairs } from './figures.js';
+import { milliseconds, optionsText, pairs } from './figures.js';
 
 /** Rows of a table that is not asked to be long. */
 const SHOWN = 15;
@@ -11,8 +11,7 @@ const LABEL = 9;
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)} ${text}`;
 
 export function problemText({ kernel, dims, dtypes, options }: Problem): string {
-  const set = Object.entries(options).filter(([, value]) => typeof value !== 'string' && value !== false);
-  const parts = [pairs(dims), pairs(dtypes), pairs(Object.fromEntries(set))].filter((text) => text !== '');
+  const parts = [pairs(dims), pairs(dtypes), optionsText(options)].filter((text) => text !== '');
   return line('kernel', [kernel, ...parts].join('  '));
 }
 

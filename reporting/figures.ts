@@ -14,6 +14,12 @@ export const errorFigure = (x: number): string =>
       ? String(Number(x.toPrecision(2)))
       : x.toExponential(1);
 
+/** Options in force, but functions: `causal=true`. */
+export const optionsText = (options: Readonly<Record<string, unknown>>): string =>
+  pairs(
+    Object.fromEntries(Object.entries(options).filter(([, value]) => typeof value !== 'string' && value !== false)),
+  );
+
 /** `B=1 H=4`. */
 export const pairs = (record: Readonly<Record<string, unknown>>): string =>
   Object.entries(record)

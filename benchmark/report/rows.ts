@@ -1,5 +1,5 @@
 import type { Dims } from '../../driver/reference.js';
-import { errorFigure, milliseconds, pairs } from '../../reporting/figures.js';
+import { errorFigure, milliseconds, optionsText, pairs } from '../../reporting/figures.js';
 import type { BenchRun, Entry, Figures, Point } from '../types.js';
 import { isTimed } from '../types.js';
 import { ratesOf } from '../work.js';
@@ -43,10 +43,7 @@ const without = (dims: Dims, names: readonly string[]): Dims =>
   Object.fromEntries(Object.entries(dims).filter(([name]) => !names.includes(name)));
 
 function titleOf({ kernel, dtypes, options }: Point): string {
-  const set = Object.fromEntries(
-    Object.entries(options).filter(([, value]) => typeof value !== 'string' && value !== false),
-  );
-  return [kernel, pairs(dtypes), pairs(set)].filter((text) => text !== '').join('  ');
+  return [kernel, pairs(dtypes), optionsText(options)].filter((text) => text !== '').join('  ');
 }
 
 interface Column {

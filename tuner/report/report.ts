@@ -1,5 +1,5 @@
 import type { Config } from '../../driver/configurations.js';
-import { errorFigure, milliseconds, pairs } from '../../reporting/figures.js';
+import { errorFigure, milliseconds, optionsText, pairs } from '../../reporting/figures.js';
 import { figure, type Html, heading, note, page, paragraph, type TableRow, table } from '../../reporting/page.js';
 import { parallelChart } from '../../reporting/parallel.js';
 import { type Ceilings, rooflineChart } from '../../reporting/roofline.js';
@@ -72,8 +72,7 @@ function usualFigure(ranked: readonly Standing[], usual: Row | null): string {
 }
 
 function setting({ problem }: Outcome): string {
-  const options = Object.entries(problem.options).filter(([, value]) => typeof value !== 'string' && value !== false);
-  return [pairs(problem.dims), pairs(problem.dtypes), pairs(Object.fromEntries(options))].join('  ').trim();
+  return [pairs(problem.dims), pairs(problem.dtypes), optionsText(problem.options)].join('  ').trim();
 }
 
 function section({ outcome, knobs, ceilings, workOf, usual }: Reported, id: string): readonly Html[] {
