@@ -25,6 +25,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestKeys, farFromBestQueries } from './blocks.js';
 import { alibi, identity, unchanged } from './score.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -89,6 +90,14 @@ export const flashBwdKeys = kernel(
     options: { causal: false, scoreMod: identity, scoreGradient: unchanged },
     tune: { BN: [32, 64, 128, 16, 8], BM: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ BM, BN, D }) => (2 * BN + 2 * BM) * D * 2 <= 160 * 1024,
+    prefer: ({ BN, BM, warps, stages, B, H, N, D, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestKeys(
+            { rows: BN, others: BM, warps, stages },
+            { total: N, heads: B * H, width: D },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ M, N }) => [M, N],
     grid: ({ B, H, N, BN }) => ({ h: H, n: cdiv(N, BN), b: B }),
   },
@@ -148,6 +157,14 @@ export const flashBwdQueries = kernel(
     options: { causal: false, scoreMod: identity, scoreGradient: unchanged },
     tune: { BM: [32, 64, 128, 16, 8], BN: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ BM, BN, D }) => (2 * BN + 2 * BM) * D * 2 <= 160 * 1024,
+    prefer: ({ BM, BN, warps, stages, B, H, M, D, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestQueries(
+            { rows: BM, others: BN, warps, stages },
+            { total: M, heads: B * H, width: D },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ M, N }) => [M, N],
     grid: ({ B, H, M, BM }) => ({ h: H, m: cdiv(M, BM), b: B }),
   },

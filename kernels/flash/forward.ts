@@ -25,6 +25,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestForward } from './blocks.js';
 import { alibi, identity } from './score.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -56,6 +57,14 @@ export const flashFwd = kernel(
     options: { causal: false, scoreMod: identity },
     tune: { BM: [32, 64, 128, 16, 8], BN: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3, 4] },
     prune: ({ BM, BN, D }) => (BM + 2 * BN) * D * 2 <= 160 * 1024,
+    prefer: ({ BM, BN, warps, stages, B, H, M, D, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestForward(
+            { rows: BM, others: BN, warps, stages },
+            { total: M, heads: B * H, width: D },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ M, N }) => [M, N],
     // Heads first, so that the programs at work at one time read the same few blocks of keys of each.
     grid: ({ B, H, M, BM }) => ({ h: H, m: cdiv(M, BM), b: B }),

@@ -23,6 +23,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestUnpacked } from './blocks.js';
 
 const T = dtypes('T', f16, bf16);
 
@@ -55,7 +56,8 @@ export const dequantGemm = kernel(
     options: { fp8: false, QB: 32 },
     tune: { BM: [16, 64], BN: [64, 128, 32], BK: [32, 64], warps: [4, 8] },
     // On a CPU, where every program unpacks its weights at its own expense, all rows at once.
-    prefer: ({ BM, M, processors }) => (processors === 1 ? cdiv(M, BM) : 0),
+    prefer: ({ BM, BN, BK, warps, M, N, processors }) =>
+      processors === 1 ? cdiv(M, BM) : farFromBestUnpacked({ BM, BN, BK, warps }, { M, N }, { processors }),
     grid: ({ M, N, BM, BN }) => ({ n: cdiv(N, BN), m: cdiv(M, BM) }),
   },
   ({ a, w, scale, y }, { K, BM, BN, BK, fp8, QB }, { n, m }) => {

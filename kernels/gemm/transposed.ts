@@ -1,4 +1,5 @@
 import { bf16, cdiv, dot, dtypes, f16, f32, input, kernel, output, range, trans, zeros } from '../../dsl/index.js';
+import { farFromBestProduct } from './blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -22,6 +23,14 @@ export const gemmNT = kernel(
     tune: TUNE,
     prune: ({ BM, BN, BK, stages, warps }) =>
       (BM + BN) * BK * 2 * stages <= 200 * 1024 && BM * BN <= 128 * 32 * warps && BM * BN >= 16 * 32 * warps,
+    prefer: ({ BM, BN, BK, warps, stages, M, N, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestProduct(
+            { BM, BN, BK, warps, stages },
+            { M, N, products: 1 },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ M, N, K }) => [M, N, K],
     grid: ({ M, N, BM, BN }) => ({ n: cdiv(N, BN), m: cdiv(M, BM) }),
   },
@@ -45,6 +54,14 @@ export const gemmTN = kernel(
     tune: TUNE,
     prune: ({ BM, BN, BK, stages, warps }) =>
       (BM + BN) * BK * 2 * stages <= 200 * 1024 && BM * BN <= 128 * 32 * warps && BM * BN >= 16 * 32 * warps,
+    prefer: ({ BM, BN, BK, warps, stages, M, N, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestProduct(
+            { BM, BN, BK, warps, stages },
+            { M, N, products: 1 },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ M, N, K }) => [M, N, K],
     grid: ({ M, N, BM, BN }) => ({ n: cdiv(N, BN), m: cdiv(M, BM) }),
   },

@@ -14,6 +14,7 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestHalf } from '../lightning/blocks.js';
 import { across, between, decaySums, fromStart, near, toEnd } from '../lightning/decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -45,6 +46,14 @@ export const simpleGlaFwd = kernel(
     options: { initialState: false, finalState: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestHalf(
+            { C, columns: BE, warps, stages },
+            { rows: D, total: E, heads: B * H, N },
+            { processors, sharedBytes, elementBytes },
+          ),
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },
   ({ q, k, v, g, h0, o, hT }, { N, D, C, BE, initialState, finalState }, { b, h, e }) => {

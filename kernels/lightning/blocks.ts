@@ -1,18 +1,5 @@
 import { cdiv } from '../../dsl/index.js';
-
-/** Powers of two: the least that is not below x, and the greatest that is not above it, from 1 up. */
-const up = (x: number): number => 2 ** Math.ceil(Math.log2(x));
-const down = (x: number): number => 2 ** Math.floor(Math.log2(Math.max(1, x)));
-const within = (least: number, x: number, most: number): number => Math.min(most, Math.max(least, x));
-
-const doublings = (a: number, b: number): number => Math.abs(Math.log2(a / b));
-
-/** What `prefer` has of a device and of dtypes. */
-interface On {
-  readonly processors: number;
-  readonly sharedBytes: number;
-  readonly elementBytes: number;
-}
+import { ALMOST, doublings, down, type On, tooLarge, up, WEBGPU_BYTES, within } from '../blocks.js';
 
 /** A state of `rows` by `total` for each of `heads`, over N tokens. */
 interface Problem {
@@ -22,12 +9,9 @@ interface Problem {
   readonly N: number;
 }
 
-/** So many programs, or almost, occupy every multiprocessor; CROWD times as many wait for each other's leavings. */
-const ALMOST = 1.1;
+/** So many times the programs that occupy every multiprocessor wait for each other's leavings. */
 const CROWD = 6;
 
-/** Where a program may have more shared memory than this, products of f32 run on tensor cores: no GPU gives it through WebGPU. */
-const WEBGPU_BYTES = 65536;
 /** Elements of the state of f32 that registers hold: of a program whose products are the tensor cores', of another. */
 const TENSOR_STATE = 16384;
 const OTHER_STATE = 8192;
@@ -98,4 +82,26 @@ export function farFromBestWhole(
   const bestC = Math.min(isCpu || elementBytes === 4 ? 32 : gpuC, up(within(16, N, 64)));
   const bestWarps = isCpu ? 2 : isLarge && !isCrowd ? 8 : 4;
   return 2 * doublings(C, bestC) + doublings(warps, bestWarps) + 3 * Math.abs(stages - (isCpu ? 1 : 2));
+}
+
+/** The same for a kernel whose programs hold more than a chunk and the state: half of both, of what `simpleGlaFwd` is best with. */
+export function farFromBestHalf(
+  { C, columns, warps, stages }: { C: number; columns: number; warps: number; stages: number },
+  { rows, total, heads, N }: Problem,
+  { processors, sharedBytes, elementBytes }: On,
+): number {
+  const isWebgpu = sharedBytes <= WEBGPU_BYTES;
+  const held = within(8, down(OTHER_STATE / rows), 64);
+  const occupying = within(8, down((ALMOST * heads * total) / processors), held);
+  const bestColumns = Math.min(occupying, up(total));
+  const bestC = up(within(16, N, 32));
+  const wideWarps = within(4, (C * rows * columns) / WARP_PRODUCTS, 8);
+  const bestWarps = isWebgpu || elementBytes === 2 ? 4 : wideWarps;
+  return (
+    3 * doublings(columns, bestColumns) +
+    2 * doublings(C, bestC) +
+    doublings(warps, bestWarps) +
+    3 * Math.abs(stages - (isWebgpu ? 1 : 2)) +
+    (isWebgpu ? tooLarge((rows * columns + C * rows) * 4, sharedBytes) : 0)
+  );
 }

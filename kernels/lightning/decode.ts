@@ -22,6 +22,7 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestHalf } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { decaysAt } from './later-decay.js';
 
@@ -97,7 +98,14 @@ export const lightningExtend = kernel(
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
     // On a CPU, few tokens at once: what is added to a state is short, and fills the last chunk in part.
-    prefer: ({ C, processors }) => (processors === 1 ? Math.abs(Math.log2(C / 16)) : 0),
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? Math.abs(Math.log2(C / 16))
+        : farFromBestHalf(
+            { C, columns: BE, warps, stages },
+            { rows: D, total: E, heads: B * H, N },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },

@@ -23,6 +23,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestForward, farFromBestKeys } from '../flash/blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -51,6 +52,14 @@ export const lightning1Fwd = kernel(
     comptime: ['D', 'E'],
     tune: { BM: [32, 64, 128, 16, 8], BN: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ BM, BN, D, E }) => (BM * D + 2 * BN * (D + E)) * 2 <= 160 * 1024,
+    prefer: ({ BM, BN, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestForward(
+            { rows: BM, others: BN, warps, stages },
+            { total: N, heads: B * H, width: Math.max(D, E) },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ N }) => [N],
     grid: ({ B, H, N, BM }) => ({ h: H, m: cdiv(N, BM), b: B }),
   },
@@ -94,6 +103,14 @@ export const lightning1BwdKeys = kernel(
     comptime: ['D', 'E'],
     tune: { BN: [32, 64, 128, 16, 8], BM: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ BM, BN, D, E }) => (BN + 2 * BM) * (D + E) * 2 <= 160 * 1024,
+    prefer: ({ BN, BM, warps, stages, B, HK, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestKeys(
+            { rows: BN, others: BM, warps, stages },
+            { total: N, heads: B * HK, width: Math.max(D, E) },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ N }) => [N],
     grid: ({ B, HK, N, BN }) => ({ h: HK, n: cdiv(N, BN), b: B }),
   },

@@ -14,6 +14,7 @@ import {
   range,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBest } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { decaysAt } from './later-decay.js';
 
@@ -53,7 +54,14 @@ export const lightningPacked = kernel(
     tune: { C: [32, 64, 16, 8], BE: [64, 128, 32, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BE, E }) => BE < 2 * E || BE === 8,
     // On a CPU, no more tokens at once than a sequence has on average.
-    prefer: ({ C, N, S1, processors }) => (processors === 1 ? Math.max(C, cdiv(N, S1 - 1)) : 0),
+    prefer: ({ C, BE, warps, stages, S1, H, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? Math.max(C, cdiv(N, S1 - 1))
+        : farFromBest(
+            { C, columns: BE, warps, stages, G: 1 },
+            { rows: D, total: E, heads: (S1 - 1) * H, N: cdiv(N, S1 - 1), isSplit: false },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ S1, H, N }) => [(S1 - 1) * H, N],
     grid: ({ S1, H, E, BE }) => ({ e: cdiv(E, BE), h: H, s: S1 - 1 }),
   },

@@ -18,6 +18,7 @@ import {
   trans,
 } from '../../dsl/index.js';
 import { lightningBwdGroups } from './backward.js';
+import { farFromBestHalf, farFromBestWhole } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
 import { earlierDecaysAt, laterDecaysAt } from './later-decay.js';
@@ -53,6 +54,14 @@ export const segmentBwdDq = kernel(
     options: { initialState: false, stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 96 * 1024,
+    prefer: ({ C, BD, warps, stages, B, H, N, D, E, G, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestHalf(
+            { C, columns: BD, warps, stages },
+            { rows: E, total: D, heads: B * H * G, N: cdiv(N, G) },
+            { processors, sharedBytes, elementBytes },
+          ),
     grid: ({ B, H, G, D, BD }) => ({ d: cdiv(D, BD), part: G, h: H, b: B }),
   },
   (
@@ -121,6 +130,14 @@ export const segmentBwdDkDv = kernel(
     comptime: ['D', 'E'],
     options: { initialState: false, stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
     tune: { C: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
+    prefer: ({ C, warps, stages, B, H, N, D, E, G, processors, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestWhole(
+            { C, warps, stages },
+            { rows: D, total: E, heads: B * H * G, N: cdiv(N, G) },
+            { processors, elementBytes },
+          ),
     grid: ({ B, H, G }) => ({ part: G, h: H, b: B }),
   },
   (

@@ -23,6 +23,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestHalf } from '../lightning/blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -50,6 +51,14 @@ export const cosformerFwd = kernel(
     comptime: ['D', 'E'],
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + 2 * D * BE * 4 <= 96 * 1024,
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestHalf(
+            { C, columns: BE, warps, stages },
+            { rows: 2 * D, total: E, heads: B * H, N },
+            { processors, sharedBytes, elementBytes },
+          ),
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },
   ({ q, k, v, longest, eps, o }, { H, HK, N, D, C, BE }, { b, h, e }) => {

@@ -22,6 +22,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestHalf } from '../lightning/blocks.js';
 import { headDecays, noDecays } from '../lightning/decay.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -58,6 +59,14 @@ export const featureAttention = kernel(
     options: { phi: elu1, decay: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestHalf(
+            { C, columns: BE, warps, stages },
+            { rows: D, total: E, heads: B * H, N },
+            { processors, sharedBytes, elementBytes },
+          ),
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },
   ({ q, k, v, slope, eps, o }, { H, HK, N, D, C, BE, phi, decay }, { b, h, e }) => {

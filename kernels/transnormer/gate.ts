@@ -15,6 +15,7 @@ import {
   sum,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestRows } from '../norm/rows.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -33,8 +34,7 @@ export const normGate = kernel(
     comptime: ['K'],
     tune: { BM: [4, 8, 2, 1], BK: [256, 512, 1024, 2048, 4096, 8192, 64], warps: [4, 8, 2, 16] },
     prune: ({ BM, BK, K, warps }) => BM * BK <= 32 * 32 * warps && (BK < 2 * K || BK === 64),
-    // On a CPU, whole rows, unless that takes many warps.
-    prefer: ({ BK, K, warps, processors }) => (processors === 1 ? (BK >= K && warps <= 4 ? 0 : 1) : 0),
+    prefer: ({ BM, BK, warps, M, K, processors }) => farFromBestRows({ BM, BK, warps }, { M, K }, { processors }),
     grid: ({ M, BM }) => ({ m: cdiv(M, BM) }),
   },
   ({ x, u, eps, y }, { K, BM, BK }, { m }) => {
@@ -76,8 +76,7 @@ export const normGateBwd = kernel(
     comptime: ['K'],
     tune: { BM: [4, 8, 2, 1], BK: [256, 512, 1024, 2048, 4096, 64], warps: [4, 8, 2, 16] },
     prune: ({ BM, BK, K, warps }) => BM * BK <= 16 * 32 * warps && (BK < 2 * K || BK === 64),
-    // On a CPU, whole rows, unless that takes many warps.
-    prefer: ({ BK, K, warps, processors }) => (processors === 1 ? (BK >= K && warps <= 4 ? 0 : 1) : 0),
+    prefer: ({ BM, BK, warps, M, K, processors }) => farFromBestRows({ BM, BK, warps }, { M, K }, { processors }),
     grid: ({ M, BM }) => ({ m: cdiv(M, BM) }),
   },
   ({ x, u, eps, dy, dx, du }, { K, BM, BK }, { m }) => {

@@ -1,4 +1,5 @@
 import { all, bf16, cast, cdiv, dot, dtypes, f16, f32, input, kernel, output, range, zeros } from '../../dsl/index.js';
+import { farFromBestProduct } from '../gemm/blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -14,6 +15,14 @@ export const gluProduct = kernel(
     tune: { BM: [32, 64, 128, 16], BN: [64, 128, 32], BK: [32, 64, 16], warps: [4, 8, 2], stages: [2, 3, 1] },
     prune: ({ BM, BN, BK, stages, warps }) =>
       (BM + 2 * BN) * BK * 2 * stages <= 200 * 1024 && BM * BN <= 64 * 32 * warps && BM * BN >= 8 * 32 * warps,
+    prefer: ({ BM, BN, BK, warps, stages, M, F, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestProduct(
+            { BM, BN, BK, warps, stages },
+            { M, N: F, products: 2 },
+            { processors, sharedBytes, elementBytes },
+          ),
     tuneKey: ({ M, F, K }) => [M, F, K],
     grid: ({ M, F, BM, BN }) => ({ n: cdiv(F, BN), m: cdiv(M, BM) }),
   },
