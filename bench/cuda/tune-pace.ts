@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util';
 import type { DType } from '../../compiler/ir/types.js';
 import type { Config } from '../../driver/configurations.js';
 import { optionValues, SourceProject } from '../../driver/source.js';
+import { configKey } from '../../tuner/search/knobs.js';
 import { type TuneEvent, tune } from '../../tuner/tune.js';
-import { type OpenBench, openWorkers } from '../../tuner/worker/pool.js';
-import { nameOf } from '../../tuner/worker/protocol.js';
+import { devicesOf, type OpenBench, openWorkers } from '../../tuner/worker/pool.js';
 
 /**
  * Where a tune spends its time: configurations a second, and what each of them takes at every stage.
@@ -66,9 +66,9 @@ function take(event: TuneEvent): void {
     marks.set(`last row of ${event.progress.stage}`, seconds());
   } else if (kind === 'worker' && event.event.kind === 'ahead') {
     const { config, stage } = event.event;
-    move('ahead', nameOf(config), stage === 'done' ? null : stage);
+    move('ahead', configKey(config), stage === 'done' ? null : stage);
   } else if (kind === 'worker' && event.event.kind === 'stage')
-    for (const config of event.event.configs) move('worker', nameOf(config), event.event.stage);
+    for (const config of event.event.configs) move('worker', configKey(config), event.event.stage);
   if (given.log !== undefined) log.push(`${seconds().toFixed(3)} ${JSON.stringify(event)}`);
 }
 
@@ -76,8 +76,8 @@ const compilers = given.compilers === undefined ? {} : { compilers: Number(given
 
 /** Says when a request is answered; the rows come in the order in which configurations were picked. */
 async function open(device: string, options: Parameters<typeof openWorkers>[1]): Promise<OpenBench> {
-  const bench = await openWorkers([device], { ...options, ...compilers });
-  const over = (config: Config): void => move('worker', nameOf(config), null);
+  const bench = await openWorkers(await devicesOf(device), { ...options, ...compilers });
+  const over = (config: Config): void => move('worker', configKey(config), null);
   const [prepare, sample, recheck] = [bench.prepare.bind(bench), bench.sample.bind(bench), bench.recheck.bind(bench)];
   return Object.assign(bench, {
     prepare: (config: Config) => prepare(config).finally(() => over(config)),

@@ -1,7 +1,9 @@
 /** How long a worker may be at something, and whose fault it is when it ends badly. */
+
 import type { Config } from '../../driver/configurations.js';
 import type { Device } from '../../runtime/device.js';
-import { nameOf, type Request, type Stage } from './protocol.js';
+import { configKey } from '../search/knobs.js';
+import type { Request, Stage } from './protocol.js';
 
 /** Milliseconds. What takes longer hangs. */
 export interface Timeouts {
@@ -68,13 +70,13 @@ export class Speed {
   readonly #launchMs = new Map<string, number>();
 
   learn(config: Config, launchMs: number): void {
-    this.#launchMs.set(nameOf(config), launchMs);
+    this.#launchMs.set(configKey(config), launchMs);
     this.fastestMs = Math.min(launchMs, this.fastestMs ?? launchMs);
   }
 
   /** A launch of each; null where one is not known. */
   roundMs(configs: readonly Config[]): number | null {
-    const each = configs.map((config) => this.#launchMs.get(nameOf(config)));
+    const each = configs.map((config) => this.#launchMs.get(configKey(config)));
     return each.reduce<number | null>((sum, ms) => (sum === null || ms === undefined ? null : sum + ms), 0);
   }
 }

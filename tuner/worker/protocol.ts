@@ -178,10 +178,3 @@ export function answers<R extends Request>(request: R, answer: Answer): answer i
   if (request.kind !== 'sample' || answer.kind !== 'sampled') return true;
   return answer.results === null || answer.results.length === request.configs.length;
 }
-
-/** The name of a configuration: equal ones have equal names, whatever the order of their knobs. */
-export const nameOf = (config: Config): string =>
-  Object.entries(config)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([knob, value]) => `${knob}=${value}`)
-    .join(',');

@@ -1,4 +1,5 @@
 /** What the child of a worker does for one problem on one device. */
+
 import type { Config } from '../../driver/configurations.js';
 import { remember } from '../../driver/made-before.js';
 import { checkDeviceMemory } from '../../driver/preflight.js';
@@ -6,10 +7,11 @@ import type { Prepared } from '../../driver/prepare.js';
 import type { KernelDecl, PlanDecl } from '../../driver/source.js';
 import type { Device } from '../../runtime/device.js';
 import { behindByFar, type Contender, type MeasureOptions, measure, setsWanted, type TooSlow } from '../measure.js';
+import { configKey } from '../search/knobs.js';
 import type { Row, Samples } from '../types.js';
 import { Arena } from './arena.js';
 import { kernelsOf } from './kernels-of.js';
-import { type Caches, type Known, nameOf, type ProgramOf, type Stage, type Trusted } from './protocol.js';
+import type { Caches, Known, ProgramOf, Stage, Trusted } from './protocol.js';
 import { resourcesOf } from './resources.js';
 import type { Subject } from './subject.js';
 import { Turns } from './turns.js';
@@ -84,7 +86,7 @@ export class Session {
   }
 
   #fallen(config: Config, error: unknown): Settled {
-    this.#held.delete(nameOf(config));
+    this.#held.delete(configKey(config));
     const { unfit, ...fault } = error instanceof Wrong ? error.fault : faultOf(error);
     return { row: { config, ...fault, ...(error instanceof Wrong && { rmse: error.rmse }) }, unfit };
   }
@@ -115,7 +117,7 @@ export class Session {
   }
 
   #hold(held: Held): Held {
-    this.#held.set(nameOf(held.config), held);
+    this.#held.set(configKey(held.config), held);
     const [oldest] = this.#held.keys();
     if (this.#held.size > MAX_HELD && oldest !== undefined) this.#held.delete(oldest);
     return held;
@@ -132,23 +134,23 @@ export class Session {
     const known = new Map<string, Samples | Row>();
     const ready: Held[] = [];
     for (const config of configs) {
-      if (!this.#held.has(nameOf(config))) {
+      if (!this.#held.has(configKey(config))) {
         const { row, unfit } = await this.prepare(config, announce);
         if (unfit) return { results: configs.length === 1 ? [row] : null, unfit };
-        known.set(nameOf(config), row);
+        known.set(configKey(config), row);
       }
-      const held = this.#held.get(nameOf(config));
+      const held = this.#held.get(configKey(config));
       if (held !== undefined) ready.push(held);
     }
-    const settled = { results: configs.map((c) => known.get(nameOf(c)) as Samples | Row), unfit: false };
+    const settled = { results: configs.map((c) => known.get(configKey(c)) as Samples | Row), unfit: false };
     if (ready.length === 0) return settled;
     await announce('waiting');
     const time = async (): ReturnType<Session['sample']> => {
       await announce('time');
       const timed = await this.#time(ready, options);
       if (timed.results === null) return timed;
-      for (const [i, { config }] of ready.entries()) known.set(nameOf(config), timed.results[i] as Samples | Row);
-      return { results: configs.map((c) => known.get(nameOf(c)) as Samples | Row), unfit: timed.unfit };
+      for (const [i, { config }] of ready.entries()) known.set(configKey(config), timed.results[i] as Samples | Row);
+      return { results: configs.map((c) => known.get(configKey(c)) as Samples | Row), unfit: timed.unfit };
     };
     return this.#turns.take(time, { urgent: true });
   }
@@ -172,7 +174,7 @@ export class Session {
       this.#verifier.outputsOf = null;
       for (const set of full.sets()) set.restore();
       const measured = await measure(this.#device, contenders, options);
-      if (others.length === 0) this.#verifier.outputsOf = nameOf(only.config);
+      if (others.length === 0) this.#verifier.outputsOf = configKey(only.config);
       const results = measured.map((one, i) => ('ms' in one ? one : tooSlow((ready[i] as Held).config, one)));
       return { results, unfit: false };
     } catch (error) {
@@ -186,7 +188,7 @@ export class Session {
 
   /** Looks at the outputs once more; null: they are as they should be. */
   async recheck(config: Config, announce: Announce): Promise<{ readonly row: Row | null; readonly unfit: boolean }> {
-    const held = this.#held.get(nameOf(config));
+    const held = this.#held.get(configKey(config));
     if (held === undefined) {
       const { row, unfit } = await this.prepare(config, announce);
       return { row: row.state === 'open' ? null : row, unfit };

@@ -1,4 +1,5 @@
 /** Runs configurations on outputs that hold nothing, and says whether they are right. */
+
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import { type Config, candidates } from '../../driver/configurations.js';
 import type { Prepared } from '../../driver/prepare.js';
@@ -6,6 +7,7 @@ import type { KernelDecl, PlanDecl } from '../../driver/source.js';
 import { maxInvocations, targetOf } from '../../driver/target.js';
 import type { AnyVariant, Device } from '../../runtime/device.js';
 import type { LaunchPlan } from '../../runtime/launch.js';
+import { configKey } from '../search/knobs.js';
 import { Arena } from './arena.js';
 import {
   againstReference,
@@ -16,7 +18,7 @@ import {
   sizesText,
   unwritten,
 } from './check.js';
-import { type Known, nameOf, type Trusted } from './protocol.js';
+import type { Known, Trusted } from './protocol.js';
 import { expectedAt, type Subject } from './subject.js';
 import { type Fault, faultOf } from './verdict.js';
 
@@ -138,7 +140,7 @@ export class Verifier {
   async recheck(decl: Decl, config: Config): Promise<void> {
     const adds = decl.args.some((arg) => arg.dir === 'inout');
     try {
-      await this.#checkFull(decl, config, this.outputsOf === nameOf(config) && !adds);
+      await this.#checkFull(decl, config, this.outputsOf === configKey(config) && !adds);
     } catch (error) {
       this.#forget();
       throw error;
@@ -209,7 +211,7 @@ export class Verifier {
   async #launched(arena: Arena, config: Config, prepared: Prepared): Promise<number> {
     if (arena === this.full) this.outputsOf = null;
     const ms = await launchOnce(this.#device, arena.first(), prepared);
-    if (arena === this.full) this.outputsOf = nameOf(config);
+    if (arena === this.full) this.outputsOf = configKey(config);
     return ms;
   }
 
@@ -260,8 +262,8 @@ export class Verifier {
   }
 
   #vote(config: Config, trusted: Trusted): void {
-    const name = nameOf(config);
-    if (name === nameOf(trusted.config) || this.#voters.has(name)) return;
+    const name = configKey(config);
+    if (name === configKey(trusted.config) || this.#voters.has(name)) return;
     this.#voters.add(name);
     this.#trusted = { ...trusted, votes: trusted.votes + 1 };
   }
@@ -287,11 +289,11 @@ export class Verifier {
   }
 
   #witnesses(parties: readonly Config[]): readonly Config[] {
-    const names = new Set(parties.map(nameOf));
+    const names = new Set(parties.map(configKey));
     const most = maxInvocations(targetOf(this.#device));
     const found: Config[] = [];
     for (const config of candidates(this.#subject.decl, this.#subject.full, {}, most)) {
-      if (!names.has(nameOf(config))) found.push(config);
+      if (!names.has(configKey(config))) found.push(config);
       if (found.length === WITNESSES) break;
     }
     return found;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { configKey } from '../../../tuner/search/knobs.js';
 import type { Row } from '../../../tuner/types.js';
-import { answers, type FromChild, nameOf, readMessage } from '../../../tuner/worker/protocol.js';
+import { answers, type FromChild, readMessage } from '../../../tuner/worker/protocol.js';
 import { config } from './children.js';
 
 const row: Row = {
@@ -88,7 +89,7 @@ describe('messages of a child', () => {
   });
 });
 
-test('equal configurations have equal names', () => {
-  expect(nameOf({ a: 1, b: 2 })).toBe(nameOf({ b: 2, a: 1 }));
-  expect(nameOf({ a: 1, b: 2 })).not.toBe(nameOf({ a: 2, b: 1 }));
+test('equal configurations have equal keys', () => {
+  expect(configKey({ a: 1, b: 2 })).toBe(configKey({ b: 2, a: 1 }));
+  expect(configKey({ a: 1, b: 2 })).not.toBe(configKey({ a: 2, b: 1 }));
 });
