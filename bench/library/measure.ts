@@ -8,7 +8,7 @@ import { drawInputs } from '../../driver/inputs.js';
 import { loadReference, referenceFileOf } from '../../driver/load-reference.js';
 import { type Settled, settle } from '../../driver/preflight.js';
 import { prepare } from '../../driver/prepare.js';
-import { SourceProject } from '../../driver/source.js';
+import { optionValues, SourceProject } from '../../driver/source.js';
 import { deviceNames, maxInvocations, targetOf } from '../../driver/target.js';
 import { type PlacedTensors, placeTensors } from '../../driver/tensors.js';
 import { configText } from '../../runtime/config-text.js';
@@ -94,7 +94,8 @@ async function timed({ file, kernel, dims: given, dtype, configs }: Rivals): Pro
   const ms = samples.map((s) => ('tooSlow' in s ? Number.NaN : median(s.ms)));
   for (const [i, config] of [...contenders.keys()].entries())
     events.push({ event: 'result', kernel, config, state: 'measured', medianMs: ms[i] ?? Number.NaN });
-  events.push({ event: 'result', ended: 'rivals', kernel, file, dims, dtypes: settled.dtypes, options: {} });
+  const of = { kernel, file, dims, dtypes: settled.dtypes, options: optionValues(decl) };
+  events.push({ event: 'result', ended: 'rivals', ...of });
   appendFileSync(options.out, events.map((e) => `${JSON.stringify(e)}\n`).join(''));
   const best = ms.indexOf(Math.min(...ms));
   const [own = {}, ...rest] = [...contenders.keys()].map((c) => configText(c, ' '));
