@@ -176,7 +176,7 @@ all() {
 
 blocks() {
   local seconds=120 few=(); [ -n "${DRY:-}" ] && { seconds=15; few=(--most 2); }
-  [ "$device" = emulate ] || step blocks-bwd $((seconds + 40)) 0 node dist/bench/blocks/measure.js --device "$device" --only 'Bwd.* f32|f16' --commit "$commit" --seconds $seconds --out "$out/blocks-bwd.json" "${few[@]}"
+  [ "$device" = emulate ] || step blocks-bwd $((seconds + 40)) 0 node dist/bench/blocks/measure.js --device "$device" --only 'Bwd.* (f32|f16)' --commit "$commit" --seconds $seconds --out "$out/blocks-bwd.json" "${few[@]}"
   step blocks-webgpu $((seconds + 40)) 0 node dist/bench/blocks/measure.js --device "$webgpu" --commit "$commit" --seconds $seconds --out "$out/blocks-webgpu.json" "${few[@]}"
   show blocks-webgpu 6
 }

@@ -21,6 +21,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { doublings, type On, WEBGPU_BYTES } from '../blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -68,7 +69,8 @@ export const lowerProduct = kernel(
     tune: { BM: [64, 128, 32, 16, 8], BE: [64, 128, 32, 16, 8], BN: [32, 64, 16], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ BM, BE, BN }) => 2 * (BM + BE) * BN * 2 <= 96 * 1024,
     // On a CPU, where fewer programs are better, no more rows: half of a wide block lies above the diagonal.
-    prefer: ({ BM, processors }) => (processors === 1 ? Math.max(BM, 64) : 0),
+    prefer: ({ BM, BE, BN, stages, processors, sharedBytes, elementBytes }) =>
+      processors === 1 ? Math.max(BM, 64) : farFromBest({ BM, BE, BN, stages }, { sharedBytes, elementBytes }),
     tuneKey: ({ N }) => [N],
     grid: ({ B, H, N, E, BM, BE }) => ({ e: cdiv(E, BE), m: cdiv(N, BM) * H, b: B }),
   },
@@ -82,6 +84,16 @@ export const lowerProduct = kernel(
     o.at(b, h).store([m0, e * BE], acc);
   },
 );
+
+/** How far the blocks of the second product are, in doublings, from what was best where it was measured. */
+function farFromBest(
+  { BM, BE, BN, stages }: { BM: number; BE: number; BN: number; stages: number },
+  { sharedBytes, elementBytes }: Pick<On, 'sharedBytes' | 'elementBytes'>,
+): number {
+  const isWebgpu = sharedBytes <= WEBGPU_BYTES;
+  const far = doublings(BM, 64) + doublings(BE, 64) + doublings(BN, isWebgpu ? 32 : 128 / elementBytes);
+  return far + (isWebgpu || stages === 3 ? 0 : 1);
+}
 
 /**
  * Causal linear attention by the left product, O = (Q K^T * M) V with the N x N scores stored between two launches: time

@@ -43,6 +43,7 @@ export const selectiveScan = kernel(
     },
     comptime: ['S'],
     tune: { C: [16, 64], BD: [4, 16], warps: [4] },
+    prefer: ({ C, BD, processors }) => (processors === 1 ? 0 : -C * BD),
     grid: ({ B, D, BD }) => ({ d: cdiv(D, BD), b: B }),
   },
   ({ x, dt, a, bm, cm, y, hT }, { N, S, C, BD }, { d, b }) => {

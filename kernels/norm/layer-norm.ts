@@ -24,6 +24,8 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
+import { doublings } from '../blocks.js';
+import { rowsOfProgram } from './rows.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -138,7 +140,8 @@ export const layerNormBwdParts = kernel(
     tune: { BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
     // On a CPU, few turns.
-    prefer: ({ BM, M, P, processors }) => (processors === 1 ? cdiv(cdiv(M, P), BM) : 0),
+    prefer: ({ BM, M, K, P, processors }) =>
+      processors === 1 ? cdiv(cdiv(M, P), BM) : doublings(BM, rowsOfProgram(K)),
     grid: ({ P }) => ({ p: P }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweights, dbiases }, { M, K, P, BM }, { p }) => {

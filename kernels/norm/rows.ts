@@ -5,6 +5,9 @@ import { doublings, down, type On, up, within } from '../blocks.js';
 const PROGRAM = 2048;
 const INVOCATION = 32;
 
+/** Rows that a program holds at once where it has all of them that it wants. */
+export const rowsOfProgram = (K: number): number => within(1, down(PROGRAM / up(K)), 8);
+
 /** How far blocks of rows are, in doublings, from what was best where it was measured: a row in registers, read once. */
 export function farFromBestRows(
   { BM, BK, warps }: { BM: number; BK: number; warps: number },

@@ -85,7 +85,7 @@ export const partPrefixSums = kernel(
 export const longPrefixSum = plan(
   {
     args: { x: input(T, ['M', 'N']), y: output(T, ['M', 'N']) },
-    tune: { G: [32, 8, 64] },
+    tune: { G: [64, 32, 8] },
     tuneKey: ({ M, N }) => [M, N],
     temps: ({ M, G }) => ({ total: temp(T, [M, G]) }),
   },

