@@ -10,6 +10,7 @@ import type { Problem, Row, Samples } from '../types.js';
 import type { Commission } from './compiler-protocol.js';
 import { Compilers, compilersFor, mostCompilers } from './compilers.js';
 import { timeoutsOf } from './deadline.js';
+import { keepsPrograms } from './driver-cache.js';
 import type { DeviceDescription, ProgramOf } from './protocol.js';
 import { DeviceWorker, type WorkerEvent, type WorkerOptions } from './worker.js';
 
@@ -82,8 +83,7 @@ async function withCompilers(
 const isCuda = (device: string): boolean => /^cuda(:|$)/.test(device);
 
 function commissionOf(name: string, problem: Problem, { device, known }: DeviceWorker): Commission {
-  const isKept = device.backend === 'cuda' && process.env.CUDA_CACHE_DISABLE !== '1';
-  return { problem, device, reduced: known?.dims ?? problem.dims, driver: isKept ? name : null };
+  return { problem, device, reduced: known?.dims ?? problem.dims, driver: keepsPrograms(device) ? name : null };
 }
 
 /** What is right and quick on one device says nothing of another kind. */
