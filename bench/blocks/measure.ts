@@ -6,6 +6,7 @@ import type { Config } from '../../driver/configurations.js';
 import { deviceKey } from '../../driver/device-key.js';
 import { maxInvocations, targetOf } from '../../driver/target.js';
 import { type AnyVariant, openDevice } from '../../runtime/index.js';
+import { keepsPrograms } from '../../tuner/worker/driver-cache.js';
 import { median } from '../table.js';
 import { Compilers } from './compilers.js';
 import { blocksOf, casesOf, configKey, inParts, type Scale, shapesOf, variationsOf } from './grid.js';
@@ -48,7 +49,7 @@ const ROUNDS = 3;
 const LOADED_AHEAD = 8;
 const FINAL = scale === 'software' ? 2 : 7;
 
-const compilers = new Compilers(Number(options.processes), device.backend === 'cuda' ? options.device : '');
+const compilers = new Compilers(Number(options.processes), keepsPrograms(device) ? options.device : '');
 const supply = new Supply(device);
 const target = targetOf(device);
 
