@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { cacheFolders, privateFolder } from '../runtime/cache-folder.js';
 
@@ -60,11 +60,20 @@ export function folderToRead(): string | null {
 
 /** What others may write to could hold anything. */
 function isOurs(folder: string): boolean {
-  const stat = statSync(folder, { throwIfNoEntry: false });
+  const stat = statOf(folder);
   const uid = process.getuid?.();
   return (
     stat?.isDirectory() === true &&
     (uid === undefined || stat.uid === uid) &&
     (process.platform === 'win32' || (stat.mode & 0o022) === 0)
   );
+}
+
+/** Null also where a part of the path is a file, or closed to us. */
+function statOf(folder: string): Stats | null {
+  try {
+    return statSync(folder);
+  } catch {
+    return null;
+  }
 }

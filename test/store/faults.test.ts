@@ -181,6 +181,20 @@ describe('where no cache can be', () => {
     );
   });
 
+  test('below a file: it lies in the next folder, and before that there is none', () => {
+    const [file, temporary] = [join(folder(), 'file'), folder()];
+    writeFileSync(file, '');
+    vi.stubEnv('LAC_TUNING_CACHE', '');
+    vi.stubEnv('LAC_CACHE', file);
+    vi.stubEnv('TMPDIR', temporary);
+    expect(TuningStore.existing()).toBeNull();
+    for (const store of [TuningStore.open(), TuningStore.existing()]) {
+      if (!(store instanceof TuningStore)) throw new Error(store?.why ?? 'there is none');
+      expect(store.file.startsWith(temporary)).toBe(true);
+      store.close();
+    }
+  });
+
   test('with LAC_TUNING_CACHE=off', () => {
     vi.stubEnv('LAC_TUNING_CACHE', 'off');
     expect(why(TuningStore.open())).toBe('there is no tuning cache: LAC_TUNING_CACHE is off');
