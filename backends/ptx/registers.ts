@@ -5,6 +5,7 @@ import { is16Bit } from '../../compiler/ir/types.js';
 import { registerCount } from '../../compiler/layout/layout.js';
 import { isElementwise } from '../../compiler/ops/table.js';
 import { isLazy } from './lower/lazy.js';
+import { type Streamed, streamedScans } from './streamed-scans.js';
 import { REGISTERS_PER_THREAD } from './target.js';
 
 /** What addresses, counters and scalars take in most kernels: ptxas finds them in the gaps, but not in none. */
@@ -14,7 +15,8 @@ const MOST_SPILLED = 2048;
 /**
  * Refuses a kernel whose tiles alone need more registers than a thread has (LAC0503): the driver would keep them in
  * memory, many times slower than a smaller block. Counted are tiles that are computed where they stand (loads, sums,
- * carried values), from there to the last op that reads them, directly or through what is computed on demand.
+ * carried values), from there to the last op that reads them, directly or through what is computed on demand; of a scan
+ * that a fold takes in line by line, the fold.
  *
  * With `spills` they may lie in memory, up to a number for which the program is still assembled in reasonable time: every
  * op on a tile is an instruction a register.
@@ -41,22 +43,28 @@ export interface Peak {
 
 /** The most that is live at one op of the block or of the regions below, on top of `outside`. */
 function mostRegisters(block: Block, outside: number): Peak {
-  const last = lastDemands(block);
+  const streams = streamedScans(block);
+  const last = lastDemands(block, streams);
   const ends = new Map<number, number>();
   const counted = new Set<Value>();
   let live = outside;
   let peak: Peak = { need: outside, op: null };
+  const hold = (words: number, end: number): void => {
+    live += words;
+    ends.set(end, (ends.get(end) ?? 0) + words);
+  };
   const begin = (v: Value, at: number): void => {
     const words = wordsOf(v);
     const end = last.get(v) ?? -1;
     if (words === 0 || end <= at) return;
-    live += words;
+    hold(words, end);
     counted.add(v);
-    ends.set(end, (ends.get(end) ?? 0) + words);
   };
   for (const v of block.args) begin(v, -1);
   block.ops.forEach((op, i) => {
-    const made = isHeld(op) ? op.results.reduce((n, v) => n + wordsOf(v), 0) : 0;
+    const streamed = streams.get(op);
+    const isMade = isHeld(op) && streamed === undefined;
+    const made = isMade ? op.results.reduce((n, v) => n + wordsOf(v), 0) : 0;
     const again = Math.min(
       ends.get(i) ?? 0,
       reused(op).reduce((n, v) => (last.get(v) === i && (counted.has(v) || isComputed(v)) ? n + wordsOf(v) : n), 0),
@@ -64,7 +72,8 @@ function mostRegisters(block: Block, outside: number): Peak {
     const inside = op.regions.map((region) => mostRegisters(region, isLoop(op) ? live - again : live));
     for (const p of [{ need: live + made - again, op }, ...inside]) if (p.need > peak.need) peak = p;
     live -= ends.get(i) ?? 0;
-    if (isHeld(op)) for (const v of op.results) begin(v, i);
+    if (streamed !== undefined) hold(streamed.words, streamed.last);
+    if (isMade) for (const v of op.results) begin(v, i);
   });
   return peak;
 }
@@ -95,11 +104,12 @@ function wordsOf(v: Value): number {
 }
 
 /** Position in the block of the last op that makes somebody ask for a value, through ops that compute on demand. */
-function lastDemands(block: Block): ReadonlyMap<Value, number> {
+function lastDemands(block: Block, streams: ReadonlyMap<Op, Streamed>): ReadonlyMap<Value, number> {
   const last = new Map<Value, number>();
   for (let i = block.ops.length - 1; i >= 0; i--) {
     const op = block.ops[i] as Op;
-    const at = isLazy(op) ? Math.max(-1, ...op.results.map((v) => last.get(v) ?? -1)) : i;
+    const asked = isLazy(op) ? Math.max(-1, ...op.results.map((v) => last.get(v) ?? -1)) : i;
+    const at = streams.get(op)?.fold ?? asked;
     for (const v of readBy(op)) last.set(v, Math.max(last.get(v) ?? -1, at));
   }
   return last;

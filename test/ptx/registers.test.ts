@@ -55,3 +55,42 @@ test('what is made on demand is not counted, but what it is made from is, up to 
   // The loaded tile, read again after the loop; the carried one; the one loaded in the loop.
   expect(predictRegisters(parsed(LAID_OUT)).need).toBe(96);
 });
+
+/** 64 positions of two lines in a thread: a scan of pairs along them, folded over the 16 lanes. */
+const S = '@ reg[p1 p2 p4 p8 p16 p32 r8] lane[c1 c2 c4 c8 r1] warp[r2 r4]';
+const streamed = (fold: string, between = ''): Kernel =>
+  parsed(`kernel k(%x: view<in 64x16x16xf32> [A, B, C], %y: view<out 64x16xf32> [A, B]) axes [] config {warps = 4} {
+  %zero = const {value = 0} : i32
+  %last = const {value = 63} : i32
+  %v = smem_alloc {offset = 0} : buf<1x64x16x16xf32>
+  %a = smem_read %v, %zero : tile<64x16x16xf32> ${S}
+  %f, %u = scan_by %a, %a {axis = 0} : tile<64x16x16xf32> ${S}, tile<64x16x16xf32> ${S} (%f1: f32, %u1: f32, %f2: f32, %u2: f32) {
+    %f12 = mul %f1, %f2 : f32
+    %u12 = add %u1, %u2 : f32
+    yield %f12, %u12
+  }
+  %h = mul %f, %u : tile<64x16x16xf32> ${S}
+  ${between}
+  ${fold}
+  %t = slice %h, %last, %zero, %zero : tile<1x16x16xf32> @ reg[r8] lane[c1 c2 c4 c8 r1] warp[r2 r4]
+}
+`);
+const ALONG_LANES = 'tile<64x16xf32> @ reg[r1 r2 r4 r8 r16 r32 c8] lane[0 0 0 0 c1] warp[c2 c4]';
+
+test('of a scan that a fold takes in line by line, what the fold gives is counted', () => {
+  const { need, op } = predictRegisters(
+    streamed(`%s = reduce %h {op = "sum", axis = 2} : ${ALONG_LANES}
+  store %y, %s, %zero, %zero`),
+  );
+  // Sums of 64 x 2 lines; of both results a position of each line, and what the slice takes out.
+  expect([need, op?.name]).toEqual([128 + 2 * (2 + 2), 'reduce']);
+});
+
+test('a scan is held in whole where the fold is along its axis, something comes between, or another op reads all of it', () => {
+  const held = (fold: string, between = ''): number => predictRegisters(streamed(fold, between)).need;
+  const along = '%s = reduce %h {op = "sum", axis = 0} : tile<16x16xf32> @ reg[r8] lane[c1 c2 c4 c8 r1] warp[r2 r4]';
+  const across = `%s = reduce %h {op = "sum", axis = 2} : ${ALONG_LANES}`;
+  expect(held(along)).toBeGreaterThanOrEqual(256);
+  expect(held(across, 'barrier {scope = "cta"}')).toBeGreaterThanOrEqual(256);
+  expect(held(`${across}\n  smem_write %v, %zero, %h`)).toBeGreaterThanOrEqual(256);
+});
