@@ -12,7 +12,8 @@ import { standings } from '../tuner/report/standing.js';
 import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
 import { tunedRowOf, whyUnwritten } from '../tuner/tuned-row.js';
 import type { Outcome, Row } from '../tuner/types.js';
-import { devicesOf, openWorkers } from '../tuner/worker/pool.js';
+import { WorkerHost } from '../tuner/worker/host.js';
+import { devicesOf } from '../tuner/worker/pool.js';
 import { measuredCeilings } from './ceilings.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
@@ -46,16 +47,19 @@ export const tune: Verb<string | undefined, TuneOptions> = async (path, options,
   const jobs = await jobsOf(path, options, output);
   const store = openStore(output);
   const done: Done[] = [];
+  const workers = new Workers(context.signal);
   let worst: ExitCode = EXIT.ok;
   try {
     for (const job of jobs) {
       if (context.signal.aborted) break;
+      const open = workers.opener(job === jobs.at(-1));
       const keep = (tuned: Tuned): number => done.push({ ...tuned, job });
-      const code = await tuneOne(job, { ...options, isFirst: done.length === 0 }, store, context, keep);
+      const code = await tuneOne(job, { ...options, isFirst: done.length === 0 }, { open, store }, context, keep);
       if (code !== EXIT.ok) worst = code;
       if (code === EXIT.noDevice) break;
     }
   } finally {
+    await workers.close();
     store?.close();
   }
   if (options.report !== undefined && done.length > 0) await writeReport(options.report, done, options.device, context);
@@ -89,7 +93,7 @@ function openStore(output: Output): TuningStore | null {
 async function tuneOne(
   job: TuneJob,
   options: TuneOptions & { readonly isFirst: boolean },
-  store: TuningStore | null,
+  tools: Omit<TuneTools, 'now'>,
   { output, signal }: Context,
   keep: (tuned: Tuned) => void,
 ): Promise<ExitCode> {
@@ -101,7 +105,7 @@ async function tuneOne(
       ...{ ...(budget && { budgetMs: budget }), ...(resume && { resume }), ...(exhaustive && { exhaustive }) },
       onEvent: progress.take.bind(progress),
     };
-    const tuned = await tuneProblem(request, { open, store, now: () => performance.now() });
+    const tuned = await tuneProblem(request, { ...tools, now: () => performance.now() });
     const { outcome } = tuned;
     progress.clear();
     if (isFirst) printDevice(tuned, output);
@@ -120,7 +124,26 @@ async function tuneOne(
   }
 }
 
-const open: TuneTools['open'] = async (device, options) => openWorkers(await devicesOf(device), options);
+/** Processes that serve one problem after another. */
+class Workers {
+  readonly #signal: AbortSignal;
+  #host: WorkerHost | null = null;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  opener(isLast: boolean): TuneTools['open'] {
+    return async (device, options) => {
+      this.#host ??= new WorkerHost(await devicesOf(device), { signal: this.#signal });
+      return this.#host.open({ ...options, isLast });
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#host?.close();
+  }
+}
 
 function printDevice({ device: { name, backend, info } }: Tuned, output: Output): void {
   output.result(deviceLine({ name, backend }), { device: { name, backend, ...info } });

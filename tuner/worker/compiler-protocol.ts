@@ -10,14 +10,16 @@ import { type DeviceDescription, type END, isRecord, isRow, type ProgramOf } fro
 export interface Commission {
   readonly problem: Problem;
   readonly device: DeviceDescription;
-  /** The reduced sizes. */
-  readonly reduced: Dims;
+  /** The reduced sizes; null: as they usually are. */
+  readonly reduced: Dims | null;
   /** Name of a device whose driver is to compile too, and keeps that for other processes; null: none does. */
   readonly driver: string | null;
 }
 
 export type ToCompiler =
+  /** What was compiled for before is over. */
   | { readonly kind: 'begin'; readonly commission: Commission }
+  | { readonly kind: 'reduced'; readonly dims: Dims }
   | { readonly kind: 'compile'; readonly config: Config }
   /** What the cost model wants to know. `facts`: as `SpaceContext` has them. */
   | { readonly kind: 'model'; readonly config: Config; readonly facts?: Readonly<Record<string, ArgFacts>> }

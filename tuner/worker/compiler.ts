@@ -22,8 +22,9 @@ import { faultOf } from './verdict.js';
 /** Compiles for the process that forked this one until it says `end`, or is gone. */
 export function compileAhead(open: OpenDevice): void {
   let compiler: Promise<Compiler> | null = null;
+  const driver = new Driver(open);
   const end = async (): Promise<never> => {
-    (await compiler)?.end();
+    await driver.close();
     process.exit(0);
   };
   untilParentEnds(end);
@@ -31,13 +32,41 @@ export function compileAhead(open: OpenDevice): void {
     if (message.kind === 'end') await end();
     else if (message.kind === 'begin') {
       await tell({ kind: 'stage', stage: 'open' });
-      compiler = Compiler.for(message.commission, open);
+      compiler = Compiler.for(message.commission, driver);
       await compiler;
       await tell({ kind: 'ready' });
-    } else if (message.kind === 'model')
+    } else if (message.kind === 'reduced') (await compiler)?.reduce(message.dims);
+    else if (message.kind === 'model')
       await tell({ kind: 'modelled', modelled: (await compiler)?.model(message.config, message.facts) ?? null });
     else await tell({ kind: 'compiled', compilation: (await (await compiler)?.compile(message.config)) ?? null });
   });
+}
+
+/** The device whose driver compiles, from one problem to the next. */
+class Driver {
+  readonly #open: OpenDevice;
+  #name: string | null = null;
+  #device: Promise<Device | null> = Promise.resolve(null);
+
+  constructor(open: OpenDevice) {
+    this.#open = open;
+  }
+
+  /** Null where there is none, or it cannot be had: the worker's own does the work then. */
+  of(name: string | null): Promise<Device | null> {
+    if (name !== this.#name) {
+      void this.close();
+      this.#name = name;
+      if (name !== null) this.#device = this.#open(name).catch(() => null);
+    }
+    return this.#device;
+  }
+
+  async close(): Promise<void> {
+    const device = this.#device;
+    this.#device = Promise.resolve(null);
+    (await device)?.destroy();
+  }
 }
 
 /** Tensors as the worker has them. */
@@ -50,8 +79,7 @@ class Compiler {
   readonly #device: UnbackedDevice;
   readonly #subject: Subject;
   readonly #full: Stage;
-  readonly #reduced: Stage;
-  /** Null where there is none, or it cannot be had: the worker's own does the work then. */
+  #reduced: Stage;
   readonly #driver: Promise<Device | null>;
   #model: KernelModel | null = null;
 
@@ -59,15 +87,20 @@ class Compiler {
     this.#device = new UnbackedDevice(device);
     this.#subject = subject;
     this.#full = this.#stage(subject.full);
-    this.#reduced = this.#stage(reduced);
+    this.#reduced = this.#stage(reduced ?? subject.reduced);
     this.#driver = driver;
   }
 
-  static async for(commission: Commission, open: OpenDevice): Promise<Compiler> {
-    const { problem, device, driver } = commission;
-    const opened = driver === null ? Promise.resolve(null) : open(driver).catch(() => null);
+  static async for(commission: Commission, driver: Driver): Promise<Compiler> {
+    const { problem, device } = commission;
+    const opened = driver.of(commission.driver);
     const subject = subjectOf(problem, await readSource(problem), device.info.kind);
     return new Compiler(subject, commission, opened);
+  }
+
+  /** The worker found others than are usual. */
+  reduce(dims: Dims): void {
+    this.#reduced = this.#stage(dims);
   }
 
   #stage(dims: Dims): Stage {
@@ -126,10 +159,6 @@ class Compiler {
     if (driver === null) return;
     await tell({ kind: 'stage', stage: 'driver' });
     for (const { made } of programs) if ('variant' in made) await driver.prepare(made.variant).catch(() => {});
-  }
-
-  async end(): Promise<void> {
-    (await this.#driver)?.destroy();
   }
 }
 

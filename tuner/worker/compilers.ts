@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { ArgFacts } from '../../compiler/artifact.js';
 import type { Config } from '../../driver/configurations.js';
+import type { Dims } from '../../driver/reference.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Modelled } from '../model/kernel-model.js';
 import type { Row, Verdict } from '../types.js';
@@ -53,7 +54,12 @@ interface Job {
 /** One process. */
 interface Compiler {
   readonly link: ChildLink<FromCompiler, ToCompiler>;
+  /** What it was told to compile for. */
+  told: Commission | null;
+  /** And is ready to. */
   isReady: boolean;
+  /** It was ready for something: what it needs is loaded. */
+  isLoaded: boolean;
   job: Job | null;
   /** It took too long for this, and is being killed. */
   hangs: CompilerStage | null;
@@ -89,16 +95,42 @@ export class Compilers {
 
   /** Processes that load what they need until there is something to compile. */
   start(count: number): void {
+    if (this.#isClosed) return;
     for (let i = this.count; i < count; i++) this.#start();
   }
 
-  /** What there is to compile, and how many are to do it. */
+  /** What there is to compile from now on, and how many are to do it. */
   begin(count: number, commission: Commission): void {
+    this.leave();
     const compilers = [...this.#compilers];
     for (const { link } of compilers.slice(count)) void link.close(this.#options.timeouts.endMs);
     this.#commission = commission;
-    for (const compiler of compilers.slice(0, count)) this.#instruct(compiler, commission);
-    this.start(count);
+    for (const compiler of compilers.slice(0, count)) this.#instruct(compiler);
+    if (this.#deaths < MAX_DEATHS) this.start(count);
+  }
+
+  /** The reduced sizes of what there is to compile, where they are not as usual. */
+  reduce(dims: Dims): void {
+    const before = this.#commission;
+    if (before === null) return;
+    this.#commission = { ...before, reduced: dims };
+    for (const compiler of this.#compilers) {
+      if (compiler.told !== before) continue;
+      compiler.told = this.#commission;
+      compiler.link.send({ kind: 'reduced', dims });
+    }
+  }
+
+  /** There is nothing more to compile, and nobody waits for what is under way. */
+  leave(): void {
+    this.#commission = null;
+    for (const { done } of this.#queue.splice(0)) done(null, null);
+    for (const compiler of this.#compilers) {
+      const { job } = compiler;
+      if (job === null) continue;
+      compiler.job = { ...job, done: () => {} };
+      job.done(null, null);
+    }
   }
 
   #start(): void {
@@ -108,15 +140,29 @@ export class Compilers {
       message: (message) => this.#onMessage(compiler, message),
       ended: (death) => this.#onEnd(compiler, death),
     });
-    const compiler: Compiler = { link, isReady: false, job: null, hangs: null, callOff: () => {} };
+    const compiler: Compiler = {
+      ...{ link, told: null, isReady: false, isLoaded: false },
+      ...{ job: null, hangs: null, callOff: () => {} },
+    };
     this.#compilers.add(compiler);
-    if (this.#commission !== null) this.#instruct(compiler, this.#commission);
+    this.#instruct(compiler);
     if (link.pid !== undefined) onCompiler(link.pid, false);
   }
 
-  #instruct(compiler: Compiler, commission: Commission): void {
+  /** One that is at something is told afterwards. */
+  #instruct(compiler: Compiler): void {
+    const commission = this.#commission;
+    const isAtSomething = compiler.job !== null || (compiler.told !== null && !compiler.isReady);
+    if (commission === null || compiler.told === commission || compiler.hangs !== null || isAtSomething) return;
+    compiler.told = commission;
+    compiler.isReady = false;
     this.#expect(compiler, 'open');
     compiler.link.send({ kind: 'begin', commission });
+  }
+
+  /** Whether it compiles for what there is to compile now. */
+  #isUpToDate({ told }: Compiler): boolean {
+    return told !== null && told === this.#commission;
   }
 
   /** Null: the worker compiles it itself. */
@@ -135,7 +181,7 @@ export class Compilers {
 
   #ask<T>(request: Job['request'], read: (...outcome: Parameters<Job['done']>) => T): Promise<T> | null {
     // The first ones do not wait for processes to start.
-    if (![...this.#compilers].some((c) => c.isReady)) return null;
+    if (![...this.#compilers].some((c) => c.isLoaded && this.#isUpToDate(c))) return null;
     return new Promise((resolve) => {
       this.#queue.push({ request, done: (...outcome) => resolve(read(...outcome)) });
       this.#hand();
@@ -144,7 +190,8 @@ export class Compilers {
 
   #hand(): void {
     for (const compiler of this.#compilers) {
-      if (!compiler.isReady || compiler.job !== null || compiler.hangs !== null) continue;
+      const isFree = compiler.isReady && compiler.job === null && compiler.hangs === null;
+      if (!isFree || !this.#isUpToDate(compiler)) continue;
       const job = this.#queue.shift();
       if (job === undefined) return;
       compiler.job = job;
@@ -176,7 +223,9 @@ export class Compilers {
     const { job } = compiler;
     if (message.kind === 'ready') {
       compiler.isReady = true;
-      if (compiler.link.pid !== undefined) this.#options.onCompiler(compiler.link.pid, true);
+      compiler.isLoaded = true;
+      const { pid } = compiler.link;
+      if (pid !== undefined && this.#isUpToDate(compiler)) this.#options.onCompiler(pid, true);
     } else if (job === null) compiler.link.distrust();
     else {
       this.#say(compiler, 'done');
@@ -184,11 +233,13 @@ export class Compilers {
       compiler.job = null;
       job.done(message, null);
     }
+    this.#instruct(compiler);
     this.#hand();
   }
 
-  #say({ link, job }: Compiler, stage: CompilerStage | 'done'): void {
-    if (link.pid !== undefined && job?.request.kind === 'compile')
+  #say(compiler: Compiler, stage: CompilerStage | 'done'): void {
+    const { link, job } = compiler;
+    if (link.pid !== undefined && job?.request.kind === 'compile' && this.#isUpToDate(compiler))
       this.#options.onStage(link.pid, stage, job.request.config);
   }
 

@@ -17,6 +17,8 @@ export interface Timeouts {
   readonly leastRunMs: number;
   /** How many times slower than the fastest a launch may be. */
   readonly slower: number;
+  /** From `leave` to SIGKILL: about what a process that takes its place needs to start. */
+  readonly leaveMs: number;
   /** From `end` to SIGKILL. */
   readonly endMs: number;
 }
@@ -29,6 +31,7 @@ export const TIMEOUTS: Timeouts = {
   firstRunMs: 120_000,
   leastRunMs: 20_000,
   slower: 200,
+  leaveMs: 1000,
   endMs: 500,
 };
 

@@ -31,12 +31,14 @@ export class ChildLink<From, To extends object> {
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #clock: Clock;
+  #events: LinkEvents<From>;
   #printed = '';
   #strange = false;
   #giveUp: (how: string) => void = () => {};
 
   constructor(entry: URL, clock: Clock, events: LinkEvents<From>) {
     this.#clock = clock;
+    this.#events = events;
     // A process group of its own: Ctrl-C reaches the parent alone.
     this.#child = fork(fileURLToPath(entry), [], {
       serialization: 'advanced',
@@ -50,14 +52,20 @@ export class ChildLink<From, To extends object> {
     });
     child.stdio[WATCH_FD]?.on('error', () => {});
     child.on('message', (message) => {
-      const read = events.read(message);
-      if (read !== null && !this.#strange) events.message(read);
+      const read = this.#events.read(message);
+      if (read !== null && !this.#strange) this.#events.message(read);
       else this.distrust();
     });
     const abandoned = new Promise<string>((resolve) => {
       this.#giveUp = resolve;
     });
-    this.ended = Promise.race([this.#end(), abandoned]).then((how) => events.ended(this.#death(how)));
+    this.ended = Promise.race([this.#end(), abandoned]).then((how) => this.#events.ended(this.#death(how)));
+  }
+
+  /** From now on these are told, and not those before. */
+  hand(events: LinkEvents<From>): void {
+    this.#events = events;
+    this.#printed = '';
   }
 
   get pid(): number | undefined {
@@ -111,6 +119,12 @@ export class ChildLink<From, To extends object> {
     if (child.connected) child.disconnect();
     for (const stream of child.stdio) stream?.destroy();
     this.#giveUp('was killed, and is caught in its driver');
+  }
+
+  /** Resolves when it is gone, or as good as that. */
+  async end(): Promise<void> {
+    this.kill(LAST_KILL_MS);
+    await this.ended;
   }
 
   /** Asks it to end, and ends it where it does not. */

@@ -61,7 +61,9 @@ export type Request =
       readonly count: number;
       readonly bestMs?: number;
     }
-  | { readonly kind: 'recheck'; readonly config: Config };
+  | { readonly kind: 'recheck'; readonly config: Config }
+  /** The problem is over: what is under way ends, and what was made for it is given back. The device stays open. */
+  | { readonly kind: 'leave' };
 
 /** The child gives its device back and ends. */
 export const END = { kind: 'end' } as const;
@@ -94,6 +96,8 @@ export type Answer =
   /** Null: timing failed, and several were in the race. */
   | { readonly kind: 'sampled'; readonly results: readonly (Samples | Row)[] | null }
   | { readonly kind: 'rechecked'; readonly row: Row | null }
+  /** Nothing is under way, and another problem may come. */
+  | { readonly kind: 'left' }
   /** The request cannot be done, for no reason that lies in a configuration. */
   | { readonly kind: 'failed'; readonly failure: Failure };
 
@@ -154,6 +158,7 @@ const ANSWERS: Readonly<Record<Answer['kind'], (x: Fields) => boolean>> = {
   sampled: ({ results }) =>
     results === null || (Array.isArray(results) && results.every((one) => isRow(one) || isSamples(one))),
   rechecked: (x) => x.row === null || isRow(x.row),
+  left: () => true,
   failed: (x) => isFailure(x.failure),
 };
 
@@ -168,7 +173,13 @@ export function readMessage(x: unknown): FromChild | null {
 }
 
 /** What a request is answered with, unless it fails. */
-const ANSWER_TO = { open: 'ready', prepare: 'prepared', sample: 'sampled', recheck: 'rechecked' } as const;
+const ANSWER_TO = {
+  open: 'ready',
+  prepare: 'prepared',
+  sample: 'sampled',
+  recheck: 'rechecked',
+  leave: 'left',
+} as const;
 
 export type AnswerTo<K extends Request['kind']> = Extract<Answer, { readonly kind: (typeof ANSWER_TO)[K] }>;
 

@@ -6,6 +6,7 @@ import type { Answer, DeviceDescription, FromChild, Known, Request, Stage, ToChi
 import { type Announce, Session } from './session.js';
 import { expectedAt, readSource, type Subject, subjectOf } from './subject.js';
 import { say, untilParentEnds } from './to-parent.js';
+import { Over, UnderWay } from './under-way.js';
 import { failureOf } from './verdict.js';
 
 export type OpenDevice = (which: string) => Promise<Device>;
@@ -26,6 +27,9 @@ class Server {
   readonly #open: OpenDevice;
   #device: Device | null = null;
   #session: Session | null = null;
+  #underWay = new UnderWay();
+  /** As it once told its parent. */
+  #isUnfit = false;
 
   constructor(open: OpenDevice) {
     this.#open = open;
@@ -38,14 +42,29 @@ class Server {
 
   async answer({ id, request }: Extract<ToChild, { readonly id: number }>): Promise<void> {
     try {
-      const announce = (stage: Stage): Promise<void> => tell({ id, stage });
-      await tell({ id, ...(await this.#do(request, announce)) });
+      const announce = this.#underWay.announcing((stage: Stage) => tell({ id, stage }));
+      const answered = request.kind === 'leave' ? this.#leave() : this.#underWay.add(this.#do(request, announce));
+      const { answer, unfit } = await answered;
+      this.#isUnfit ||= unfit;
+      await tell({ id, answer, unfit });
     } catch (error) {
+      this.#isUnfit ||= !(error instanceof Over);
       await tell({ id, answer: { kind: 'failed', failure: failureOf(error) }, unfit: true });
     }
   }
 
-  async #do(request: Request, announce: Announce): Promise<Answered> {
+  /** What was unfit once remains so, and a device that is not well says so. */
+  async #leave(): Promise<Answered> {
+    const [session, underWay] = [this.#session, this.#underWay];
+    this.#session = null;
+    await underWay.end();
+    this.#underWay = new UnderWay();
+    session?.end();
+    await this.#device?.synchronize();
+    return { answer: { kind: 'left' }, unfit: this.#isUnfit };
+  }
+
+  async #do(request: Exclude<Request, { kind: 'leave' }>, announce: Announce): Promise<Answered> {
     if (request.kind === 'open') return this.#begin(request, announce);
     const session = this.#session;
     if (session === null) throw new Error('a worker was asked before it had a problem');
@@ -64,7 +83,7 @@ class Server {
   async #begin(request: Extract<Request, { kind: 'open' }>, announce: Announce): Promise<Answered> {
     await announce('open');
     // Drivers open devices while this thread reads; what keeps the device from opening is said first.
-    const opening = this.#open(request.device);
+    const opening = this.#device === null ? this.#open(request.device) : Promise.resolve(this.#device);
     const reading = readSource(request.problem);
     reading.catch(() => {});
     const device = await opening;

@@ -72,6 +72,12 @@ export class Session {
     for (const arena of [reduced, full]) arena.sets();
   }
 
+  /** Gives memory and programs back. Nothing may be under way. */
+  end(): void {
+    this.#held.clear();
+    this.#verifier.end();
+  }
+
   /** Compiled, loaded, and compared with the reference. `trusted`, `known`: where they are new. */
   async prepare(config: Config, announce: Announce, programs: readonly ProgramOf[] = []): Promise<Settled & News> {
     const before = { trusted: this.#verifier.trusted, known: this.#verifier.known };

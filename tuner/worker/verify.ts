@@ -183,6 +183,11 @@ export class Verifier {
     }
   }
 
+  /** Gives the memory back. */
+  end(): void {
+    this.#forget();
+  }
+
   #forget(): void {
     this.#reduced.forget();
     this.full.forget();

@@ -7,7 +7,7 @@ import type { Bench } from '../search/search.js';
 import type { Problem, Row, Samples, Verdict } from '../types.js';
 import type { CompilerStage } from './compiler-protocol.js';
 import { blamed, hangText, type Job, nextDue, Speed, type Timeouts, timeoutsOf } from './deadline.js';
-import { ChildLink, type Death } from './link.js';
+import { ChildLink, type Death, type LinkEvents } from './link.js';
 import {
   type Answer,
   type AnswerTo,
@@ -20,9 +20,9 @@ import {
   type Request,
   readMessage,
   type Stage,
-  type ToChild,
   type Trusted,
 } from './protocol.js';
+import { type Link, vacated } from './vacate.js';
 import { errorOf } from './verdict.js';
 
 export type WorkerEvent =
@@ -56,8 +56,6 @@ export interface WorkerOptions {
   /** The program of these; it calls `compileAhead`. */
   readonly compilerEntry?: URL;
   readonly clock?: Clock;
-  /** What another worker knows of the same problem on a device of the same kind. */
-  readonly known?: Known | null;
   /** What it throws ends the worker, and is thrown to whoever waits for it. */
   readonly onEvent?: (event: WorkerEvent) => void;
 }
@@ -83,8 +81,6 @@ const MAX_FAULTS = 5;
 
 const ENTRY = new URL('./child.js', import.meta.url);
 
-type Link = ChildLink<FromChild, ToChild>;
-
 export class DeviceWorker implements Bench {
   readonly #options: WorkerOptions;
   #timeouts: Timeouts;
@@ -95,7 +91,7 @@ export class DeviceWorker implements Bench {
   readonly #speed = new Speed();
   #link: Link | null = null;
   #device: DeviceDescription | null = null;
-  #known: Known | null;
+  #known: Known | null = null;
   #trusted: Trusted | null = null;
   /** The child has the problem. */
   #ready = false;
@@ -111,17 +107,20 @@ export class DeviceWorker implements Bench {
     this.#options = options;
     this.#timeouts = timeoutsOf(options.timeouts);
     this.#clock = options.clock ?? SYSTEM_CLOCK;
-    this.#known = options.known ?? null;
   }
 
-  /** Throws LacError: whatever keeps the device, the kernel or its tensors from being there. */
-  static async open(options: WorkerOptions): Promise<DeviceWorker> {
-    const worker = new DeviceWorker(options);
+  /**
+   * Throws LacError: whatever keeps the device, the kernel or its tensors from being there. `known`: what another worker knows
+   * of the same problem on a device of the same kind. `kept`: a process that has the device open, and no problem.
+   */
+  async open(known: Known | null = null, kept: Link | null = null): Promise<void> {
+    this.#known = known;
     try {
-      await worker.#start();
-      return worker;
+      // What a process that served others before cannot do is not held against the problem.
+      if (kept !== null && (await this.#tryStart(kept)) === null) return;
+      await this.#start();
     } catch (error) {
-      await worker.close();
+      await this.close();
       throw error;
     }
   }
@@ -137,16 +136,19 @@ export class DeviceWorker implements Bench {
   }
 
   /** A child process, with device and problem. */
-  async #start(): Promise<void> {
+  async #start(kept: Link | null = null): Promise<void> {
+    if (this.#ended !== null) throw this.#ended;
     this.#ready = false;
-    const link: Link = new ChildLink(this.#options.entry ?? ENTRY, this.#clock, {
+    const events: LinkEvents<FromChild> = {
       read: readMessage,
       message: (message) => this.#onMessage(link, message),
       ended: (death) => this.#onEnd(link, death),
-    });
+    };
+    const link: Link = kept ?? new ChildLink(this.#options.entry ?? ENTRY, this.#clock, events);
+    kept?.hand(events);
     this.#link = link;
     const { device, problem, caches = 'cold' } = this.#options;
-    if (link.pid !== undefined) this.tell({ kind: 'started', device, pid: link.pid });
+    if (kept === null && link.pid !== undefined) this.tell({ kind: 'started', device, pid: link.pid });
     const request = { kind: 'open', device, problem, caches, known: this.#known, trusted: this.#trusted } as const;
     const outcome = await this.#submit(request, true);
     if ('state' in outcome) throw new LacError(noWorker(device, `opening it: ${outcome.why}`));
@@ -301,11 +303,12 @@ export class DeviceWorker implements Bench {
     if (error !== null) this.#stop(error);
   }
 
-  async #tryStart(): Promise<Error | null> {
+  async #tryStart(kept: Link | null = null): Promise<Error | null> {
     try {
-      if (this.#ended === null) await this.#start();
+      if (this.#ended === null) await this.#start(kept);
       return null;
     } catch (error) {
+      this.#link?.kill();
       await this.#link?.ended;
       return asError(error);
     }
@@ -341,10 +344,29 @@ export class DeviceWorker implements Bench {
 
   /** Resolves when the child is gone, within a second. What is under way is rejected. Idempotent. */
   async close(): Promise<void> {
-    const link = this.#link;
+    const link = this.#quit();
+    await link?.close(this.#timeouts.endMs);
+  }
+
+  /**
+   * As `close`, but for the child where that is well and able to end soon what is under way: it has the device open and no
+   * problem. `signal`: it is to be gone.
+   */
+  async release(signal?: AbortSignal): Promise<Link | null> {
+    const isFit = this.#ready && this.#killed === null && this.#ended === null;
+    const link = this.#quit();
+    if (link === null) return null;
+    this.#link = null;
+    const { leaveMs, endMs } = this.#timeouts;
+    if (isFit && (await vacated(link, { id: ++this.#numbered, clock: this.#clock, leaveMs, signal }))) return link;
+    await link.close(endMs);
+    return null;
+  }
+
+  #quit(): Link | null {
     this.#stop(new Error(`the worker of ${this.#options.device} was closed`));
     this.#callOff();
-    await link?.close(this.#timeouts.endMs);
+    return this.#link;
   }
 }
 
@@ -353,7 +375,7 @@ const asError = (error: unknown): Error => (error instanceof Error ? error : new
 const NOT_TIMED: Fault = { state: 'error', why: 'it could not be timed' };
 
 const configsOf = (request: Request): readonly Config[] => {
-  if (request.kind === 'open') return [];
+  if (request.kind === 'open' || request.kind === 'leave') return [];
   return request.kind === 'sample' ? request.configs : [request.config];
 };
 

@@ -60,7 +60,7 @@ process.on('message', ({ kind, config }) => {
   if (kind === 'end') process.exit(0);
   if (kind === 'begin') void send({ kind: 'ready' });
   else if (kind === 'model') void on.model(config);
-  else void on.compile(config);
+  else if (kind === 'compile') void on.compile(config);
 });
 process.on('disconnect', () => process.exit(0));
 `;
@@ -75,6 +75,7 @@ const row = (config, more = {}) => ({ kind: 'prepared', row: { config, state: 'o
 on('prepare', ({ config }, at, answer) => answer(row(config)));
 on('sample', ({ configs, count }, at, answer) =>
   answer({ kind: 'sampled', results: configs.map(() => ({ ms: Array(count).fill(1), how: 'host' })) }));
+on('leave', (request, at, answer) => answer({ kind: 'left' }));
 on('recheck', (request, at, answer) => answer({ kind: 'rechecked', row: null }));
 process.on('message', (message) => {
   if (message.kind === 'end') process.exit(0);

@@ -1,0 +1,157 @@
+import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
+import type { Dims } from '../../driver/reference.js';
+import { SYSTEM_CLOCK } from '../../runtime/clock.js';
+import type { Problem } from '../types.js';
+import type { Commission } from './compiler-protocol.js';
+import { Compilers, compilersFor, mostCompilers } from './compilers.js';
+import { timeoutsOf } from './deadline.js';
+import { keepsPrograms } from './driver-cache.js';
+import type { OpenBench } from './pool.js';
+import type { DeviceDescription } from './protocol.js';
+import type { Link } from './vacate.js';
+import { DeviceWorker, type WorkerEvent, type WorkerOptions } from './worker.js';
+import { WorkerPool } from './worker-pool.js';
+
+type OfProblem = 'problem' | 'caches' | 'onEvent';
+
+export interface HostOptions extends Omit<WorkerOptions, 'device' | OfProblem> {
+  /** Once it is aborted no process is kept for another problem. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BenchOptions extends Pick<WorkerOptions, OfProblem> {
+  /** No other problem comes: no process is kept. */
+  readonly isLast?: boolean;
+}
+
+type Workers = readonly [DeviceWorker, ...DeviceWorker[]];
+
+const COMPILER = new URL('./compiler-child.js', import.meta.url);
+
+/**
+ * Worker processes on devices of one kind, and those that compile ahead of them, for one problem after another. A process
+ * that ended badly, or cannot end what it does, is not used again.
+ */
+export class WorkerHost {
+  readonly #devices: readonly string[];
+  readonly #options: HostOptions;
+  /** Processes without a problem, by device. */
+  readonly #kept = new Map<string, Link>();
+  readonly #compilers: Compilers;
+  /** The device, once one was open. */
+  #device: DeviceDescription | null = null;
+  #workers: Workers | null = null;
+  #leaving: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  /** Names that `openDevice` takes; the first of them takes all times. */
+  constructor(devices: readonly string[], options: HostOptions = {}) {
+    const { compilerEntry: entry = COMPILER, clock = SYSTEM_CLOCK, timeouts } = options;
+    this.#devices = devices;
+    this.#options = options;
+    const tell = (event: WorkerEvent): void => this.#workers?.[0].tell(event);
+    const device = devices[0] ?? '';
+    this.#compilers = new Compilers({
+      ...{ entry, clock, timeouts: timeoutsOf(timeouts, 'gpu') },
+      onCompiler: (pid, isReady) => tell({ kind: 'compiler', device, pid, isReady }),
+      onStage: (pid, stage, config) => tell({ kind: 'ahead', device, pid, stage, config }),
+    });
+  }
+
+  /**
+   * The one bench at a time: opening another ends it. Throws LacError: whatever keeps devices, kernel, reference or tensors
+   * from being there.
+   */
+  async open({ isLast = false, ...problem }: BenchOptions): Promise<OpenBench> {
+    await this.#leave();
+    if (this.#isClosed) throw new Error('a host of workers was closed');
+    const workers = this.#devices.map((device) => new DeviceWorker({ ...this.#options, ...problem, device }));
+    if (!isSome(workers)) throw new RangeError('no devices to open');
+    this.#workers = workers;
+    const end = (): Promise<void> => (isLast || this.#options.signal?.aborted ? this.close() : this.#leave(workers));
+    try {
+      await this.#openAll(workers, problem.problem);
+      return new WorkerPool(workers, this.#compilers, end);
+    } catch (error) {
+      await end();
+      throw error;
+    }
+  }
+
+  async #openAll(workers: Workers, problem: Problem): Promise<void> {
+    const [leader, ...others] = workers;
+    const [name = '', ...names] = this.#devices;
+    const known = this.#device;
+    if (known !== null) this.#begin(problem, known, null);
+    // They load while the device opens, where it is sure to be a GPU.
+    else if (isCuda(name)) this.#compilers.start(this.#options.compilers ?? mostCompilers());
+    await leader.open(null, this.#take(name));
+    this.#device = leader.device;
+    const { dims: reduced = null } = leader.known ?? {};
+    if (known === null) this.#begin(problem, leader.device, reduced);
+    else if (reduced !== null) this.#compilers.reduce(reduced);
+    const opening = others.map((worker, i) => worker.open(leader.known, this.#take(names[i] ?? '')));
+    const failed = (await Promise.allSettled(opening)).find((o) => o.status === 'rejected');
+    const error = failed === undefined ? differing(leader, others) : failed.reason;
+    if (error !== null) throw error;
+  }
+
+  #take(device: string): Link | null {
+    const kept = this.#kept.get(device) ?? null;
+    this.#kept.delete(device);
+    return kept;
+  }
+
+  #begin(problem: Problem, device: DeviceDescription, reduced: Dims | null): void {
+    const driver = keepsPrograms(device) ? (this.#devices[0] ?? null) : null;
+    const commission: Commission = { problem, device, reduced, driver };
+    this.#compilers.begin(this.#options.compilers ?? compilersFor(device), commission);
+  }
+
+  /** Ends the bench of these workers; processes that are well stay. */
+  #leave(workers = this.#workers): Promise<void> {
+    if (workers !== null && workers === this.#workers) {
+      this.#workers = null;
+      this.#compilers.leave();
+      this.#leaving = Promise.all(workers.map((worker, i) => this.#release(worker, this.#devices[i] ?? ''))).then();
+    }
+    return this.#leaving;
+  }
+
+  async #release(worker: DeviceWorker, device: string): Promise<void> {
+    const link = await worker.release(this.#options.signal);
+    if (link === null) return;
+    this.#kept.set(device, link);
+    const forget = (): void => void (this.#kept.get(device) === link && this.#kept.delete(device));
+    // Nobody asked it.
+    link.hand({ read: () => null, message: () => {}, ended: forget });
+    if (this.#isClosed) await this.#closeKept();
+  }
+
+  /** Resolves when no process is left. What is under way is rejected. Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const workers = this.#workers ?? [];
+    await Promise.all([
+      ...workers.map((worker) => worker.close()),
+      ...[this.#leaving, this.#closeKept(), this.#compilers.close()],
+    ]);
+  }
+
+  async #closeKept(): Promise<void> {
+    const { endMs } = timeoutsOf(this.#options.timeouts);
+    await Promise.all([...this.#kept.values()].map((link) => link.close(endMs)));
+  }
+}
+
+const isSome = (workers: readonly DeviceWorker[]): workers is Workers => workers.length > 0;
+
+const isCuda = (device: string): boolean => /^cuda(:|$)/.test(device);
+
+/** What is right and quick on one device says nothing of another kind. */
+function differing(leader: DeviceWorker, workers: readonly DeviceWorker[]): LacError | null {
+  const other = workers.find(({ device }) => device.name !== leader.device.name);
+  if (other === undefined) return null;
+  const message = `a problem is tuned on devices of one kind, and not on ${leader.device.name} and ${other.device.name}`;
+  return new LacError(diagnostic('LAC0925', message, null, { help: ['tune on one after the other'] }));
+}
