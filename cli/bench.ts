@@ -18,6 +18,7 @@ import type { Dims, OptionValue, Reference } from '../driver/reference.js';
 import { type KernelDecl, type PlanDecl, SourceProject } from '../driver/source.js';
 import { writeFiles } from '../driver/write-files.js';
 import { type Device, openDevice } from '../runtime/index.js';
+import { holdClocks } from '../runtime/steady-clocks.js';
 import { optionValue } from './arguments.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode } from './exit.js';
@@ -66,6 +67,7 @@ export const bench: Verb<string, BenchOptions> = async (file, options, context) 
   if (request.stored !== null) checkSamePlace(request.stored.run, places, options.baseline ?? '');
   output.progress('opening a device');
   const device = await openDevice(options.device);
+  const letGo = await holdClocks(device);
   const started = options.peers === true ? await peersOn(device, context) : null;
   const [peers, notes] =
     started !== null && 'why' in started ? [null, [`without peers: ${started.why}`]] : [started, []];
@@ -85,6 +87,7 @@ export const bench: Verb<string, BenchOptions> = async (file, options, context) 
     return report(run, comparison, options, output);
   } finally {
     peers?.close();
+    letGo();
     device.destroy();
   }
 };

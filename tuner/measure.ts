@@ -1,5 +1,6 @@
 import type { Device, Timing } from '../runtime/device.js';
 import type { LaunchPlan } from '../runtime/launch.js';
+import { holdsClocks } from '../runtime/steady-clocks.js';
 import { isBehind, roundsFor, SAMPLES_MS, SLOW_MS } from './rounds.js';
 import { median } from './statistics.js';
 import type { Samples } from './types.js';
@@ -25,7 +26,7 @@ export interface MeasureOptions {
   readonly count: number;
   /** A launch that takes longer is not repeated; one that took longer before is not begun. Default 10,000. */
   readonly limitMs?: number;
-  /** What the warm-up takes at most, milliseconds. Default 400 on a GPU, 0 elsewhere. */
+  /** What the warm-up takes at most, milliseconds. Default 600 on a GPU whose clocks have to rise, 400 on others, 0 elsewhere. */
   readonly warmUpMs?: number;
   /** What all samples of one configuration take at most, milliseconds, beyond the first three. Default 300. */
   readonly samplesMs?: number;
@@ -123,8 +124,11 @@ const STEADY = 0.01;
 
 /** A GPU that had nothing to do for so long lowers its clocks. */
 const IDLE_MS = 50;
-/** Its clocks then rise in steps, which look steady, for about so long: milliseconds. */
-const RISING_MS = 300;
+/** Its clocks then rise in steps, which look steady, for so long at most: milliseconds (370 on an H100, see `holdClocks`). */
+const RISING_MS = 450;
+/** Default limits of the warm-up, milliseconds. */
+const WARM_UP_MS = 400;
+const RISING_WARM_UP_MS = 600;
 /** When each device last had work from here. */
 const lastWork = new WeakMap<MeasuringDevice, number>();
 
@@ -133,12 +137,14 @@ export const worked = (device: MeasuringDevice): unknown => lastWork.set(device,
 
 /** Launches all of them in turn until they get no faster and clocks had the time to rise, but no longer than `warmUpMs`. */
 async function warmUp(device: MeasuringDevice, lanes: readonly Lane[], options: MeasureOptions): Promise<void> {
-  const { now = () => performance.now(), warmUpMs = device.info.kind === 'gpu' ? 400 : 0 } = options;
+  const { now = () => performance.now() } = options;
   const roundMs = lanes.reduce((sum, lane) => sum + lane.ms, 0);
   const rounds = Math.max(1, Math.min(Math.floor(BATCH_MS / roundMs), Math.floor(MOST_TURNS / lanes.length)));
   const begin = now();
-  const rested = begin - (lastWork.get(device) ?? Number.NEGATIVE_INFINITY) > IDLE_MS;
-  const risen = begin + (rested && device.info.kind === 'gpu' ? RISING_MS : 0);
+  const rested = begin - (lastWork.get(device) ?? Number.NEGATIVE_INFINITY) > IDLE_MS && !holdsClocks(device);
+  const isGpu = device.info.kind === 'gpu';
+  const { warmUpMs = isGpu ? (rested ? RISING_WARM_UP_MS : WARM_UP_MS) : 0 } = options;
+  const risen = begin + (rested && isGpu ? RISING_MS : 0);
   const looks: number[] = [];
   while (lanes.length > 0 && now() + rounds * roundMs <= begin + warmUpMs && !(now() >= risen && isSteady(looks))) {
     const taken = await inTurn(

@@ -6,6 +6,7 @@ import type { Config } from '../../driver/configurations.js';
 import { deviceKey } from '../../driver/device-key.js';
 import { maxInvocations, targetOf } from '../../driver/target.js';
 import { type AnyVariant, openDevice } from '../../runtime/index.js';
+import { holdClocks } from '../../runtime/steady-clocks.js';
 import { keepsPrograms } from '../../tuner/worker/driver-cache.js';
 import { median } from '../table.js';
 import { Compilers } from './compilers.js';
@@ -38,6 +39,7 @@ const deadline = begin + Number(options.seconds) * 1000;
 const timeIsUp = (): boolean => performance.now() > deadline;
 
 const device = await openDevice(options.device);
+await holdClocks(device);
 const scale: Scale = device.backend === 'cuda' ? 'cuda' : device.info.kind === 'gpu' ? 'webgpu' : 'software';
 /** Of others a first sample that is so many times the least says enough. */
 const HOPELESS = 2.5;

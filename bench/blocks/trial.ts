@@ -14,8 +14,8 @@ import {
 import { fillRepeating, randomPool } from '../random-pool.js';
 import { type Case, declarationOf, dimsOf, dtypesOf, KERNELS, type Shape } from './problem.js';
 
-/** Random values that repeat: as many as no cache holds are made once. A prime, so that rows are not alike. */
-const POOL = 2 ** 20 + 7;
+/** Random values that repeat, made once. Twice a prime: rows are not alike, and 16-bit values begin at whole words. */
+const POOL = 2 * 524309;
 /** A set of tensors that is larger leaves nothing of itself in a cache. */
 const LARGE_BYTES = 2 ** 28;
 const SETS = 4;

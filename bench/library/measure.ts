@@ -13,6 +13,7 @@ import { deviceNames, maxInvocations, targetOf } from '../../driver/target.js';
 import { type PlacedTensors, placeTensors } from '../../driver/tensors.js';
 import { configText } from '../../runtime/config-text.js';
 import { openDevice } from '../../runtime/index.js';
+import { holdClocks } from '../../runtime/steady-clocks.js';
 import { type Contender, measure, setsWanted } from '../../tuner/measure.js';
 import { digits, median, table } from '../table.js';
 import type { TuneEvent } from './recorded.js';
@@ -43,6 +44,7 @@ interface Rivals {
 
 const end = performance.now() + 1000 * Number(options.seconds);
 const device = await openDevice(options.device);
+await holdClocks(device);
 const target = targetOf(device);
 const all = JSON.parse(readFileSync(options.rivals, 'utf8')) as Readonly<Record<string, readonly Rivals[]>>;
 const project = new SourceProject();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { sequencesOf, type TimedPlans, type TimeOptions, type Timing } from '../../runtime/device.js';
 import type { LaunchPlan } from '../../runtime/launch.js';
+import { holdClocks } from '../../runtime/steady-clocks.js';
 import { behindByFar, type Contender, measure, setsWanted } from '../../tuner/measure.js';
 import { median } from '../../tuner/statistics.js';
 
@@ -21,6 +22,8 @@ const contender = (name: string, ms: number, sets = 1): Contender => ({
 
 /** Time passes by launching alone. `slowdown` of a launch at a time: clocks that rise, noise. */
 class FakeDevice {
+  readonly backend = 'webgpu';
+  readonly name = 'nvidia fake';
   now = 0;
   readonly calls: FakeLaunch[][] = [];
   readonly #kind: 'gpu' | 'software';
@@ -69,6 +72,10 @@ class FakeDevice {
   }
 }
 
+/** With clocks that do not sink. */
+const holding = (device: FakeDevice): Promise<unknown> =>
+  holdClocks(device, async () => ({ gpus: [{ name: 'NVIDIA fake' }], open: async () => () => {} }));
+
 describe('measuring', () => {
   test('contenders take turns, and each round begins with another one', async () => {
     const device = new FakeDevice('gpu');
@@ -80,6 +87,7 @@ describe('measuring', () => {
   test('the warm-up lasts until launches get no faster', async () => {
     const rising = (now: number): number => (now < 30 ? 3 : now < 150 ? 2 - (now - 30) / 120 : 1);
     const device = new FakeDevice('gpu', rising);
+    await holding(device);
     const [samples] = await device.measure([contender('a', 0.5)]);
     expect(samples).toEqual({ ms: Array(10).fill(0.5), how: 'timestamp' });
     expect(device.now).toBeLessThan(350);
@@ -87,7 +95,9 @@ describe('measuring', () => {
 
   test('clocks that rise in steps are waited for after a rest, and only then', async () => {
     let rested = 0;
-    const device = new FakeDevice('gpu', (now) => (now - rested < 250 ? 1.07 : 1));
+    // As an H100's do.
+    const steps = (ms: number): number => (ms < 180 ? 5 : ms < 370 ? 2.8 : 1);
+    const device = new FakeDevice('gpu', (now) => steps(now - rested));
     const [samples] = await device.measure([contender('a', 0.5)]);
     expect(samples).toEqual({ ms: Array(10).fill(0.5), how: 'timestamp' });
     const first = device.now;

@@ -1,5 +1,11 @@
 /** Entry of the child process of a worker. */
 import { openDevice } from '../../runtime/index.js';
+import { holdClocks } from '../../runtime/steady-clocks.js';
 import { serve } from './serve.js';
 
-serve(openDevice);
+serve(async (which) => {
+  const device = await openDevice(which);
+  // As long as the process lives.
+  await holdClocks(device);
+  return device;
+});
