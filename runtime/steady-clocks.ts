@@ -1,6 +1,7 @@
 import type { Device } from './device.js';
 
-const held = new WeakSet<object>();
+/** What ends the contexts of each device; whoever is not referred to is ended by the collector. */
+const held = new WeakMap<object, () => void>();
 
 /** Whether the clocks of its GPU stay where they are while it rests. */
 export const holdsClocks = (device: object): boolean => held.has(device);
@@ -32,11 +33,13 @@ export async function holdClocks(device: Pick<Device, 'backend' | 'name' | 'info
     // All of a kind: WebGPU does not say which one it is.
     const opened = await Promise.allSettled(own.map(open));
     const ends = opened.flatMap((o) => (o.status === 'fulfilled' ? [o.value] : []));
-    if (ends.length > 0 && ends.length === own.length) held.add(device);
-    return () => {
+    const end = (): void => {
       held.delete(device);
-      for (const end of ends) end();
+      for (const each of ends.splice(0)) each();
     };
+    if (ends.length === 0 || ends.length < own.length) end();
+    else held.set(device, end);
+    return end;
   } catch {
     return () => {};
   }
