@@ -67,8 +67,12 @@ const files = new Map<string, { readonly stamp: string; readonly rows: readonly 
 
 /** Changes when the file does; null where there is none. */
 function stampOf(file: string): string | null {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? null : `${stat.mtimeMs} ${stat.size}`;
+  try {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat === undefined ? null : `${stat.mtimeMs} ${stat.size}`;
+  } catch {
+    return 'none'; // reading it says why
+  }
 }
 
 function parseRows(file: string): readonly TunedRow[] {

@@ -31,7 +31,7 @@ export class JsonValue {
     try {
       return new JsonValue(JSON.parse(text), '', file, code);
     } catch (e) {
-      throw runtimeError(code, `${file} is no JSON: ${messageOf(e)}`);
+      throw runtimeError(code, `${file} is no JSON: ${placed(messageOf(e), text)}`, ...unmerged(text));
     }
   }
 
@@ -117,4 +117,17 @@ export class JsonValue {
       `is ${JSON.stringify(value)}, and no number${least === Number.NEGATIVE_INFINITY ? '' : `, ${least} or more`}`,
     );
   }
+}
+
+/** V8 counts characters from the start of the text; some versions of it, lines too. */
+function placed(message: string, text: string): string {
+  const at = /at position (\d+)$/.exec(message)?.[1];
+  if (at === undefined) return message;
+  const before = text.slice(0, Number(at)).split('\n');
+  return `${message} (line ${before.length} column ${(before.at(-1)?.length ?? 0) + 1})`;
+}
+
+function unmerged(text: string): readonly string[] {
+  const at = text.split('\n').findIndex((line) => line.startsWith('<<<<<<< '));
+  return at < 0 ? [] : [`git could not merge it: line ${at + 1} begins what two sides say`];
 }

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { LacError } from '../../compiler/diag/diagnostic.js';
+import { type Diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { compileKernel, firstChoice } from '../../driver/compile.js';
 import { isPlan, type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
 import { ANY_WEBGPU, type Target, targetNamed } from '../../driver/target.js';
@@ -63,6 +63,15 @@ const found = ({ target = CUDA, T = 'f32', N, D = 8, of = decl, config = {} }: A
   const dims = N === undefined ? { D } : { D, N };
   return tunedFor(of, { target, dtypes: { T }, dims, config }).choices.map((c) => c.config.C);
 };
+/** What is said of a file that cannot be read. */
+function refusal(of = source): Diagnostic | undefined {
+  try {
+    readTunedRows(of);
+  } catch (error) {
+    if (error instanceof LacError) return error.diagnostics[0];
+    throw error;
+  }
+}
 const stale = (): string[] =>
   tunedFor(decl, { target: CUDA, dtypes: { T: 'f32' }, dims: { D: 8 }, config: {} }).stale.map(
     (d) => `${d.code} ${d.severity}: ${d.message}`,
@@ -212,6 +221,7 @@ describe('LAC0916: files that say something else', () => {
   const row = { kernel: 'k', target: 'cuda', config: {} };
   test.each([
     ['{', /k\.tune\.json is no JSON/],
+    ['{\n  "lac": 1\n  "configurations": []\n}', /is no JSON: .* at position 15 \(line 3 column 3\)$/],
     ['[]', /k\.tune\.json is no object/],
     [{ lac: 2, configurations: [] }, /lac of .*k\.tune\.json is 2, and no whole number from 1 to 1/],
     [{ lac: 1 }, /has no "configurations"/],
@@ -234,6 +244,22 @@ describe('LAC0916: files that say something else', () => {
       expect(error.message).toMatch(message);
     }
     expect(codes).toEqual(['LAC0916']);
+  });
+
+  test('what git left in it is named, and links that lead nowhere', () => {
+    tuned('{\n<<<<<<< ours\n"lac": 1\n=======\n>>>>>>> theirs\n}');
+    expect(refusal()).toMatchObject({
+      code: 'LAC0916',
+      help: [{ text: 'git could not merge it: line 2 begins what two sides say' }],
+    });
+    const link = join(folder, 'link.tune.json');
+    symlinkSync(link, link);
+    expect(refusal(join(folder, 'link.ts'))?.message).toBe(`cannot read ${link}: symbolic links that lead nowhere`);
+  });
+
+  test('a byte order mark is none', () => {
+    tuned(`\uFEFF${JSON.stringify({ lac: 1, configurations: [{ ...row, kernel: 'k', ...C(64) }] })}`);
+    expect(found()).toEqual([64]);
   });
 
   test('a file that is too large, and one that changed since it was read', () => {
