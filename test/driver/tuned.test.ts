@@ -67,6 +67,7 @@ const found = ({ target = CUDA, T = 'f32', N, D = 8, of = decl, config = {} }: A
 function refusal(of = source): Diagnostic | undefined {
   try {
     readTunedRows(of);
+    return undefined;
   } catch (error) {
     if (error instanceof LacError) return error.diagnostics[0];
     throw error;
