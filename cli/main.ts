@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import './compile-cache.js';
+import { Console } from 'node:console';
 import { type Command, CommanderError } from 'commander';
 import { LacError } from '../compiler/diag/diagnostic.js';
 import type { Context } from './context.js';
@@ -97,6 +98,9 @@ function report(error: unknown, output: Output): ExitCode {
   else output.error(bugText(error, output.options.verbose));
   return exitCodeOfError(error);
 }
+
+/** What a reference says while it computes is no result. */
+globalThis.console = new Console(process.stderr);
 
 /** A reader that closes the pipe early (`lac ir ... | head`) is no error; a full disk is one, and not ours. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

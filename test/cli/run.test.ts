@@ -11,6 +11,7 @@ const folder = scratch({
   'mistake.ts': MISTAKE,
   'mistake.ref.ts': SCALE_REFERENCE,
   'endless.ref.ts': SCALE_REFERENCE.replace(/run: /, 'run: () => { for (;;); }, unused: '),
+  'says.ref.ts': `console.log("on the way");\n${SCALE_REFERENCE}`,
   'throws.ref.ts': 'throw new Error("on purpose");',
   'empty.ts': 'export const x = 1;',
 });
@@ -86,6 +87,12 @@ describe('lac run', () => {
       'N=10',
     ]);
     expect(scalarless.stderr).toContain('LAC0912');
+  });
+
+  test('what a reference says goes to stderr, so that stdout has events alone', async () => {
+    const outcome = await result('--device', 'interpret', '--check', folder.path('says.ref.ts'));
+    expect(outcome).toMatchObject({ code: 0, stderr: 'on the way\n' });
+    expect(outcome.report).toBeDefined();
   });
 
   test('a reference that throws while it is loaded', async () => {
