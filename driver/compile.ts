@@ -1,4 +1,5 @@
 import { emitPtx } from '../backends/ptx/emit.js';
+import type { Spills } from '../backends/ptx/registers.js';
 import type { PtxTarget } from '../backends/ptx/target.js';
 import { emitWgsl } from '../backends/wgsl/emit.js';
 import type { ArgFacts, CudaVariant, Variant, WgslVariant } from '../compiler/artifact.js';
@@ -88,7 +89,7 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
   const onWebGpu = request.target.kind === 'webgpu';
   // Where there is nothing to choose from, slow is better than not at all at once.
   const atAnyPrice = asked && (!onWebGpu || Object.keys(decl.tune).length === 0);
-  const accept = (choice: TunedChoice, spills = atAnyPrice): Compiled | null => {
+  const accept = (choice: TunedChoice, spills = spillsOf(choice, atAnyPrice)): Compiled | null => {
     const result = attempt(decl, request, choice.config, spills);
     if (!('variant' in result)) {
       if (asked) throw new LacError(result);
@@ -102,8 +103,10 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
     return { ...result, diagnostics, chosen, elsewhere, refused, skipped: skipped.length, timings };
   };
   for (const choice of choices) {
-    if (refused.some((r) => sameConfig(r.config, choice.config))) continue;
-    const hopeless = foretold(choice.config, refused) !== undefined;
+    // What is predicted of registers says nothing against a measurement.
+    const against = choice.isMeasured ? refused.filter(({ why }) => why.code !== 'LAC0503') : refused;
+    if (against.some((r) => sameConfig(r.config, choice.config))) continue;
+    const hopeless = foretold(choice.config, against) !== undefined;
     const compiled = hopeless ? null : accept(choice);
     if (compiled !== null) return compiled;
     if (hopeless) skipped.push(choice);
@@ -116,7 +119,8 @@ export function compileKernel(decl: KernelDecl, request: CompileRequest): Compil
   const [tight] = refused
     .filter(({ why }) => why.code === (onWebGpu ? 'LAC0501' : 'LAC0503') && request.target.kind !== 'interpret')
     .sort((a, b) => (onWebGpu ? volume(a.config) - volume(b.config) : 0));
-  const slow = tight && accept({ config: tight.config, why: SLOW[onWebGpu ? 'webgpu' : 'cuda'] }, true);
+  const slow =
+    tight && accept({ config: tight.config, why: SLOW[onWebGpu ? 'webgpu' : 'cuda'], isMeasured: false }, 'any');
   if (slow) return slow;
   throw new LacError(nothingFits(decl, request, refused, skipped.length));
 }
@@ -125,6 +129,9 @@ const SLOW = {
   cuda: 'the first that compiles, though its tiles spill',
   webgpu: 'the smallest, though its products go through workgroup memory in slabs',
 } as const;
+
+const spillsOf = ({ isMeasured }: TunedChoice, atAnyPrice: boolean): Spills =>
+  atAnyPrice ? 'any' : isMeasured ? 'some' : 'none';
 
 const sameConfig = (a: Config, b: Config): boolean => Object.entries(a).every(([name, value]) => b[name] === value);
 const volume = (config: Config): number => Object.values(config).reduce((product, value) => product * value, 1);
@@ -166,7 +173,7 @@ export function elementBytes(decl: Declaration, dtypes: Readonly<Record<string, 
 }
 
 function* withReason(configs: Iterable<Config>, why: string): Generator<TunedChoice> {
-  for (const config of configs) yield { config, why };
+  for (const config of configs) yield { config, why, isMeasured: false };
 }
 
 function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
@@ -174,7 +181,7 @@ function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
 }
 
 /** One configuration: compiled, or the limit that it exceeds. Other errors are the source's, whatever the configuration. */
-function attempt(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Exact | Diagnostic {
+function attempt(decl: KernelDecl, request: CompileRequest, config: Config, spills: Spills): Exact | Diagnostic {
   const { dims, config: _knobs, device: _device, ...rest } = request;
   const key = JSON.stringify([rest, comptimeOf(decl, dims), config, spills]);
   const made = madeBefore(decl, key, () => compileOrRefuse(decl, request, config, spills));
@@ -186,7 +193,7 @@ function attempt(decl: KernelDecl, request: CompileRequest, config: Config, spil
 /** Of what was compiled here. */
 const irOf = new WeakMap<AnyVariant, Kernel>();
 
-function compileOrRefuse(decl: KernelDecl, request: CompileRequest, config: Config, spills: boolean): Made {
+function compileOrRefuse(decl: KernelDecl, request: CompileRequest, config: Config, spills: Spills): Made {
   try {
     const { kernel, ...made } = compileExactly(decl, request, config, spills);
     irOf.set(made.variant, kernel);
@@ -219,12 +226,12 @@ function nothingFits(
   });
 }
 
-/** One configuration, and no other. `spills`: also where it is slow for want of registers or memory. */
+/** One configuration, and no other. `any` spills: also where it is slow for want of registers or memory. */
 function compileExactly(
   decl: KernelDecl,
   request: CompileRequest,
   config: Config,
-  spills: boolean,
+  spills: Spills,
 ): Exclude<Made, Diagnostic> & { readonly kernel: Kernel } {
   const begin = performance.now();
   const when = {
@@ -250,14 +257,8 @@ export const passContext = (decl: KernelDecl, target: Target): PassContext => ({
   grid: Object.fromEntries(decl.grid),
 });
 
-function variantFor(
-  target: Target,
-  kernel: Kernel,
-  when: Variant['when'],
-  config: Config,
-  spills: boolean,
-): AnyVariant {
-  if (target.kind === 'webgpu') return wgslVariant(kernel, when, target.limits, config, spills);
+function variantFor(target: Target, kernel: Kernel, when: Variant['when'], config: Config, spills: Spills): AnyVariant {
+  if (target.kind === 'webgpu') return wgslVariant(kernel, when, target.limits, config, spills === 'any');
   if (target.kind === 'interpret') return irVariant(kernel, when, config);
   return ptxVariant(kernel, when, target.target, config, spills);
 }
@@ -267,7 +268,7 @@ function ptxVariant(
   when: Variant['when'],
   target: PtxTarget,
   config: Config,
-  spills: boolean,
+  spills: Spills,
 ): CudaVariant {
   const { facts, ...program } = emitPtx(kernel, { facts: when.facts, target, spills, position: sourcePosition() });
   return { when: { ...when, facts }, target: 'cuda', sm: target.sm, config, ...program };

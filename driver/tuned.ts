@@ -33,6 +33,8 @@ export interface TunedChoice {
   readonly why: string;
   /** The device or architecture that it was measured on, where that is another one, and nobody has tried it here. */
   readonly elsewhere?: string;
+  /** It was timed: registers suffice, or spilling is worth it, whatever is predicted. Others are somebody's guess. */
+  readonly isMeasured: boolean;
 }
 
 export interface Tuned {
@@ -90,7 +92,8 @@ function fromFile(
     ranked: fitting.map(({ row, away }) => {
       const foreign = here !== null && row.architecture !== null && row.architecture !== here;
       const stage = foreign ? 2 : away === 0 ? 0 : 1;
-      const choice = { config: inOrder(row.config, decl), why: reason(row, away), stage };
+      const isMeasured = row.architecture !== null;
+      const choice = { config: inOrder(row.config, decl), why: reason(row, away), stage, isMeasured };
       return foreign ? { ...choice, elsewhere: row.architecture as string } : choice;
     }),
     stale: stale.map(({ row, why }) => staleWarning(row, why)),
@@ -115,14 +118,15 @@ const isSoftware = (architecture: string): boolean => architecture.startsWith('s
 
 /** What this process tuned itself. */
 function fromHere(decl: KernelDecl | PlanDecl, query: TunedQuery): Ranked[] {
-  if (!isMeasured(decl, query)) return [];
+  if (!canBeMeasured(decl, query)) return [];
   const found = tunedHere(keyOf(decl, query));
   const why = 'tuned by this process, for sizes like these';
-  return found !== null && agrees(found, query.config) ? [{ config: inOrder(found, decl), why, stage: 0 }] : [];
+  if (found === null || !agrees(found, query.config)) return [];
+  return [{ config: inOrder(found, decl), why, stage: 0, isMeasured: true }];
 }
 
 /** Nothing is measured of the interpreter, nor of kernels without knobs. */
-const isMeasured = (
+const canBeMeasured = (
   decl: KernelDecl | PlanDecl,
   query: TunedQuery,
 ): query is TunedQuery & Required<Pick<TunedQuery, 'device'>> =>
@@ -134,14 +138,14 @@ const agrees = (config: Config, settled: Config): boolean =>
 
 /** The cache may know configurations that the declaration has no more. */
 function fromCache(decl: KernelDecl | PlanDecl, query: TunedQuery): Ranked[] {
-  if (!isMeasured(decl, query)) return [];
+  if (!canBeMeasured(decl, query)) return [];
   const store = tuningStore();
   if (store === null) return [];
   return store.offers(keyOf(decl, query)).flatMap((offer) => {
     if (!agrees(offer.config, query.config) || knobFault(offer.config, decl) !== null) return [];
     const foreign = offer.imported || offer.how === 'architecture';
     const stage = foreign ? 2 : offer.how === 'exact' ? 0 : 1;
-    const choice = { config: inOrder(offer.config, decl), why: cacheReason(offer), stage };
+    const choice = { config: inOrder(offer.config, decl), why: cacheReason(offer), stage, isMeasured: true };
     return [foreign ? { ...choice, elsewhere: offer.device } : choice];
   });
 }

@@ -10,7 +10,7 @@ import { Emitter, type PtxContext } from './lower/emitter.js';
 import { emitBlock } from './lower/lower.js';
 import { bindParam } from './lower/views.js';
 import { ptxPipeline, warpsOf } from './pipeline.js';
-import { checkRegisters } from './registers.js';
+import { checkRegisters, type Spills } from './registers.js';
 import { WARP } from './target.js';
 
 /** What a launch must know of a compiled kernel. */
@@ -29,8 +29,8 @@ export interface PtxProgram {
 }
 
 export interface EmitOptions extends PtxContext {
-  /** Emit also what needs more registers than a thread has, up to a limit; default: that is refused with LAC0503. */
-  readonly spills?: boolean;
+  /** Emit also what needs more registers than a thread has, up to a limit; default: `none`, refused with LAC0503. */
+  readonly spills?: Spills;
   /** Where a span of the source lies, for the line table that debuggers and profilers read. */
   readonly position?: (span: Span) => SourcePosition | null;
 }
@@ -48,7 +48,7 @@ export const emitPtx = (kernel: Kernel, options: EmitOptions): PtxProgram =>
 export function layOutPtx(kernel: Kernel, options: EmitOptions): Kernel {
   const laidOut = cloneKernel(kernel);
   for (const pass of ptxPipeline(options)) pass.run(laidOut, PASS_CONTEXT);
-  checkRegisters(laidOut, options.spills === true);
+  checkRegisters(laidOut, options.spills ?? 'none');
   return laidOut;
 }
 

@@ -10,7 +10,14 @@ import { REGISTERS_PER_THREAD } from './target.js';
 
 /** What addresses, counters and scalars take in most kernels: ptxas finds them in the gaps, but not in none. */
 const OTHERS = 16;
-const MOST_SPILLED = 2048;
+
+/** Whether registers may lie in memory: none; as many as the prediction may be off by; all that ptxas takes. */
+export type Spills = 'none' | 'some' | 'any';
+const MOST: Readonly<Record<Spills, number>> = {
+  none: REGISTERS_PER_THREAD,
+  some: 2 * REGISTERS_PER_THREAD,
+  any: 2048,
+};
 
 /**
  * Refuses a kernel whose tiles alone need more registers than a thread has (LAC0503): the driver would keep them in
@@ -18,23 +25,27 @@ const MOST_SPILLED = 2048;
  * carried values), from there to the last op that reads them, directly or through what is computed on demand; of a scan
  * that a fold takes in line by line, the fold.
  *
- * With `spills` they may lie in memory, up to a number for which the program is still assembled in reasonable time: every
- * op on a tile is an instruction a register.
+ * Where `any` may lie in memory, that is a number for which the program is still assembled in reasonable time: every op on
+ * a tile is an instruction a register.
  */
-export function checkRegisters(kernel: Kernel, spills: boolean): void {
+export function checkRegisters(kernel: Kernel, spills: Spills): void {
   const { need, op } = predictRegisters(kernel);
-  if (need + OTHERS <= (spills ? MOST_SPILLED : REGISTERS_PER_THREAD)) return;
+  const limit = MOST[spills];
+  if (need + OTHERS <= limit) return;
   throw new LacError(
     diagnostic(
       'LAC0503',
       `${kernel.name} holds tiles of ${need} registers a thread at one time, a thread has ${REGISTERS_PER_THREAD}`,
       op?.loc?.span ?? null,
-      { help: ['use a smaller block, or more warps'], exceeds: { need: need + OTHERS, limit: REGISTERS_PER_THREAD } },
+      { help: ['use a smaller block, or more warps'], exceeds: { need: need + OTHERS, limit } },
     ),
   );
 }
 
 export const predictRegisters = (kernel: Kernel): Peak => mostRegisters(kernel.body, 0);
+
+/** Predicted registers of a thread that there are not. */
+export const missingRegisters = ({ need }: Peak): number => Math.max(0, need + OTHERS - REGISTERS_PER_THREAD);
 
 export interface Peak {
   readonly need: number;
