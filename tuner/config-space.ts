@@ -17,6 +17,8 @@ export interface ConfigSpace {
   readonly leading: readonly Config[];
   /** The latter. */
   readonly usual: Config | null;
+  /** Of those that were ranked, those whose registers are predicted not to suffice, and that do not lead. */
+  doubtful(): readonly Config[];
   /** Every configuration, with what the cost model says of it as far as the time allows. */
   rank(limitMs: number): Promise<readonly Row[]>;
   /** Null where the model was not asked. */
@@ -31,10 +33,14 @@ export function configSpace(
   const { decl, problem, facts, signal, onEvent } = request;
   const ctx = { dims: problem.dims, dtypes: problem.dtypes, target: targetOf(device), ...(facts && { facts }) };
   const estimate = estimator(decl, { ...ctx, machine: machineOf(device) });
-  const rows = enumerateSpace(decl, ctx);
-  const open = new Set(rows.flatMap((row) => (row.state === 'open' ? [configKey(row.config)] : [])));
   const usual = usualOf(decl, ctx, estimate);
-  const leading = [tunedBefore(decl, ctx, device), usual].filter(
+  const before = tunedBefore(decl, ctx, device, estimate);
+  // Of what a call takes the author's `prune` is not asked: it would be taken, however fast something else is.
+  const rows = enumerateSpace(decl, ctx).map((row) =>
+    row.state === 'pruned' && isSame(row, before) ? opened(row) : row,
+  );
+  const open = new Set(rows.flatMap((row) => (row.state === 'open' ? [configKey(row.config)] : [])));
+  const leading = [before, usual].filter(
     (config) => config !== null && open.has(configKey(config)) && !('state' in estimate(config)),
   ) as Config[];
   const isLeading = ({ config }: Row): boolean => leading.some((c) => configKey(c) === configKey(config));
@@ -44,14 +50,19 @@ export function configSpace(
     return 'state' in found ? {} : { estimateMs: found.estimateMs, resources: found.resources };
   };
   const works = new Map<string, Estimate['work']>();
+  const doubtful: Config[] = [];
   return {
     leading,
     usual,
+    doubtful: () => doubtful,
     async rank(limitMs) {
       const ranked = await rankRows(rows, estimate, {
         ...{ now, signal, limitMs },
         ...(model && !isPlan(decl) && { model: (config: Config) => model(config, facts) }),
-        onEstimate: ({ config }, { work }) => works.set(configKey(config), work),
+        onEstimate(row, { work, isTight }) {
+          works.set(configKey(row.config), work);
+          if (isTight && !isLeading(row)) doubtful.push(row.config);
+        },
         onProgress: (done, of) => onEvent({ kind: 'stage', text: `estimating configurations, ${done} of ${of}` }),
       });
       return ranked.map((row) =>
@@ -61,3 +72,8 @@ export function configSpace(
     workOf: (config) => works.get(configKey(config)) ?? null,
   };
 }
+
+const isSame = ({ config }: Row, other: Config | null): boolean =>
+  other !== null && configKey(config) === configKey(other);
+
+const opened = ({ config }: Row): Row => ({ config, state: 'open' });

@@ -148,7 +148,7 @@ async function searchOn(worker: OpenBench, request: TuneRequest, tools: TuneTool
   const found = await search(rows, bench, {
     ...limits(left(), tools),
     ...(request.exhaustive === undefined ? {} : { exhaustive: request.exhaustive }),
-    ...{ seed: problem.seed, signal, now, known, first: space.leading },
+    ...{ seed: problem.seed, signal, now, known, first: space.leading, doubtful: space.doubtful() },
     onRow: (row, progress) => {
       kept?.put(row);
       onEvent({ kind: 'row', row, progress });

@@ -183,10 +183,24 @@ describe('the estimator', () => {
   });
 
   test('registers, and invocations', () => {
-    const wide = estimatorOf(lightning(heads(4, 256, 128)))({ C: 64, BE: 128, warps: 2, stages: 2, G: 1 });
+    const estimate = estimatorOf(lightning(heads(4, 256, 128)));
+    const wide = estimate({ C: 128, BE: 128, warps: 2, stages: 1, G: 1 });
     expect(wide).toMatchObject({ state: 'limit', code: 'LAC0503', why: expect.stringContaining('a thread has 255') });
     const copy = { kernel: kernelNamed('copy'), dims: { N: 512, D: 8 }, target: WEBGPU };
     expect(estimatorOf(copy)({ C: 8, warps: 16, stages: 2 })).toMatchObject({ state: 'limit', code: 'LAC0502' });
+  });
+
+  test('registers that may suffice are no limit, whatever is too large; that some spill counts', () => {
+    const estimate = estimatorOf(lightning(heads(4, 256, 128)));
+    const msOf = (BE: number, warps: number, isTight: boolean): number => {
+      const made = estimate({ C: 64, BE, warps, stages: 2, G: 1 });
+      if ('state' in made) throw new Error(made.why);
+      expect(made.isTight).toBe(isTight);
+      return made.estimateMs;
+    };
+    expect(estimate({ C: 128, BE: 128, warps: 2, stages: 1, G: 1 })).toMatchObject({ code: 'LAC0503' });
+    expect(msOf(128, 2, true)).toBeGreaterThan(2 * msOf(128, 8, false));
+    expect(msOf(64, 2, true)).toBeGreaterThan(1.5 * msOf(64, 4, false));
   });
 
   test('configurations with one program are one', () => {

@@ -69,6 +69,38 @@ describe('a small space', () => {
   });
 });
 
+describe('what is predicted to spill', () => {
+  /** The model knows what takes how long; of half of them registers are doubtful. */
+  const ranked = (count: number, ms: (config: Config) => number): Row[] =>
+    rowsOf(count).map((row) => ({ ...row, estimateMs: ms(row.config) }));
+  const doubtful = Array.from({ length: 20 }, (_, i) => ({ C: 2 * i }));
+  const timed = ({ bench }: { bench: SimulatedBench }): number =>
+    doubtful.filter((config) => times(bench, 'sample').includes(configKey(config))).length;
+  const slow = ({ C = 0 }: Config): number => (C % 2 === 0 ? 3 : 1) + C / 100;
+
+  test('is timed where the space is small, or all of it is, or nothing else is there', async () => {
+    const few = await trial({ rows: ranked(20, slow), ms: slow, doubtful });
+    expect([few.measured, timed(few)]).toEqual([20, 10]);
+    const all = await trial({ rows: ranked(40, slow), ms: slow, doubtful, exhaustive: true });
+    expect([all.measured, timed(all)]).toEqual([40, 20]);
+    const only = ranked(80, slow).filter(({ config }) => (config.C ?? 0) % 2 === 0);
+    const alone = await trial({ rows: only, ms: slow, doubtful: only.map(({ config }) => config) });
+    expect(alone.measured).toBe(12);
+  });
+
+  test('takes no time of a large space, unless the model nearly puts it before all others', async () => {
+    const large = await trial({ rows: ranked(100, slow), ms: slow, doubtful });
+    expect([large.measured, timed(large)]).toEqual([20, 0]);
+    const hopeful = ({ C = 0 }: Config): number => (C === 4 ? 0.5 : C === 6 ? 1.4 : slow({ C }));
+    const tried = await trial({ rows: ranked(100, hopeful), ms: hopeful, doubtful });
+    expect(tried.best?.config).toEqual({ C: 4 });
+    expect(timed(tried)).toBeLessThanOrEqual(2);
+    // What a call takes is timed in any case: it is not doubtful.
+    const led = await trial({ rows: ranked(100, slow), ms: slow, doubtful: doubtful.slice(1), first: [{ C: 0 }] });
+    expect(times(led.bench, 'sample')[0]).toBe(configKey({ C: 0 }));
+  });
+});
+
 describe('faults', () => {
   test.each(['prepare', 'sample', 'recheck'] as const)('a configuration that fails at %s never wins', async (step) => {
     const fault: Simulation['fault'] = ({ C }, at) => (C === 5 && at === step ? 'wrong' : null);

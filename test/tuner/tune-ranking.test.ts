@@ -11,6 +11,7 @@ const rows: readonly Row[] = Array.from({ length: 40 }, (_, i) => ({
 }));
 const RESOURCES = { sharedBytes: 0, threads: 32, programs: 1 };
 const WORK = { flops: 1, bytes: 1 };
+const SURE = { resources: RESOURCES, work: WORK, isTight: false };
 
 /** Each estimate takes 50 milliseconds. */
 function ranking(limitMs: number, signal = new AbortController().signal) {
@@ -21,7 +22,7 @@ function ranking(limitMs: number, signal = new AbortController().signal) {
     ({ C = 0 }) => {
       ms += 50;
       asked++;
-      return C === 2 ? { state: 'limit', why: 'too large' } : { estimateMs: C + 1, resources: RESOURCES, work: WORK };
+      return C === 2 ? { state: 'limit', why: 'too large' } : { estimateMs: C + 1, ...SURE };
     },
     { now: () => ms, signal, limitMs, onEstimate: () => {}, onProgress: (done, of) => said.push([done, of]) },
   );
@@ -53,7 +54,7 @@ describe('ranking', () => {
       order.push(C);
       most.push(asked.length - order.length);
       expect(modelled).toEqual(C % 3 === 0 ? undefined : { launch: { programs: C } });
-      return { estimateMs: C + 1, resources: RESOURCES, work: WORK };
+      return { estimateMs: C + 1, ...SURE };
     };
     const ranked = await rankRows(rows, estimate, { ...options, model, onEstimate: () => {} });
     expect(asked).toEqual(order);
@@ -63,7 +64,7 @@ describe('ranking', () => {
       rows,
       (config) => {
         alone.push(config.C ?? 0);
-        return { estimateMs: (config.C ?? 0) + 1, resources: RESOURCES, work: WORK };
+        return { estimateMs: (config.C ?? 0) + 1, ...SURE };
       },
       { ...options, onEstimate: () => {} },
     );
@@ -102,7 +103,7 @@ describe('ranking', () => {
 
   test('an interruption ends it also where another process does not answer', async () => {
     const interrupt = new AbortController();
-    const done = rankRows(rows, () => ({ estimateMs: 1, resources: RESOURCES, work: WORK }), {
+    const done = rankRows(rows, () => ({ estimateMs: 1, ...SURE }), {
       ...{ now: () => 0, signal: interrupt.signal, limitMs: 1, model: () => new Promise<never>(() => {}) },
       ...{ onEstimate: () => {}, onProgress: () => {} },
     });

@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { compileKernel } from '../../driver/compile.js';
 import type { Config } from '../../driver/configurations.js';
 import { type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
 import { targetOf } from '../../driver/target.js';
 import { tunedFor } from '../../driver/tuned.js';
 import { keyOf } from '../../driver/tuning-key.js';
-import { writeTunedRows } from '../../driver/write-tuned-rows.js';
+import { type NewTunedRow, writeTunedRows } from '../../driver/write-tuned-rows.js';
 import { EmulateDevice } from '../../runtime/emulate/device.js';
 import { InterpretDevice } from '../../runtime/interpret/device.js';
 import { type TuneEvent, type TuneRequest, type TuneTools, tune } from '../../tuner/tune.js';
@@ -294,6 +295,57 @@ describe('a tune', () => {
     const { done, closed } = tuning({ device: description(new InterpretDevice('f64')) });
     await expect(done).rejects.toMatchObject({ diagnostics: [{ code: 'LAC0701' }] });
     expect(closed()).toBe(1);
+  });
+});
+
+describe('what a call takes', () => {
+  const at = join(folder, 'wide.ts');
+  const dims = { N: 100, D: 128 };
+  writeFileSync(
+    at,
+    SOURCE.replace('twice', 'wide')
+      .replace(/tune: .*/, 'tune: { C: [64, 16, 8], warps: [1, 2] },')
+      .replace(/options: .*\n/, '')
+      .replace('D, negative', 'D')
+      .replace('(negative ? -2 : 2)', '2'),
+  );
+  const [wide] = new SourceProject().read(at).kernels;
+  const of = wide as KernelDecl;
+  const info = { ...EMULATED.info, multiprocessors: 132 };
+  const device = { ...EMULATED, backend: 'cuda' as const, name: 'NVIDIA H100', info };
+  const target = targetOf(device);
+  const row = (config: Config, measured: boolean) => ({
+    ...{ kernel: 'wide', target: 'cuda' as const, sm: 90, config },
+    ...(measured && { architecture: 'sm_90' }),
+  });
+  const tuned = async (...rows: readonly NewTunedRow[]) => {
+    writeTunedRows(at, rows, () => true);
+    const { kernel: _, ...more } = problem;
+    const request = { decl: of, problem: { ...more, file: at, kernel: 'wide', dims, options: {} } };
+    const { done, bench } = tuning({ device, request });
+    const { outcome, usual } = await done;
+    return { outcome, usual: usual?.config, order: orderOf(bench) };
+  };
+
+  test('is no block whose registers are predicted not to suffice, unless it was measured; a tune times it', async () => {
+    const tight = { C: 64, warps: 1 };
+    const untuned = await tuned();
+    expect(untuned.usual).toEqual({ C: 64, warps: 2 });
+    expect(compileKernel(of, { dims, target }).config).toEqual(untuned.usual);
+    expect(untuned.order[0]).toEqual(untuned.usual);
+    expect(untuned.order).toContainEqual(tight);
+    // A guess that no call takes does not lead.
+    expect((await tuned(row(tight, false))).order[0]).toEqual(untuned.usual);
+    expect((await tuned(row(tight, true))).order.slice(0, 2)).toEqual([tight, untuned.usual]);
+  });
+
+  test('is timed even where `prune` rejects it', async () => {
+    const { order, outcome } = await tuned(row({ C: 8, warps: 1 }, true));
+    expect(order[0]).toEqual({ C: 8, warps: 1 });
+    expect(outcome.rows.map(({ config, state }) => [config.C, config.warps, state])).toEqual([
+      ...[64, 16].flatMap((C) => [1, 2].map((warps) => [C, warps, 'measured'])),
+      ...[1, 2].map((warps) => [8, warps, warps === 1 ? 'measured' : 'pruned']),
+    ]);
   });
 });
 

@@ -21,6 +21,8 @@ export interface Estimate {
   readonly resources: Resources;
   /** Of the whole launch: operations of products, and bytes of tensors that are touched at all. */
   readonly work: { readonly flops: number; readonly bytes: number };
+  /** Registers are predicted not to suffice, by less than the prediction may be off: a call takes it only where it was measured. */
+  readonly isTight: boolean;
 }
 
 /** Why there is no estimate; fields of a row. */
@@ -84,7 +86,7 @@ class KernelEstimates {
     const earlier = this.#programs.get(launch.identity);
     if (earlier !== undefined) return { state: 'same', why: `the program of ${configText(earlier, ' ')}` };
     this.#programs.set(launch.identity, config);
-    const { programs, threads, sharedBytes, registers, uniqueBytes } = launch;
+    const { programs, threads, sharedBytes, registers, uniqueBytes, isTight } = launch;
     const { tensorFlops, tf32Flops, productFlops } = launch.work;
     const flops = (tensorFlops + tf32Flops + productFlops) * programs;
     const time = this.#machine.kind === 'gpu' ? gpuTime : softwareTime;
@@ -92,6 +94,7 @@ class KernelEstimates {
       estimateMs: time(launch, this.#machine),
       resources: { sharedBytes, threads, programs, registers },
       work: { flops, bytes: uniqueBytes },
+      isTight,
     };
   }
 }

@@ -21,6 +21,8 @@ const LEAST_SM = 80;
 /** A configuration as a launch, and a hash that is the same for configurations that launch the same. */
 export interface ModelledLaunch extends Launch {
   readonly identity: string;
+  /** As `ModelledProgram` says. */
+  readonly isTight: boolean;
 }
 
 /** What the model finds out about one configuration; `limit`: what it exceeds. Data, which another process may have. */
@@ -57,12 +59,12 @@ export class KernelModel {
       target.kind === 'webgpu'
         ? wgslProgram(kernel, target.limits, this.#facts)
         : ptxProgram(kernel, target.kind === 'cuda' ? target.target : targetFor(LEAST_SM), this.#facts);
-    const { threads, sharedBytes, registers, spilled, loopInstructions, text } = program;
+    const { threads, sharedBytes, registers, spilled, isTight, loopInstructions, text } = program;
     const work = launchWork(this.#decl, program.kernel, { dims, dtypes, config }, program.workOf);
     const grid = gridOf(this.#decl, dims, config).map(([, extent]) => extent);
     const identity = createHash('sha256')
       .update(`${grid.join(' ')}; ${threads}; ${text}`)
       .digest('hex');
-    return { ...work, threads, sharedBytes, registers, spilled, loopInstructions, identity };
+    return { ...work, threads, sharedBytes, registers, spilled, isTight, loopInstructions, identity };
   }
 }

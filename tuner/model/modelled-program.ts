@@ -13,6 +13,8 @@ export interface ModelledProgram {
   readonly registers: number;
   /** Registers of a thread that lie in memory. */
   readonly spilled: number;
+  /** A call that nothing was measured for passes it over for want of registers. */
+  readonly isTight: boolean;
   /** Instructions of a warp in one trip of the longest loop, as far as they are known. */
   readonly loopInstructions: number;
   readonly workOf: WorkOf;

@@ -59,6 +59,7 @@ function together(steps: readonly Estimate[]): Estimate {
   return {
     estimateMs: sum((s) => s.estimateMs),
     work: { flops: sum((s) => s.work.flops), bytes: sum((s) => s.work.bytes) },
+    isTight: steps.some((s) => s.isTight),
     resources: {
       sharedBytes: largest((r) => r.sharedBytes),
       threads: largest((r) => r.threads),

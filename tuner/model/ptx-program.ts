@@ -1,6 +1,6 @@
 import { layOutPtx } from '../../backends/ptx/emit.js';
 import { warpsOf } from '../../backends/ptx/pipeline.js';
-import { predictRegisters } from '../../backends/ptx/registers.js';
+import { missingRegisters, predictRegisters } from '../../backends/ptx/registers.js';
 import { type PtxTarget, REGISTERS_PER_THREAD } from '../../backends/ptx/target.js';
 import type { ArgFacts } from '../../compiler/artifact.js';
 import { type Kernel, type Op, walk } from '../../compiler/ir/module.js';
@@ -20,15 +20,20 @@ const OTHERS = 1.4;
 const LEAST_BESIDE = 70;
 const LEAST = 32;
 
-/** What the model reads of a kernel after the common pipeline. Throws LacError LAC05xx as `emitPtx` does. */
+/**
+ * What the model reads of a kernel after the common pipeline. Throws LacError LAC05xx as `emitPtx` does, but where registers
+ * may suffice though they are predicted not to.
+ */
 export function ptxProgram(
   kernel: Kernel,
   target: PtxTarget,
   facts: Readonly<Record<string, ArgFacts>>,
 ): ModelledProgram {
-  const laidOut = layOutPtx(kernel, { target, facts });
+  const laidOut = layOutPtx(kernel, { target, facts, spills: 'some' });
   const warps = warpsOf(laidOut);
-  const { need } = predictRegisters(laidOut);
+  const peak = predictRegisters(laidOut);
+  const { need } = peak;
+  const missing = missingRegisters(peak);
   const products = [...walk(laidOut.body)].some((op) => op.name === 'dot');
   const wanted = products ? need + FRAGMENT_REGISTERS : need * OTHERS;
   const workOf = workByOp(laidOut, { warps, features: { stmatrix: target.stmatrix } });
@@ -41,7 +46,8 @@ export function ptxProgram(
     threads: warps * 32,
     sharedBytes: sharedBytesOf(laidOut),
     registers: Math.round(Math.min(REGISTERS_PER_THREAD, Math.max(LEAST, wanted))),
-    spilled: products ? Math.max(0, need + LEAST_BESIDE - REGISTERS_PER_THREAD) : 0,
+    spilled: products ? Math.max(0, need + LEAST_BESIDE - REGISTERS_PER_THREAD) : missing,
+    isTight: missing > 0,
     loopInstructions: Math.max(0, ...loops.map(inLoop)) / warps,
     workOf,
   };

@@ -43,6 +43,7 @@ export function wgslProgram(
     sharedBytes,
     registers: Math.min(REGISTERS, counts.registers + OTHERS),
     spilled: Math.max(0, counts.registers + OTHERS - REGISTERS),
+    isTight: false,
     loopInstructions: 0,
     workOf: (op) => {
       const known = works.get(op)?.total;

@@ -26,6 +26,21 @@ interface ExplorationOptions {
   readonly exhaustive: boolean;
   /** As `SearchOptions` has it. */
   readonly first: readonly Config[];
+  readonly doubtful: readonly Config[];
+}
+
+/** Estimates are right within a half: so far behind the best of the others one that is doubtful is worth a try. */
+const HOPE = 1.5;
+
+/** Indices of the open rows that are candidates. */
+function candidates({ ledger }: Run, doubtful: readonly Config[]): readonly number[] {
+  const open = ledger.in('open');
+  if (open.length <= FEW) return open;
+  const doubted = new Set(doubtful.map((config) => ledger.indexOf(config)));
+  const estimate = (i: number): number => ledger.at(i).estimateMs ?? Number.POSITIVE_INFINITY;
+  const others = open.filter((i) => !doubted.has(i));
+  const best = Math.min(...others.map(estimate));
+  return open.filter((i) => !doubted.has(i) || estimate(i) <= HOPE * best);
 }
 
 /** Times configurations for the first time, best guess first, while the next ones are prepared. */
@@ -39,9 +54,10 @@ export class Exploration {
   #reserveMs = 0;
   #isShort = false;
 
-  constructor(run: Run, { seed, exhaustive, first }: ExplorationOptions) {
+  constructor(run: Run, { seed, exhaustive, first, doubtful }: ExplorationOptions) {
     const { ledger } = run;
-    const [open, measured] = [ledger.in('open'), ledger.in('measured')];
+    const open = exhaustive ? ledger.in('open') : candidates(run, doubtful);
+    const measured = ledger.in('measured');
     this.#run = run;
     this.#wanted = Math.max(0, quota(open.length + measured.length, exhaustive) - measured.length);
     this.#explorer = new Explorer(ledger.rows, {

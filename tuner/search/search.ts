@@ -49,6 +49,8 @@ export interface SearchOptions {
   readonly exhaustive?: boolean;
   /** Timed before all others, in this order, where they are open: what is used as long as nothing better is found. */
   readonly first?: readonly Config[];
+  /** Timed only where the space is small, or `exhaustive`, or the model nearly puts them before all others. */
+  readonly doubtful?: readonly Config[];
   /** Rows of an earlier run: not measured again. */
   readonly known: readonly Row[];
   /** A row that is settled, or whose samples have become more. */
@@ -77,9 +79,9 @@ const RACE_SHARE = 0.2;
 /** What the race leaves of a budget goes to others that fit in, until nothing does. */
 async function endOf(
   run: Run,
-  { seed, exhaustive = false, first = [] }: SearchOptions,
+  { seed, exhaustive = false, first = [], doubtful = [] }: SearchOptions,
 ): Promise<SearchResult['ended']> {
-  const exploration = new Exploration(run, { seed, exhaustive, first });
+  const exploration = new Exploration(run, { seed, exhaustive, first, doubtful });
   for (let keptShare = RACE_SHARE; ; keptShare = 0) {
     const before = run.steps;
     const explored = await untilStopped(exploration.go(keptShare));
