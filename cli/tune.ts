@@ -12,8 +12,6 @@ import { standings } from '../tuner/report/standing.js';
 import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
 import { tunedRowOf, whyUnwritten } from '../tuner/tuned-row.js';
 import type { Outcome, Row } from '../tuner/types.js';
-import { WorkerHost } from '../tuner/worker/host.js';
-import { devicesOf } from '../tuner/worker/pool.js';
 import { measuredCeilings } from './ceilings.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
@@ -22,6 +20,7 @@ import { deviceLine } from './report.js';
 import { type JobOptions, jobsBelow, jobsOfFile, type TuneJob } from './tune-jobs.js';
 import { TuneProgress } from './tune-progress.js';
 import { outcomeFields, outcomeText, problemText, rowFields } from './tune-text.js';
+import { TuneWorkers } from './tune-workers.js';
 
 interface TuneOptions extends JobOptions {
   readonly device: string;
@@ -47,7 +46,7 @@ export const tune: Verb<string | undefined, TuneOptions> = async (path, options,
   const jobs = await jobsOf(path, options, output);
   const store = openStore(output);
   const done: Done[] = [];
-  const workers = new Workers(context.signal);
+  const workers = new TuneWorkers(context.signal);
   let worst: ExitCode = EXIT.ok;
   try {
     for (const job of jobs) {
@@ -121,27 +120,6 @@ async function tuneOne(
     if (!(error instanceof LacError)) throw error;
     output.diagnostics(error.diagnostics);
     return exitCodeOfError(error);
-  }
-}
-
-/** Processes that serve one problem after another. */
-class Workers {
-  readonly #signal: AbortSignal;
-  #host: WorkerHost | null = null;
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-  }
-
-  opener(isLast: boolean): TuneTools['open'] {
-    return async (device, options) => {
-      this.#host ??= new WorkerHost(await devicesOf(device), { signal: this.#signal });
-      return this.#host.open({ ...options, isLast });
-    };
-  }
-
-  async close(): Promise<void> {
-    await this.#host?.close();
   }
 }
 

@@ -18,6 +18,7 @@ interface Leaving {
 export function vacated(link: Link, { id, clock, leaveMs, signal }: Leaving): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve(false);
+    let hasLeft = false;
     const settle = (isFit: boolean): void => {
       callOff();
       signal?.removeEventListener('abort', abort);
@@ -27,7 +28,11 @@ export function vacated(link: Link, { id, clock, leaveMs, signal }: Leaving): Pr
     signal?.addEventListener('abort', abort, { once: true });
     const callOff = clock.after(leaveMs, () => void link.end().then(() => settle(false)));
     const message = (said: FromChild): void => {
-      if (said.id === id && 'answer' in said) settle(said.answer.kind === 'left' && !said.unfit);
+      // There is nothing left to speak of.
+      if (hasLeft) link.distrust();
+      if (said.id !== id || !('answer' in said)) return;
+      hasLeft = true;
+      settle(said.answer.kind === 'left' && !said.unfit);
     };
     link.hand({ read: readMessage, message, ended: () => settle(false) });
     link.send({ id, request: { kind: 'leave' } });
