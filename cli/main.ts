@@ -100,7 +100,7 @@ function report(error: unknown, output: Output): ExitCode {
 }
 
 /** What a reference says while it computes is no result. */
-globalThis.console = new Console(process.stderr);
+globalThis.console = new Console({ stdout: process.stderr, colorMode: false });
 
 /** A reader that closes the pipe early (`lac ir ... | head`) is no error; a full disk is one, and not ours. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
