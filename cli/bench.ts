@@ -16,7 +16,7 @@ import { deviceKey } from '../driver/device-key.js';
 import { loadReference, referenceFileOf } from '../driver/load-reference.js';
 import type { Dims, OptionValue, Reference } from '../driver/reference.js';
 import { type KernelDecl, type PlanDecl, SourceProject } from '../driver/source.js';
-import { writeFiles } from '../driver/write-files.js';
+import { expectWritable, writeFiles } from '../driver/write-files.js';
 import { type Device, openDevice } from '../runtime/index.js';
 import { holdClocks } from '../runtime/steady-clocks.js';
 import { optionValue } from './arguments.js';
@@ -55,6 +55,7 @@ interface BenchOptions {
 export const bench: Verb<string, BenchOptions> = async (file, options, context) => {
   const { output } = context;
   for (const path of options.output ?? []) writerOf(path);
+  for (const path of options.output ?? []) expectWritable(path, ELSEWHERE);
   const before = options.compare === undefined ? null : readRun(options.compare);
   const project = new SourceProject();
   const jobs = (await jobsOf(project, file, options, output)).map((job) => withInterrupts(job, context));
@@ -228,7 +229,7 @@ function report(run: BenchRun, comparison: RunComparison | null, options: BenchO
   output.result(`\n${parts.join('\n\n')}`, { run: rest, ...(comparison === null ? {} : { comparison }) });
   for (const path of options.output ?? []) {
     const text = writerOf(path)(run, compared);
-    writeFiles(dirname(path), [{ name: basename(path), text }], 'name another file with --output');
+    writeFiles(dirname(path), [{ name: basename(path), text }], ELSEWHERE);
   }
   const slower = comparison?.changes.some((change) => change.verdict === 'slower') === true;
   return slower || run.points.some(isAmiss) ? EXIT.failed : EXIT.ok;
@@ -239,6 +240,8 @@ const isAmiss = ({ entries }: Point): boolean =>
   entries.some(
     ({ role, state }) => (role === 'kernel' && state === 'failed') || (role !== 'peer' && state === 'wrong'),
   );
+
+const ELSEWHERE = 'name another file with --output';
 
 type Writer = (run: BenchRun, comparison: string | null) => string;
 const WRITERS: ReadonlyMap<string, Writer> = new Map<string, Writer>([

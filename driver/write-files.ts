@@ -1,5 +1,16 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { Bug, diagnostic, LacError } from '../compiler/diag/diagnostic.js';
 import { makeFolder } from '../runtime/make-folder.js';
 
@@ -18,7 +29,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'the folder cannot be made there',
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'a file of that name is in the way',
-  EISDIR: 'a folder of that name is in the way',
+  EISDIR: 'it is a folder',
   ENAMETOOLONG: 'the name is too long',
 };
 
@@ -42,6 +53,23 @@ export function writeFiles(folder: string, files: readonly OutputFile[], help = 
     for (const { temporary, path } of whole) renameSync(temporary, path);
   } catch (error) {
     for (const { temporary } of wanted) remove(temporary);
+    throw unwritable(folder, error, help);
+  }
+}
+
+/**
+ * Makes the folder of a file that is written later. Throws LAC0908 where that is sure to fail: what takes minutes is not begun
+ * for nothing.
+ */
+export function expectWritable(file: string, help: string): void {
+  const folder = dirname(file);
+  try {
+    makeFolder(folder);
+    if (isStream(file)) accessSync(file, constants.W_OK);
+    else accessSync(folder, constants.W_OK);
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true)
+      throw Object.assign(new Error(), { code: 'EISDIR', dest: file });
+  } catch (error) {
     throw unwritable(folder, error, help);
   }
 }
@@ -70,8 +98,9 @@ function writeWhole(path: string, text: string): void {
 }
 
 function unwritable(folder: string, error: unknown, help: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
+  const { code, dest } = error as NodeJS.ErrnoException & { readonly dest?: string };
   if (code === undefined) return error;
   const reason = REASONS[code] ?? code;
-  return new LacError(diagnostic('LAC0908', `cannot write to ${folder}: ${reason}`, null, { help: [help] }));
+  const place = code === 'EISDIR' ? (dest ?? folder) : folder;
+  return new LacError(diagnostic('LAC0908', `cannot write to ${place}: ${reason}`, null, { help: [help] }));
 }

@@ -214,6 +214,7 @@ describe('lac bench', () => {
       return error?.diagnostics.map((d) => d.code);
     };
     expect(await codes({ output: [at('run.xml')] })).toEqual(['LAC0901']);
+    expect(await codes({ output: [at('scale.ts/run.json')] })).toEqual(['LAC0908']);
     expect(await codes({ sweep: sweep('N=1,N=2') })).toEqual(['LAC0930']);
     expect(await codes({ sweep: sweep('M=1') })).toEqual(['LAC0907']);
     expect(await codes({ config: { C: 65 } })).toEqual(['LAC0907']);

@@ -14,7 +14,7 @@ import type { Reference } from '../../driver/reference.js';
 import { type RunRequest, runKernel } from '../../driver/run.js';
 import { type KernelDecl, SourceProject } from '../../driver/source.js';
 import { ANY_WEBGPU } from '../../driver/target.js';
-import { writeFiles } from '../../driver/write-files.js';
+import { expectWritable, writeFiles } from '../../driver/write-files.js';
 import { openDevice } from '../../runtime/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lac-driver-'));
@@ -156,6 +156,18 @@ describe('what the driver refuses', () => {
     ];
     expect(await messageOf(() => writeFiles(out, files))).toContain('the name is too long');
     expect(readdirSync(out)).toEqual([]);
+  });
+
+  test('LAC0908: known before anything is written', async () => {
+    const refused = (path: string) => messageOf(() => expectWritable(path, 'elsewhere'));
+    const help = '\n  = help: elsewhere';
+    expect(await refused(folder)).toBe(`error[LAC0908]: cannot write to DIR: it is a folder${help}`);
+    expect(await refused(join(file, 'below', 'a'))).toContain('a part of the path is a file');
+    expectWritable(join(folder, 'made', 'a'), '');
+    expect(readdirSync(join(folder, 'made'))).toEqual([]);
+    writeFiles(join(folder, 'made', 'b'), []);
+    const onto = () => writeFiles(join(folder, 'made'), [{ name: 'b', text: 'b' }]);
+    expect(await messageOf(onto)).toContain('cannot write to DIR/made/b: it is a folder');
   });
 
   test.runIf(process.platform === 'linux')('LAC0908: a device is written to, and stays one', async () => {
