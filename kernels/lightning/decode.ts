@@ -96,7 +96,7 @@ export const lightningExtend = kernel(
     comptime: ['D', 'E'],
     options: { precise: false, tokenDecay: false, noDecay: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
-    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 128 * 1024,
     // On a CPU, few tokens at once: what is added to a state is short, and fills the last chunk in part.
     prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       processors === 1

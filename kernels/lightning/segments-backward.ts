@@ -53,7 +53,7 @@ export const segmentBwdDq = kernel(
     comptime: ['D', 'E'],
     options: { initialState: false, stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
-    prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 96 * 1024,
+    prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 128 * 1024,
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, G, processors, sharedBytes, elementBytes }) =>
       processors === 1
         ? 0

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import { compileKernel, firstChoice } from '../../driver/compile.js';
+import { keeps } from '../../driver/configurations.js';
 import { isPlan, type KernelDecl, SourceProject, withOptions } from '../../driver/source.js';
 import { ANY_WEBGPU, type Target, targetNamed } from '../../driver/target.js';
 import { tunedFor } from '../../driver/tuned.js';
@@ -286,5 +287,18 @@ describe('the files of this repository', () => {
       expect(tunedFor(kernel, { target: CUDA, dtypes: {}, dims, config: {} }).stale).toEqual([]);
     }
     expect(readable(path)).not.toBe(null);
+  });
+
+  test.each(files)('`prune` rejects no row of %s at the largest sizes that it names', (path) => {
+    const sourcePath = `${ROOT}${path.replace(/\.tune\.json$/, '.ts')}`;
+    const { kernels, unexported, plans } = new SourceProject().read(sourcePath);
+    const rejected = readTunedRows(sourcePath).filter(({ kernel, config, when }) => {
+      const of = [...kernels, ...unexported, ...plans].find((k) => k.name === kernel);
+      const dims = Object.fromEntries(
+        Object.entries(when.dims).flatMap(([name, { most }]) => (most === undefined ? [] : [[name, most]])),
+      );
+      return of !== undefined && !keeps(of, config, dims);
+    });
+    expect(rejected.map(({ name, config }) => ({ name, config }))).toEqual([]);
   });
 });
