@@ -562,7 +562,7 @@ export const CODES = {
   LAC0503: {
     title: 'tile takes too many registers',
     explain:
-      'A tile is spread over the invocations of a workgroup. When one invocation would hold more than 256 values of one tile (on CUDA: when the tiles that live at one time need more than the 255 registers of a thread), it would only spill to slow memory, so the configuration is passed over; on CUDA it is taken where it was asked for in full, or where no other is left. Smaller blocks or more warps need fewer.',
+      'A tile is spread over the invocations of a workgroup. When one invocation would hold more than 256 values of one tile (on CUDA: when the tiles that live at one time need more than the 255 registers of a thread), it would only spill to slow memory, so the configuration is passed over; on CUDA it is taken where it was asked for in full, where it was measured (up to twice as many registers), or where no other is left. Smaller blocks or more warps need fewer.',
   },
   LAC0506: {
     title: 'too many tensor arguments',
