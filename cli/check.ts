@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { checkTuned } from '../driver/check-tuned.js';
 import { checkFile, declaresKernels, SourceProject } from '../driver/source.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOf } from './exit.js';
@@ -12,7 +13,7 @@ interface CheckOptions {
   readonly watch?: boolean;
 }
 
-/** `lac check [FILES]`: shapes, dtypes and syntax. Findings are the result, so that they go to stdout. */
+/** `lac check [FILES]`: shapes, dtypes, syntax, and tuned configurations beside the file. Findings are the result, so that they go to stdout. */
 export const check: Verb<readonly string[], CheckOptions> = async (paths, { watch = false }, context) => {
   const roots = paths.length > 0 ? paths : ['.'];
   const project = new SourceProject();
@@ -44,7 +45,8 @@ async function checkAll(
   const findings = files.flatMap((file) => {
     const result = checkFile(project, file);
     kernels += result.kernels.length + result.plans.length;
-    return result.diagnostics;
+    const isRead = result.diagnostics.every((d) => d.severity !== 'error');
+    return isRead ? [...result.diagnostics, ...checkTuned(project, file)] : result.diagnostics;
   });
   output.diagnostics(findings, 'stdout');
   const errors = findings.filter((d) => d.severity === 'error').length;

@@ -191,7 +191,7 @@ const inOrder = (config: Config, decl: Declaration): Config =>
 const stalenessOf = new WeakMap<TunedRow, WeakMap<Declaration, string | null>>();
 
 /** What a row says that the kernel does not know (any more). Null: nothing. */
-function staleness(row: TunedRow, decl: Declaration): string | null {
+export function staleness(row: TunedRow, decl: Declaration): string | null {
   const ofRow = stalenessOf.get(row) ?? new WeakMap<Declaration, string | null>();
   stalenessOf.set(row, ofRow);
   const before = ofRow.get(decl);
@@ -229,7 +229,7 @@ function knobFault(config: Config, { tune }: Declaration): string | null {
 const strangers = (what: string, names: readonly string[], known: readonly string[]): string[] =>
   names.filter((name) => !known.includes(name)).map((name) => `names the ${what} ${name}, which does not exist`);
 
-const staleWarning = ({ name, kernel }: TunedRow, why: string): Diagnostic =>
+export const staleWarning = ({ name, kernel }: TunedRow, why: string): Diagnostic =>
   diagnostic('LAC0917', `${name} for ${kernel} is out of date: it ${why}`, null, {
     severity: 'warning',
     help: ['correct the row, or take it out: it is not used'],

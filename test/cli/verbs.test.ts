@@ -130,6 +130,24 @@ describe('lac check', () => {
     expect(gone.stdout).toContain('LAC0001');
   });
 
+  test('LAC0916, LAC0917: tuned configurations beside the source', async () => {
+    const own = scratch({ 'scale.ts': SCALE });
+    const findings = async (text: string) => {
+      writeFileSync(own.path('scale.tune.json'), text);
+      const { code, events } = await lac.events(['check', own.path('scale.ts')]);
+      return [code, ...events.flatMap((e) => (e.event === 'diagnostic' ? [`${e.code}: ${e.message}`] : []))];
+    };
+    const row = { kernel: 'scale', target: 'cuda', config: { C: 64, warps: 1 } };
+    const rows = [row, { ...row, config: { C: 63, warps: 1 } }, { ...row, kernel: 'scales' }];
+    expect(await findings(JSON.stringify({ lac: 1, configurations: rows }))).toEqual([
+      0,
+      'LAC0917: scale.tune.json, row 2 for scale is out of date: it has C = 63, which is not in the tune space (64, 128)',
+      'LAC0917: scale.tune.json, row 3 for scales is out of date: it names a kernel that is not there',
+    ]);
+    expect(await findings('[')).toEqual([1, expect.stringMatching(/^LAC0916: .*scale\.tune\.json is no JSON/)]);
+    own.remove();
+  });
+
   test('a folder: the kernels in it, not its references', async () => {
     const { events } = await lac.events(['check', folder.path()]);
     expect(events.find((e) => e.event === 'result')).toMatchObject({ files: 2 });
