@@ -167,6 +167,21 @@ const chartOf = (rows: readonly Row[]): Element => {
 const placesOf = (chart: Element): number[] =>
   [...chart.querySelectorAll('circle')].map((c) => Number(c.getAttribute('cx')));
 
+test('kernels of one name in several files are told apart', () => {
+  const of = outcome();
+  const files = ['forward.ts', 'variants/mine.ts', 'variants/mine.ts'];
+  const document = parsed(
+    tuningPage(
+      files.map((file) => reported({ ...of, problem: { ...PROBLEM, file } }, null)),
+      'now',
+    ),
+  );
+  const [mine, first] = [`${PROBLEM.kernel} (mine.ts)`, `${PROBLEM.kernel} (forward.ts)`];
+  expect(texts(document, 'h2')).toEqual([first, mine, mine]);
+  expect(texts(document, 'table a')).toEqual([first, mine, mine]);
+  expect(document.title).toBe(`Tuning ${first}, ${mine}`);
+});
+
 test('one long interval, or one slow configuration, does not press the others into one dot', () => {
   const [first = 0, second = 0] = placesOf(chartOf([timed(1, 1), timed(2, 1.5), timed(3, 1.6, 400)]));
   expect(second - first).toBeGreaterThan(100);

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Config } from '../../driver/configurations.js';
 import { errorFigure, milliseconds, optionsText, pairs } from '../../reporting/figures.js';
 import { figure, type Html, heading, note, page, paragraph, type TableRow, table } from '../../reporting/page.js';
@@ -31,33 +32,44 @@ const SHOWN = 40;
 
 /** A page on some problems: charts, and a table with every configuration and why it is out. `made`: when, and by what. */
 export function tuningPage(tuned: readonly Reported[], made: string): Html {
-  const names = [...new Set(tuned.map(({ outcome }) => outcome.problem.kernel))];
+  const nameOf = namer(tuned);
+  const names = [...new Set(tuned.map(nameOf))];
   const title = `Tuning ${names.length > 3 ? `${names.length} kernels` : names.join(', ')}`;
   const devices = [...new Set(tuned.map(({ outcome }) => outcome.device))];
   const seeds = [...new Set(tuned.map(({ outcome }) => outcome.problem.seed))];
   return page(title, [
     paragraph(`On ${devices.join(', ')}.`),
     note(`${made}, seed ${seeds.join(', ')}`),
-    ...(tuned.length > 1 ? [overview(tuned)] : []),
-    ...tuned.flatMap((one, i) => section(one, idOf(i))),
+    ...(tuned.length > 1 ? [overview(tuned, nameOf)] : []),
+    ...tuned.flatMap((one, i) => section(one, nameOf(one), idOf(i))),
   ]);
+}
+
+/** Kernels of one name in several files have the name of the file beside it. */
+function namer(tuned: readonly Reported[]): (one: Reported) => string {
+  const filesOf = (kernel: string): Set<string> =>
+    new Set(tuned.flatMap(({ outcome: { problem } }) => (problem.kernel === kernel ? problem.file : [])));
+  const many = new Set(tuned.map(({ outcome }) => outcome.problem.kernel).filter((name) => filesOf(name).size > 1));
+  return ({ outcome: { problem } }) =>
+    many.has(problem.kernel) ? `${problem.kernel} (${basename(problem.file)})` : problem.kernel;
 }
 
 const idOf = (i: number): string => `problem-${i + 1}`;
 
 /** A row for each problem, which leads to its part of the page. */
-function overview(tuned: readonly Reported[]): Html {
+function overview(tuned: readonly Reported[], nameOf: (one: Reported) => string): Html {
   const columns = [
     ...['kernel', 'sizes', 'best'].map((name) => ({ name })),
     ...['time', 'default / best', 'timed', 'configurations'].map((name) => ({ name, number: true })),
   ];
-  const rows = tuned.map(({ outcome, usual }, i): TableRow => {
+  const rows = tuned.map((one, i): TableRow => {
+    const { outcome, usual } = one;
     const ranked = standings(outcome);
     const [first] = ranked;
     const cells = first === undefined ? ['none', ''] : [configText(first.row), milliseconds(first.interval.median)];
     const counts = [String(outcome.measured), String(outcome.rows.length)];
     return {
-      cells: [outcome.problem.kernel, setting(outcome), ...cells, usualFigure(ranked, usual), ...counts],
+      cells: [nameOf(one), setting(outcome), ...cells, usualFigure(ranked, usual), ...counts],
       to: idOf(i),
     };
   });
@@ -75,10 +87,10 @@ function setting({ problem }: Outcome): string {
   return [pairs(problem.dims), pairs(problem.dtypes), optionsText(problem.options)].join('  ').trim();
 }
 
-function section({ outcome, knobs, ceilings, workOf, usual }: Reported, id: string): readonly Html[] {
+function section({ outcome, knobs, ceilings, workOf, usual }: Reported, name: string, id: string): readonly Html[] {
   const ranked = standings(outcome);
   return [
-    heading(outcome.problem.kernel, id),
+    heading(name, id),
     paragraph(setting(outcome)),
     paragraph(summary(outcome, ranked)),
     ...(usual === null ? [] : [paragraph(usualText(ranked, usual))]),
