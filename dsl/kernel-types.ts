@@ -65,7 +65,7 @@ export interface KernelSpec<A, CT, TN, O, G> {
   options?: O;
   /** Performance knobs: the autotuner's space. Never changes results. */
   tune?: TN;
-  /** Reject a configuration before compiling it. Must be arithmetic on the names given. */
+  /** Whether a configuration is worth compiling: those where it is false are left out. Must be arithmetic on the names given. */
   prune?: (p: GridEnv<A, TN>) => boolean;
   /** Where nothing was tuned: the least first, equal ones as without it. Arithmetic, as `prune`. */
   prefer?: (p: GridEnv<A, TN> & DeviceEnv) => number;
