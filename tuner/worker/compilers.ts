@@ -125,12 +125,7 @@ export class Compilers {
   leave(): void {
     this.#commission = null;
     for (const { done } of this.#queue.splice(0)) done(null, null);
-    for (const compiler of this.#compilers) {
-      const { job } = compiler;
-      if (job === null) continue;
-      compiler.job = { ...job, done: () => {} };
-      job.done(null, null);
-    }
+    for (const { job } of this.#compilers) job?.done(null, null);
   }
 
   #start(): void {

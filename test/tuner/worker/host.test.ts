@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Row, Samples } from '../../../tuner/types.js';
 import { type BenchOptions, type HostOptions, WorkerHost } from '../../../tuner/worker/host.js';
@@ -266,6 +266,33 @@ describe('a real worker', () => {
     expect(started).toHaveLength(1);
     const fresh = await all(await hosted({ entry: children.entry({}) }).open(large));
     expect(kept).toEqual(fresh);
+  });
+
+  /** Its first launch runs out of memory, once the process has heard that it should leave. */
+  const late = (launched: string): URL =>
+    children.program(`
+      import { writeFileSync } from 'node:fs';
+      import { runtimeError } from ${JSON.stringify(children.url('runtime/errors.js'))};
+      const told = new Promise((resolve) => {
+        process.on('message', (message) => message.request?.kind === 'leave' && setImmediate(resolve));
+      });
+      serve(async (which) => Object.assign(await openDevice(which), {
+        async launchAll() {
+          writeFileSync(${JSON.stringify(launched)}, '');
+          await told;
+          throw runtimeError('LAC0706', 'no memory is left');
+        },
+      }));`);
+
+  test('ends what it is at before it leaves, and is not used again where that makes it unfit', async () => {
+    const launched = children.path('launched');
+    const { open, started } = hosted({ entry: late(launched) });
+    const bench = await open();
+    const row = bench.prepare(config(8));
+    while (!existsSync(launched)) await new Promise((resolve) => setImmediate(resolve));
+    await bench.close();
+    await expect(row).rejects.toThrow('was closed');
+    expect(started.map(isAlive)).toEqual([false]);
   });
 });
 
