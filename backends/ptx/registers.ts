@@ -99,9 +99,24 @@ function reused(op: Op): readonly Value[] {
   if (op.name === 'scan' || op.name === 'scan_by') return op.operands;
   if (op.name === 'insert') return op.operands.slice(0, 1);
   const passed = isLoop(op) ? loopParts(op).inits : op.regions.flatMap((region) => yielded(region));
-  const inside = isLoop(op) ? op.regions.flatMap((region) => [...walk(region)]) : null;
-  const readInside = inside === null ? null : new Set(inside.flatMap((x) => x.operands));
-  return [...new Set(passed)].filter((v) => readInside?.has(v) !== true);
+  const inside = isLoop(op) ? op.regions.flatMap((region) => [...walk(region)]) : [];
+  const demanded = new Set<Value>();
+  for (const x of inside) for (const v of x.operands) demand(v, demanded);
+  return [...new Set(passed)].map(renamedFrom).filter((v) => !demanded.has(v));
+}
+
+/** Adds a value, and what it is computed from on demand. */
+function demand(v: Value, demanded: Set<Value>): void {
+  if (demanded.has(v)) return;
+  demanded.add(v);
+  if (v.def.kind === 'op' && isLazy(v.def)) for (const x of v.def.operands) demand(x, demanded);
+}
+
+/** The value whose registers these are under another name. */
+function renamedFrom(v: Value): Value {
+  const op = v.def.kind === 'op' ? v.def : null;
+  const isName = op?.name === 'trans' || op?.name === 'reshape' || (op?.name === 'convert' && isLazy(op));
+  return op !== null && isName ? renamedFrom(op.operands[0] as Value) : v;
 }
 
 /** Made on demand from something that is held: lane by lane, in the place of that. */

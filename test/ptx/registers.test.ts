@@ -94,3 +94,26 @@ test('a scan is held in whole where the fold is along its axis, something comes 
   expect(held(across, 'barrier {scope = "cta"}')).toBeGreaterThanOrEqual(256);
   expect(held(`${across}\n  smem_write %v, %zero, %h`)).toBeGreaterThanOrEqual(256);
 });
+
+test('a loop carries on what its initial value is another name of', () => {
+  const T = '@ reg[r1 r2 r4 r8 r16] lane[c1 c2 c4 c8 c16] warp[]';
+  const again = `%d = add %a, %a : tile<32x32xf32> ${L}\n  %u = trans %d : tile<32x32xf32> ${T}`;
+  const kernel = (read: string): Kernel =>
+    parsed(`kernel k(%x: view<in 32x32xf32> [M, K], %y: view<out 32x32xf32> [M, K], %n: i32) axes [] config {warps = 1} {
+  %zero = const {value = 0} : i32
+  %one = const {value = 1} : i32
+  %a = load %x, %zero, %zero {pad = 0} : tile<32x32xf32> ${L}
+  %t = trans %a : tile<32x32xf32> ${T}
+  ${again}
+  %r = for %zero, %n, %one, %t : tile<32x32xf32> ${T} (%i: i32, %acc: tile<32x32xf32> ${T}) {
+    %s = add %acc, ${read} : tile<32x32xf32> ${T}
+    yield %s
+  }
+  store %y, %r, %zero, %zero
+}
+`);
+  expect(predictRegisters(kernel('%acc')).need).toBe(32);
+  // Read in the loop too, it stays beside what is carried.
+  expect(predictRegisters(kernel('%t')).need).toBe(64);
+  expect(predictRegisters(kernel('%u')).need).toBe(64);
+});
