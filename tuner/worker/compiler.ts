@@ -31,8 +31,8 @@ export function compileAhead(open: OpenDevice): void {
   process.on('message', async (message: ToCompiler) => {
     if (message.kind === 'end') await end();
     else if (message.kind === 'begin') {
-      await tell({ kind: 'stage', stage: 'open' });
-      compiler = Compiler.for(message.commission, driver);
+      // Messages that follow are for this one already.
+      compiler = tell({ kind: 'stage', stage: 'open' }).then(() => Compiler.for(message.commission, driver));
       await compiler;
       await tell({ kind: 'ready' });
     } else if (message.kind === 'reduced') (await compiler)?.reduce(message.dims);
@@ -54,18 +54,18 @@ class Driver {
 
   /** Null where there is none, or it cannot be had: the worker's own does the work then. */
   of(name: string | null): Promise<Device | null> {
-    if (name !== this.#name) {
-      void this.close();
-      this.#name = name;
-      if (name !== null) this.#device = this.#open(name).catch(() => null);
-    }
+    const isSame = name === this.#name;
+    this.#name = name;
+    this.#device = this.#device.then((device) => {
+      if (isSame && device?.state === 'open') return device;
+      device?.destroy();
+      return name === null ? null : this.#open(name).catch(() => null);
+    });
     return this.#device;
   }
 
   async close(): Promise<void> {
-    const device = this.#device;
-    this.#device = Promise.resolve(null);
-    (await device)?.destroy();
+    (await this.#device)?.destroy();
   }
 }
 

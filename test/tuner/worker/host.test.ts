@@ -297,7 +297,10 @@ describe('a real worker', () => {
 });
 
 describe('compilers', () => {
-  const WORKER = "on('prepare', ({ config, programs }, at, answer) => answer(row(config, { rmse: programs.length })));";
+  const WORKER = `
+    on('open', ({ problem }, at, answer) =>
+      answer({ kind: 'ready', device, known: { dims: { N: problem.dims.N / 2 }, reduced: nothing, full: nothing } }));
+    on('prepare', ({ config, programs }, at, answer) => answer(row(config, { rmse: programs.length })));`;
   const count = (bench: OpenBench, C: number): Promise<number | undefined> =>
     bench.prepare(config(C)).then(({ rmse }) => rmse);
 
@@ -344,5 +347,19 @@ describe('compilers', () => {
     const of = events.flatMap((e) => (e.kind === 'ahead' ? [e.config.C] : []));
     expect(of).not.toContain(8);
     expect(new Set(compilers).size).toBe(2);
+  });
+
+  test('are told the reduced sizes that the worker found for the next problem', async () => {
+    const { first, open } = await withCompilers(`
+      let reduced = { N: 0 };
+      process.prependListener('message', ({ kind, commission, dims }) => {
+        if (kind === 'begin') reduced = commission.reduced;
+        if (kind === 'reduced') reduced = dims;
+      });
+      on.model = () => send({ kind: 'modelled', modelled: { launch: { programs: reduced?.N ?? 'usual' } } });`);
+    const sizes = (bench: OpenBench): unknown => bench.model?.(config(8));
+    expect(await sizes(first)).toEqual({ launch: { programs: 35 } });
+    const second = await open({ problem: problem({ M: 3, N: 90 }) });
+    expect(await sizes(second)).toEqual({ launch: { programs: 45 } });
   });
 });
