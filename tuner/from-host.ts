@@ -13,16 +13,31 @@ import type { Progress } from './search/search.js';
 import { medianInterval } from './statistics.js';
 import { NOT_THE_INTERPRETER, type TuneEvent, type TuneTools, tune } from './tune.js';
 import type { Outcome, Problem, Row } from './types.js';
-import { openWorker } from './worker/pool.js';
+import { WorkerHost } from './worker/host.js';
 
-export const tuneFromHost: Tuner = (call) =>
-  tuneOne(call, { open: (device, options) => openWorker({ ...options, device }), now: () => performance.now() });
+export const tuneFromHost: Tuner = (call) => {
+  const hosts: WorkerHost[] = [];
+  const open: TuneTools['open'] = (device, options) => {
+    const host = new WorkerHost([device]);
+    hosts.push(host);
+    return host.open({ ...options, isLast: true });
+  };
+  const close = async (): Promise<void> => {
+    for (const host of hosts) await host.close();
+  };
+  return tuneOne(call, { open, close, now: () => performance.now() });
+};
+
+interface HostTools extends Omit<TuneTools, 'store'> {
+  /** Resolves when no process is left, also where `open` has not ended. */
+  readonly close: () => Promise<void>;
+}
 
 /** The end of the tune that was asked for last, by what it runs on: two at once would take each other's time for their own. */
 const last = new Map<string, Promise<unknown>>();
 
 /** Tunes when those before it on the device have ended. */
-export async function tuneOne(call: TuneCall, tools: Omit<TuneTools, 'store'>): Promise<Config> {
+export async function tuneOne(call: TuneCall, tools: HostTools): Promise<Config> {
   if (call.device.backend === 'interpret') throw NOT_THE_INTERPRETER;
   const place = call.device.info.kind === 'gpu' ? call.which : 'this CPU';
   const before = last.get(place);
@@ -36,7 +51,7 @@ export async function tuneOne(call: TuneCall, tools: Omit<TuneTools, 'store'>): 
 async function inTurn(
   before: Promise<unknown> | undefined,
   call: TuneCall,
-  tools: Omit<TuneTools, 'store'>,
+  { close, ...tools }: HostTools,
 ): Promise<Config> {
   call.signal.throwIfAborted();
   if (before !== undefined) await unlessAborted(before, call.signal);
@@ -49,6 +64,7 @@ async function inTurn(
     return outcome.best.config;
   } finally {
     store?.close();
+    await close();
   }
 }
 

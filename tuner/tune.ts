@@ -100,6 +100,7 @@ async function unlessAborted(
   const aborted = new Promise<never>((_, reject) => {
     const stop = (): void => reject(signal.aborted ? signal.reason : NOT_OPEN_IN_TIME);
     const signals = [signal, ...(expired === null ? [] : [expired])];
+    if (signals.some((each) => each.aborted)) stop();
     for (const each of signals) each.addEventListener('abort', stop, { once: true });
     const forget = (): void => {
       for (const each of signals) each.removeEventListener('abort', stop);
@@ -116,7 +117,7 @@ async function unlessAborted(
 
 const NOT_OPEN_IN_TIME = new LacError(
   diagnostic('LAC0921', 'the budget ended before the device was open and the reference computed', null, {
-    help: ['give it more'],
+    help: ['give it more, with --budget or budgetMs'],
   }),
 );
 

@@ -20,13 +20,17 @@ const device = await openDevice('emulate');
 const args = { x: empty(device, f32, [300]).fill(1), y: empty(device, f32, [300]).fill(7) };
 
 let open: TuneTools['open'];
+let close: () => Promise<void>;
 let clock: FakeClock;
 let caches = 0;
 beforeEach(() => {
   process.env.LAC_TUNING_CACHE = join(folder, `cache-${++caches}`);
   clock = new FakeClock();
+  close = async () => {};
 });
-installHost(async () => (call) => tuneOne(call, { open: (...of) => open(...of), now: () => clock.now() }));
+installHost(
+  async () => (call) => tuneOne(call, { open: (...of) => open(...of), close: () => close(), now: () => clock.now() }),
+);
 afterAll(() => {
   installHost(async () => tuneFromHost);
   device.destroy();
@@ -109,6 +113,24 @@ describe('a tune from TypeScript', () => {
     expect(events).toEqual(['closed', 'thrown']);
     expect(listed()[0]?.measured).toBeGreaterThan(0);
   });
+});
+
+test('a reference that never ends is not left behind, and not beside the next tune', async () => {
+  const events: string[] = [];
+  const interrupt = new AbortController();
+  open = () => {
+    interrupt.abort(new Error('no longer wanted'));
+    return new Promise(() => {});
+  };
+  close = async () => void events.push('closed');
+  const first = doubled.tune(device, args, { signal: interrupt.signal }).catch(() => events.push('thrown'));
+  await first;
+  open = async () => {
+    events.push('opened');
+    return opened(simulated());
+  };
+  await doubled.tune(device, args);
+  expect(events).toEqual(['closed', 'thrown', 'opened', 'closed']);
 });
 
 describe('several at once', () => {
