@@ -19,6 +19,7 @@ import { BufferPool } from './buffers.js';
 import { ErrorScopes } from './error-scopes.js';
 import { MAP_READ } from './flags.js';
 import { ParamRing } from './param-ring.js';
+import { Patterns } from './patterns.js';
 import { type Pipeline, PipelineCache } from './pipelines.js';
 import { patiently } from './polling.js';
 import { WebGpuStorage } from './storage.js';
@@ -47,6 +48,7 @@ export class WebGpuDevice implements Device {
   readonly notes: readonly string[];
   readonly gpu: GPUDevice;
   readonly #pool: BufferPool;
+  readonly #patterns: Patterns;
   readonly #pipelines: PipelineCache;
   readonly #params: ParamRing;
   readonly #errors: ErrorScopes;
@@ -62,6 +64,7 @@ export class WebGpuDevice implements Device {
     this.features = new Set(gpu.features);
     this.#errors = new ErrorScopes(gpu);
     this.#pool = new BufferPool(gpu, this.limits.maxBufferBytes);
+    this.#patterns = new Patterns(gpu, this.#pool);
     this.#pipelines = new PipelineCache(gpu);
     this.#params = new ParamRing(gpu);
     void gpu.lost.then((lost) => this.#onLost(lost));
@@ -114,6 +117,12 @@ export class WebGpuDevice implements Device {
     const encoder = this.gpu.createCommandEncoder();
     encoder.clearBuffer(buffer);
     this.gpu.queue.submit([encoder.finish()]);
+  }
+
+  /** A 32-bit word again and again. Position and length in bytes are multiples of 4. */
+  repeat(buffer: GPUBuffer, begin: number, bytes: number, word: number): void {
+    this.#live();
+    this.#patterns.write(buffer, begin, bytes, word);
   }
 
   write(buffer: GPUBuffer, byteOffset: number, data: Raw): void {

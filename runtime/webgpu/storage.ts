@@ -4,9 +4,6 @@ import { guardPattern, poisonPattern } from '../guards.js';
 import type { Storage } from '../storage.js';
 import type { WebGpuDevice } from './device.js';
 
-/** Elements that are filled at once: what is staged on the host stays small. */
-const CHUNK = 2 ** 20;
-
 /** Bindings are arrays of vec4 at most: a whole number of 16 bytes. */
 const UNIT_BYTES = 16;
 
@@ -58,20 +55,30 @@ export class WebGpuStorage implements Storage {
   }
 
   poison(begin: number, count: number): void {
-    const even = bytesOf(this.dtype) === 2 ? count + (count % 2) : count;
-    const raw = guardPattern(this.dtype, even);
-    raw.set(poisonPattern(this.dtype, count));
-    this.writeRaw(begin, raw);
+    const whole = bytesOf(this.dtype) === 2 ? count - (count % 2) : count;
+    this.#repeat(begin, whole, poisonPattern(this.dtype, 2));
+    if (whole === count) return;
+    const last = guardPattern(this.dtype, 2);
+    last.set(poisonPattern(this.dtype, 1));
+    this.writeRaw(begin + whole, last);
   }
 
   fillAll(bits: number): void {
     if (!this.#buffer) return;
     if (bits === 0) this.#device.clear(this.#buffer);
     else
-      for (let at = 0; at < this.elements; at += CHUNK) {
-        const count = Math.min(CHUNK, this.elements - at);
-        this.writeRaw(at, rawOf(this.dtype, bytesOf(this.dtype) === 2 ? count + (count % 2) : count).fill(bits));
-      }
+      this.#repeat(
+        0,
+        this.elements + (bytesOf(this.dtype) === 2 ? this.elements % 2 : 0),
+        rawOf(this.dtype, 2).fill(bits),
+      );
+  }
+
+  /** Whole words: what those of `two` elements begin with. */
+  #repeat(begin: number, count: number, two: Raw): void {
+    const [word = 0] = new Uint32Array(two.buffer, two.byteOffset, 1);
+    const width = bytesOf(this.dtype);
+    if (this.#buffer && count > 0) this.#device.repeat(this.#buffer, begin * width, count * width, word);
   }
 
   free(): void {

@@ -53,6 +53,19 @@ describe.each(devices)('tensors on $name', (device) => {
     expect(factsOf(columns)).toEqual({ contiguous: true, align: 2 });
   });
 
+  test('what is poisoned on the device, copy by copy, is as poisoned as the rest', async () => {
+    for (const [dtype, n] of [
+      ['bf16', 2 ** 21 + 1],
+      ['i32', 2 ** 21 + 3],
+    ] as const) {
+      const t = device.empty(dtype, [n], { guardBytes: 8 }).fill(7).poison();
+      const junk = dtype === 'i32' ? 0xa5a5a5a5 | 0 : Number.NaN;
+      expect((await t.read()).findIndex((x) => !Object.is(x, junk))).toBe(-1);
+      expect(await t.checkGuards()).toBeNull();
+      t.free();
+    }
+  });
+
   test('odd numbers of 16-bit elements keep their guard bands', async () => {
     for (const n of [1, 3, 129]) {
       const t = device.empty('bf16', [n], { guardBytes: 8 }).poison();

@@ -5,7 +5,7 @@ import { serve } from './serve.js';
 
 serve(async (which) => {
   const device = await openDevice(which);
-  // As long as the process lives.
-  await holdClocks(device);
+  // Long before anything is timed, and as long as the process lives.
+  void holdClocks(device);
   return device;
 });
