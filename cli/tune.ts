@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { createColors } from 'picocolors';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
+import { readTunedRows } from '../driver/tuned-file.js';
 import { version } from '../driver/version.js';
-import { writeFiles } from '../driver/write-files.js';
+import { expectWritable, writeFiles } from '../driver/write-files.js';
 import { writeTunedRows } from '../driver/write-tuned-rows.js';
 import { TuningStore } from '../store/store.js';
 import { nothingMeasured } from '../tuner/nothing-measured.js';
-import { tuningPage } from '../tuner/report/report.js';
+import { hasRoofline, tuningPage } from '../tuner/report/report.js';
 import { standings } from '../tuner/report/standing.js';
 import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
 import { tunedRowOf, whyUnwritten } from '../tuner/tuned-row.js';
@@ -43,10 +44,12 @@ interface Done extends Tuned {
  */
 export const tune: Verb<string | undefined, TuneOptions> = async (path, options, context) => {
   const { output } = context;
+  if (options.report !== undefined) expectWritable(resolve(options.report), ELSEWHERE);
   const jobs = await jobsOf(path, options, output);
   const store = openStore(output);
   const done: Done[] = [];
-  const workers = new TuneWorkers(context.signal);
+  const problems = jobs.map(({ problem }) => problem);
+  const workers = new TuneWorkers(context.signal, problems);
   let worst: ExitCode = EXIT.ok;
   try {
     for (const job of jobs) {
@@ -99,6 +102,8 @@ async function tuneOne(
   const progress = new TuneProgress(output, job.problem.kernel);
   try {
     const { budget, resume, exhaustive, device, caches, isFirst } = options;
+    // What it is written into has to be readable, which is said now.
+    if (options.write === true || options.all === true) readTunedRows(job.problem.file);
     const request = {
       ...{ decl: job.decl, problem: job.problem, device, caches, signal },
       ...{ ...(budget && { budgetMs: budget }), ...(resume && { resume }), ...(exhaustive && { exhaustive }) },
@@ -160,20 +165,13 @@ function helpFor({ problem, rows, elapsedMs }: Outcome, early: boolean, budgetMs
   ];
 }
 
-async function writeReport(
-  file: string,
-  done: readonly Done[],
-  which: string,
-  { output, signal }: Context,
-): Promise<void> {
+const ELSEWHERE = 'name another file with --report';
+
+async function writeReport(file: string, done: readonly Done[], which: string, context: Context): Promise<void> {
   const path = resolve(file);
-  const ceilings = signal.aborted ? null : await measuredCeilings(which, output);
+  const ceilings = done.some(hasRoofline) ? await measuredCeilings(which, context) : null;
   const parts = done.map(({ job, ...tuned }) => ({ ...tuned, knobs: job.decl.tune, ceilings }));
   const made = `lac ${version()}, ${today()}`;
-  writeFiles(
-    dirname(path),
-    [{ name: basename(path), text: tuningPage(parts, made) }],
-    'name another file with --report',
-  );
-  output.detail(`report: ${path}`);
+  writeFiles(dirname(path), [{ name: basename(path), text: tuningPage(parts, made) }], ELSEWHERE);
+  context.output.detail(`report: ${path}`);
 }

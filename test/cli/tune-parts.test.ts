@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { createColors } from 'picocolors';
 import { afterAll, describe, expect, test } from 'vitest';
 import { duration } from '../../cli/arguments.js';
+import { measuredCeilings } from '../../cli/ceilings.js';
 import { exitCodeOfError } from '../../cli/exit.js';
 import { Output, type Sink } from '../../cli/output.js';
 import { readShapes } from '../../cli/shapes-file.js';
@@ -35,6 +36,17 @@ const sinks = (options: { isTTY?: boolean; format?: 'pretty' | 'json'; quiet?: b
   const [stdout, stderr] = [new Text(isTTY), new Text(isTTY)];
   return { stdout, stderr, output: new Output({ format, color: 'never', quiet, verbose }, stdout, stderr) };
 };
+
+test('Ctrl-C while ceilings are measured does without them', async () => {
+  const interrupt = new AbortController();
+  const context = { output: sinks().output, signal: interrupt.signal };
+  const never = (): Promise<never> => {
+    queueMicrotask(() => interrupt.abort());
+    return new Promise(() => {});
+  };
+  expect(await measuredCeilings('webgpu', context, never)).toBeNull();
+  expect(await measuredCeilings('webgpu', context)).toBeNull();
+});
 
 describe('a length of time', () => {
   test.each([

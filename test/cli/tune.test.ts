@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parseHTML } from 'linkedom';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SCALE, SCALE_REFERENCE } from './fixtures-text.js';
@@ -81,6 +81,18 @@ describe('lac tune', () => {
     expect(stdout).toMatch(/^out +1 pruned by the kernel: C=32 warps=1: prune: C > 32 does not hold for C=32$/m);
     expect(stdout).toMatch(/^measured +\d of 4 in /m);
     expect(stdout).toMatch(/^best +C=\d+ warps=1 /m);
+  });
+
+  test('what cannot be written is said before anything is tuned', async () => {
+    const codes = async (...args: string[]) => {
+      const { code, events } = await tune(...args);
+      return [code, ...events.flatMap((e) => (e.event === 'progress' ? [] : (e.code ?? e.event)))];
+    };
+    expect(await codes('--report', folder.path('scale.ts/page.html'))).toEqual([1, 'LAC0908', 'done']);
+    writeFileSync(folder.path('scale.tune.json'), '<<<<<<< ours');
+    const said = await codes('--write');
+    rmSync(folder.path('scale.tune.json'));
+    expect(said).toEqual([1, 'LAC0916', 'done']);
   });
 
   test('where every configuration is wrong: exit code 1, and why', async () => {

@@ -1,7 +1,7 @@
 import { parseHTML } from 'linkedom';
 import { expect, test } from 'vitest';
 import type { Ceilings } from '../../reporting/roofline.js';
-import { type Reported, tuningPage } from '../../tuner/report/report.js';
+import { hasRoofline, type Reported, tuningPage } from '../../tuner/report/report.js';
 import type { Outcome, Row } from '../../tuner/types.js';
 import { KNOBS, outcome, PROBLEM } from './tune-outcome.js';
 
@@ -121,6 +121,14 @@ test('with nothing measured, with one configuration, and without ceilings', () =
   const single = pageOf(outcome({ rows: [one], best: one, measured: 1 }), null);
   expect(parsed(single).querySelectorAll('svg').length).toBe(2);
   expect(single).not.toMatch(/NaN|Infinity/);
+});
+
+test('ceilings are wanted where something was measured whose operations are known', () => {
+  const of = reported(outcome(), null);
+  expect(hasRoofline(of)).toBe(true);
+  expect(hasRoofline({ ...of, workOf: () => null })).toBe(false);
+  expect(hasRoofline({ ...of, workOf: () => ({ flops: 0, bytes: 5 }) })).toBe(false);
+  expect(hasRoofline({ ...of, outcome: outcome({ rows: [] }) })).toBe(false);
 });
 
 test('several problems begin with a table of them, each with what it is worth over the default', () => {

@@ -162,14 +162,21 @@ function charts(
   ];
 }
 
-function roofline(ranked: readonly Standing[], ceilings: Ceilings | null, workOf: Reported['workOf']): readonly Html[] {
-  if (ceilings === null) return [];
-  const points = ranked.flatMap(({ row, interval, isBest }) => {
+/** Whether ceilings are of use: something was measured whose operations are known. */
+export const hasRoofline = ({ outcome, workOf }: Pick<Reported, 'outcome' | 'workOf'>): boolean =>
+  pointsOf(standings(outcome), workOf).length > 0;
+
+function pointsOf(ranked: readonly Standing[], workOf: Reported['workOf']) {
+  return ranked.flatMap(({ row, interval, isBest }) => {
     const work = workOf(row.config);
     const usable = work !== null && work.flops > 0 && work.bytes > 0 && interval.median > 0;
     return usable ? [{ ...work, name: pairs(row.config), ms: interval.median, marked: isBest }] : [];
   });
-  if (points.length === 0) return [];
+}
+
+function roofline(ranked: readonly Standing[], ceilings: Ceilings | null, workOf: Reported['workOf']): readonly Html[] {
+  const points = pointsOf(ranked, workOf);
+  if (ceilings === null || points.length === 0) return [];
   const chart = rooflineChart(points, ceilings, 'Roofline');
   return [figure(chart, `What the configurations reach of the device: ${ceilings.source}.`)];
 }
