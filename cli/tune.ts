@@ -48,8 +48,7 @@ export const tune: Verb<string | undefined, TuneOptions> = async (path, options,
   const jobs = await jobsOf(path, options, output);
   const store = openStore(output);
   const done: Done[] = [];
-  const problems = jobs.map(({ problem }) => problem);
-  const workers = new TuneWorkers(context.signal, problems);
+  const workers = new TuneWorkers(context.signal);
   let worst: ExitCode = EXIT.ok;
   try {
     for (const job of jobs) {
