@@ -393,7 +393,8 @@ function faultIn(answer: Answer): Fault {
   return { state: 'error', why: answer.kind === 'failed' ? answer.failure.message : 'timing failed' };
 }
 
+/** Without a name it is the best device there is. */
 const noWorker = (device: string, why: string) =>
-  diagnostic('LAC0925', `the worker of ${device} cannot go on: ${why}`, null, {
-    help: [`lac run --device ${device} shows what the device says by itself`],
+  diagnostic('LAC0925', `the worker${device && ` of ${device}`} cannot go on: ${why}`, null, {
+    help: [`lac run${device && ` --device ${device}`} shows what the device says by itself`],
   });

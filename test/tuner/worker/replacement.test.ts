@@ -230,6 +230,20 @@ describe('when nothing can go on', () => {
     expect(pids()).toHaveLength(5);
   });
 
+  test('a reference that ends the process, on a device that nobody named', async () => {
+    const opening = worker("on('open', async (request, at) => { await at('reference'); process.exit(0); });", {
+      device: '',
+    });
+    await expect(opening).rejects.toMatchObject({
+      diagnostics: [
+        {
+          message: 'the worker cannot go on: opening it: the process ended with status 0',
+          help: [{ text: 'lac run shows what the device says by itself' }],
+        },
+      ],
+    });
+  });
+
   test('a device that does not open again', async () => {
     const { bench, pids } = await worker(`
       if (life > 1) process.exit(9);
