@@ -48,7 +48,8 @@ export const tune: Verb<string | undefined, TuneOptions> = async (path, options,
   const jobs = await jobsOf(path, options, output);
   const store = openStore(output);
   const done: Done[] = [];
-  const workers = new TuneWorkers(context.signal);
+  const problems = jobs.map(({ problem }) => problem);
+  const workers = new TuneWorkers(context.signal, problems);
   let worst: ExitCode = EXIT.ok;
   try {
     for (const job of jobs) {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Dims } from '../../driver/reference.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
@@ -8,6 +9,7 @@ import { timeoutsOf } from './deadline.js';
 import { keepsPrograms } from './driver-cache.js';
 import type { OpenBench } from './pool.js';
 import type { DeviceDescription } from './protocol.js';
+import { References, referencesFor } from './references.js';
 import type { Link } from './vacate.js';
 import { DeviceWorker, type WorkerEvent, type WorkerOptions } from './worker.js';
 import { WorkerPool } from './worker-pool.js';
@@ -17,6 +19,12 @@ type OfProblem = 'problem' | 'caches' | 'onEvent';
 export interface HostOptions extends Omit<WorkerOptions, 'device' | OfProblem> {
   /** Once it is aborted no process is kept for another problem. */
   readonly signal?: AbortSignal;
+  /** Those that will be opened, in order: on a GPU, references of the next ones are asked ahead. */
+  readonly coming?: readonly Problem[];
+  /** Processes that may do so. Default: as many as it has processors to spare. */
+  readonly references?: number;
+  /** The program of these. */
+  readonly referencesEntry?: URL;
 }
 
 export interface BenchOptions extends Pick<WorkerOptions, OfProblem> {
@@ -27,6 +35,7 @@ export interface BenchOptions extends Pick<WorkerOptions, OfProblem> {
 type Workers = readonly [DeviceWorker, ...DeviceWorker[]];
 
 const COMPILER = new URL('./compiler-child.js', import.meta.url);
+const REFERENCES = new URL('./references-child.js', import.meta.url);
 
 /**
  * Worker processes on devices of one kind, and those that compile ahead of them, for one problem after another. A process
@@ -38,6 +47,7 @@ export class WorkerHost {
   /** Processes without a problem, by device. */
   readonly #kept = new Map<string, Link>();
   readonly #compilers: Compilers;
+  readonly #references: References;
   /** The device, once one was open. */
   #device: DeviceDescription | null = null;
   #workers: Workers | null = null;
@@ -46,7 +56,9 @@ export class WorkerHost {
 
   /** Names that `openDevice` takes; the first of them takes all times. */
   constructor(devices: readonly string[], options: HostOptions = {}) {
-    const { compilerEntry: entry = COMPILER, clock = SYSTEM_CLOCK, timeouts } = options;
+    const { compilerEntry: entry = COMPILER, clock = SYSTEM_CLOCK, timeouts, coming: problems = [] } = options;
+    const { referenceMs } = timeoutsOf(timeouts);
+    this.#references = new References({ entry: options.referencesEntry ?? REFERENCES, clock, referenceMs, problems });
     this.#devices = devices;
     this.#options = options;
     const tell = (event: WorkerEvent): void => this.#workers?.[0].tell(event);
@@ -85,8 +97,11 @@ export class WorkerHost {
     if (known !== null) this.#begin(problem, known, null);
     // They load while the device opens, where it is sure to be a GPU.
     else if (isCuda(name)) this.#compilers.start(this.#options.compilers ?? mostCompilers());
-    await leader.open(null, this.#take(name));
+    const asked = await this.#references.of(problem);
+    if (this.#isClosed || this.#workers !== workers) throw new Error('a host of workers was closed');
+    await leader.open(asked, this.#take(name));
     this.#device = leader.device;
+    if (known === null) this.#askAhead(leader.device);
     const { dims: reduced = null } = leader.known ?? {};
     if (known === null) this.#begin(problem, leader.device, reduced);
     else if (reduced !== null) this.#compilers.reduce(reduced);
@@ -106,6 +121,13 @@ export class WorkerHost {
     const driver = keepsPrograms(device) ? (this.#devices[0] ?? null) : null;
     const commission: Commission = { problem, device, reduced, driver };
     this.#compilers.begin(this.#options.compilers ?? compilersFor(device), commission);
+  }
+
+  #askAhead(device: DeviceDescription): void {
+    // The tuner, its workers, and what compiles for them.
+    const busy = 1 + this.#devices.length + (this.#options.compilers ?? compilersFor(device));
+    const spare = this.#options.references ?? availableParallelism() - busy;
+    this.#references.start(referencesFor(device, spare), device.info.kind);
   }
 
   /** Ends the bench of these workers; processes that are well stay. */
@@ -134,7 +156,7 @@ export class WorkerHost {
     const workers = this.#workers ?? [];
     await Promise.all([
       ...workers.map((worker) => worker.close()),
-      ...[this.#leaving, this.#closeKept(), this.#compilers.close()],
+      ...[this.#leaving, this.#closeKept(), this.#compilers.close(), this.#references.close()],
     ]);
   }
 

@@ -140,7 +140,7 @@ export const isRow = (x: unknown): boolean =>
   optional(x.samples, isSamples);
 
 const isExpected = (x: unknown): boolean => isRecord(x) && ofArrays(x.outputs) && ofNumbers(x.sizes);
-const isKnown = (x: unknown): boolean =>
+export const isKnown = (x: unknown): boolean =>
   isRecord(x) && ofNumbers(x.dims) && isExpected(x.reduced) && (x.full === null || isExpected(x.full));
 const isTrusted = (x: unknown): boolean =>
   isRecord(x) && ofNumbers(x.config) && isNumber(x.votes) && ofArrays(x.outputs);

@@ -1,10 +1,10 @@
 /** The child's side of the channel: requests in, stages and answers out. */
-import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Device } from '../../runtime/device.js';
 import type { CudaDevice } from '../../runtime/index.js';
-import type { Answer, DeviceDescription, FromChild, Known, Request, Stage, ToChild } from './protocol.js';
+import { knownOf } from './known.js';
+import type { Answer, DeviceDescription, FromChild, Request, Stage, ToChild } from './protocol.js';
 import { type Announce, Session } from './session.js';
-import { expectedAt, readSource, type Subject, subjectOf } from './subject.js';
+import { readSource, subjectOf } from './subject.js';
 import { say, untilParentEnds } from './to-parent.js';
 import { Over, UnderWay } from './under-way.js';
 import { failureOf } from './verdict.js';
@@ -94,21 +94,6 @@ class Server {
     const { trusted, caches } = request;
     this.#session = new Session({ device, subject, known, trusted, caches });
     return { answer: { kind: 'ready', device: describe(device), known }, unfit: false };
-  }
-}
-
-function knownOf(subject: Subject): Known {
-  return { ...expectedAtSome(subject), full: subject.affordable ? expectedAt(subject, subject.full) : null };
-}
-
-/** At reduced sizes; where the reference cannot have them, at those that it names. */
-function expectedAtSome(subject: Subject): Pick<Known, 'dims' | 'reduced'> {
-  const { reduced, usual } = subject;
-  try {
-    return { dims: reduced, reduced: expectedAt(subject, reduced) };
-  } catch (error) {
-    if (usual === null || !(error instanceof LacError)) throw error;
-    return { dims: usual, reduced: expectedAt(subject, usual) };
   }
 }
 

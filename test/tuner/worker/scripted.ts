@@ -23,6 +23,14 @@ export class Scripts {
     return this.#script(`${COMPILER}\n${body}`);
   }
 
+  /**
+   * One that asks references: `on.ask(problem)` does as it likes, `known(N)` answers, `went` is a file of the N that it was asked
+   * for, each with the process.
+   */
+  references(body: string, went: string): URL {
+    return this.#script(`${REFERENCES}\nconst went = ${JSON.stringify(went)};\n${body}`);
+  }
+
   #script(text: string): URL {
     const file = join(this.#folder, `child-${++this.#count}.mjs`);
     writeFileSync(file, text);
@@ -61,6 +69,18 @@ process.on('message', ({ kind, config }) => {
   if (kind === 'begin') void send({ kind: 'ready' });
   else if (kind === 'model') void on.model(config);
   else if (kind === 'compile') void on.compile(config);
+});
+process.on('disconnect', () => process.exit(0));
+`;
+
+const REFERENCES = `${COMMON}
+let asked;
+const known = (N) => send({ id: asked, known: { dims: { N }, reduced: { outputs: {}, sizes: {} }, full: null } });
+const on = { ask: ({ dims }) => known(dims.N) };
+process.on('message', ({ id, problem }) => {
+  asked = id;
+  appendFileSync(went, problem.dims.N + ' ' + process.pid + '\\n');
+  void on.ask(problem);
 });
 process.on('disconnect', () => process.exit(0));
 `;
