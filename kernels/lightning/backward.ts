@@ -16,7 +16,7 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
-import { farFromBest, farFromBestWhole } from './blocks.js';
+import { farFromBest, farFromBestWhole, isWideOnWebgpu } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
 import { earlierDecaysAt, laterDecaysAt } from './later-decay.js';
@@ -147,8 +147,12 @@ export const lightningBwdDkDv = kernel(
       tokenGradient: false,
     },
     tune: { C: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
-    prefer: ({ C, warps, stages, B, H, N, D, E, processors, elementBytes }) =>
-      farFromBestWhole({ C, warps, stages }, { rows: D, total: E, heads: B * H, N }, { processors, elementBytes }),
+    prefer: ({ C, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
+      farFromBestWhole(
+        { C, warps, stages },
+        { rows: D, total: E, heads: B * H, N },
+        { processors, sharedBytes, elementBytes },
+      ),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H }) => ({ h: H, b: B }),
   },
@@ -219,9 +223,10 @@ export const lightningBwdDk = kernel(
     },
     tune: { ...COLUMNS, BD: [32, 64, 128, 16, 8] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 8,
+    // The state is read across: through WebGPU half of the warps are enough.
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
-        { C, columns: BD, warps, stages, G: 1 },
+        { C, columns: BD, warps: isWideOnWebgpu(E, BD, processors, sharedBytes) ? 2 * warps : warps, stages, G: 1 },
         { rows: E, total: D, heads: B * H, N, isSplit: false },
         { processors, sharedBytes, elementBytes },
       ),

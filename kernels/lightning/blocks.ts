@@ -1,5 +1,6 @@
 import { cdiv } from '../../dsl/index.js';
 import { ALMOST, doublings, down, type On, tooLarge, up, WEBGPU_BYTES, within } from '../blocks.js';
+import { farOnWebgpu } from './webgpu-blocks.js';
 
 /** A state of `rows` by `total` for each of `heads`, over N tokens. */
 interface Problem {
@@ -23,6 +24,21 @@ const WARP_PRODUCTS = 32768;
  * program has the state of `rows` by `columns`, takes C tokens at a time, and one of G parts of the sequence.
  */
 export function farFromBest(
+  blocks: { C: number; columns: number; warps: number; stages: number; G: number },
+  problem: Problem & { isSplit: boolean },
+  { processors, sharedBytes, elementBytes }: On,
+): number {
+  return processors > 1 && sharedBytes <= WEBGPU_BYTES
+    ? farOnWebgpu(blocks, problem, { processors, elementBytes })
+    : farOnOthers(blocks, problem, { processors, sharedBytes, elementBytes });
+}
+
+/** Whether a program through WebGPU has a large block of a state with long rows. */
+export const isWideOnWebgpu = (rows: number, columns: number, processors: number, sharedBytes: number): boolean =>
+  processors > 1 && sharedBytes <= WEBGPU_BYTES && rows > 64 && columns >= 64;
+
+/** On a GPU through CUDA, and on a CPU. */
+function farOnOthers(
   { C, columns, warps, stages, G }: { C: number; columns: number; warps: number; stages: number; G: number },
   { rows, total, heads, N, isSplit }: Problem & { isSplit: boolean },
   { processors, sharedBytes, elementBytes }: On,
@@ -71,16 +87,17 @@ export function farFromBest(
 export function farFromBestWhole(
   { C, warps, stages }: { C: number; warps: number; stages: number },
   { rows, total, heads, N }: Problem,
-  { processors, elementBytes }: Omit<On, 'sharedBytes'>,
+  { processors, sharedBytes, elementBytes }: On,
 ): number {
   const isCpu = processors === 1;
   const isLarge = Math.max(rows, total) > 64;
   const isCrowd = heads > CROWD * processors;
   // Half as many make memory as busy where heads are half as wide: shorter chunks would end before it answers.
   const isFull = ALMOST * heads * (64 / within(32, up(Math.max(rows, total)), 64)) >= processors;
+  const isSmall = !isCpu && sharedBytes <= WEBGPU_BYTES && Math.max(rows, total) <= 32;
   const gpuC = isCrowd ? (isLarge ? 16 : 32) : isLarge || isFull ? 64 : 32;
-  const bestC = Math.min(isCpu || elementBytes === 4 ? 32 : gpuC, up(within(16, N, 64)));
-  const bestWarps = isCpu ? 2 : isLarge && !isCrowd ? 8 : 4;
+  const bestC = Math.min(isSmall ? 16 : isCpu || elementBytes === 4 ? 32 : gpuC, up(within(16, N, 64)));
+  const bestWarps = isCpu || isSmall ? 2 : isLarge && !isCrowd ? 8 : 4;
   return 2 * doublings(C, bestC) + doublings(warps, bestWarps) + 3 * Math.abs(stages - (isCpu ? 1 : 2));
 }
 

@@ -130,13 +130,13 @@ export const segmentBwdDkDv = kernel(
     comptime: ['D', 'E'],
     options: { initialState: false, stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
     tune: { C: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
-    prefer: ({ C, warps, stages, B, H, N, D, E, G, processors, elementBytes }) =>
+    prefer: ({ C, warps, stages, B, H, N, D, E, G, processors, sharedBytes, elementBytes }) =>
       processors === 1
         ? 0
         : farFromBestWhole(
             { C, warps, stages },
             { rows: D, total: E, heads: B * H * G, N: cdiv(N, G) },
-            { processors, elementBytes },
+            { processors, sharedBytes, elementBytes },
           ),
     grid: ({ B, H, G }) => ({ part: G, h: H, b: B }),
   },
