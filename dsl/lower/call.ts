@@ -122,14 +122,21 @@ function callMath(call: Call, name: string): Val {
   const numbers = values.flatMap((v) => (v.kind === 'num' ? [v.value] : []));
   if (f !== undefined && numbers.length === values.length) return num(f(...numbers));
   const op = SYMBOLIC_MATH[name];
-  const arity = name === 'min' || name === 'max' ? 2 : 1;
-  if (op !== undefined && values.length === arity) {
-    const symbolic = symbolicCall(op, values);
-    if (symbolic !== null) return symbolic;
-  }
+  const symbolic = op === undefined ? null : symbolicMath(op, values);
+  if (symbolic !== null) return symbolic;
   return call.ev.error('LAC0113', call.node, `${call.name} works on compile-time numbers only`, {
     help: ownFunction(call, name),
   });
+}
+
+/** `Math.min` and `Math.max` take any number from two on, two at a time, those that are known as one. */
+function symbolicMath(op: ExprOp, values: readonly Val[]): Val | null {
+  if (op !== 'min' && op !== 'max') return values.length === 1 ? symbolicCall(op, values) : null;
+  const known = values.flatMap((v) => (v.kind === 'num' ? [v.value] : []));
+  const [first, ...others] = values.filter((v) => v.kind !== 'num');
+  if (first === undefined || values.length < 2) return null;
+  const rest = known.length > 0 ? [...others, num(Math[op](...known))] : others;
+  return rest.reduce<Val | null>((a, b) => a && symbolicCall(op, [a, b]), first);
 }
 
 /** What the language has for a function of Math. */

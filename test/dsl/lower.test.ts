@@ -203,3 +203,18 @@ test('ops remember the calls through which they were inlined', () => {
   expect(inlined?.loc?.callee).toBe('causalDecay');
   expect(inlined?.loc?.caller?.span.file).toBe(inlined?.loc?.span.file);
 });
+
+test.each([
+  ['Math.min(8, C, 4, N)', ['min', ['min', 'C', 'N'], 4]],
+  ['Math.max(C, N)', ['max', 'C', 'N']],
+  ['Math.max(C, N, 2 * N)', ['max', ['max', 'C', 'N'], ['*', 2, 'N']]],
+  ['Math.min(8, 4, 6)', 4],
+])('sizes: %s', (text, expr) => {
+  const source = `import { cdiv, f32, input, kernel, output } from 'lac';
+export const k = kernel({ args: { x: input(f32, ['N']), y: output(f32, ['N']) }, tune: { C: [16, 32] },
+  prefer: ({ C, N }) => C + ${text}, grid: ({ N, C }) => ({ n: cdiv(N, C) }) },
+  ({ x, y }, { C }, { n }) => { y.store([n * C], x.load([n * C], [C])); });`;
+  const { kernels, diagnostics } = new SourceProject().read(join(projectWith({ 'k.ts': source }), 'k.ts'));
+  expect(diagnostics).toEqual([]);
+  expect(kernels[0]?.prefer).toEqual(['+', 'C', expr]);
+});
