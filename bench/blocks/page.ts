@@ -29,7 +29,7 @@ const RULE = `## The rule
 
 1. **Occupy the device.** A program takes all columns of the state, at most 128, as long as there are programs for every
    multiprocessor; each halving of the columns doubles the programs, and reads q and k once more. Of f32 the state has at most 16,384
-   elements: 128 columns for heads of 128, 64 for heads of 256; half as many through WebGPU, where products are not the tensor cores'.
+   elements: 128 columns for heads of 128, 64 for heads of 256.
    Few heads, at most 128 wide, with long sequences are better cut along the sequence: blocks of 64 columns (f32: 32), and as many
    parts as occupy the device; f32 only where half of the columns do not.
 2. **Tokens: B = 64** for 16-bit inputs, 32 for f32. Twice as many where a sequence is cut in parts, and for 16 bits wherever a program
@@ -44,6 +44,12 @@ const RULE = `## The rule
 5. Kernels that keep the whole state (dk and dv in one): B = 64; for heads up to 64 wide 4 warps, and B = 32 where they do not occupy
    the device (heads of 32: half of it); where thousands wait in line,
    B = 32, and 16 for heads above 64. f32: B = 32. On a CPU: B = 32, 2 warps, one stage: every invocation of a program costs alike.
+6. **Through WebGPU** products are not the tensor cores', and chunks lie in at most 48 KiB. The state of a program has at most 8,192
+   elements and 64 columns (f16: 16,384 and 128); 4,096 where a sequence is cut in parts, of which there are again as many as occupy the
+   device; no fewer than 2,048 for few heads that are not cut. f32: B = 64 for heads of 64, 32 for those of 128, 16 for those of 256, and
+   for those of 32, where the masked product is most of the work (32 in parts). f16: B = 32, for heads of 256 16, and in parts half of it
+   from heads of 128 on. A warp for 16,384 multiply-adds of a chunk with the state: 8 for 64 x 64 and 32 x 64, 4 for blocks of 32 columns,
+   2 for heads of 32; for dk of heads of 128 half as many.
 
 The paper's B = 64 is right for the middle of the grid. Around it what matters more than B is how many columns a program has: a
 device that is half idle is half as fast, whatever B is.
