@@ -2,17 +2,17 @@ import type { Reference, ReferenceContext } from '../../driver/reference.js';
 import { pairsOf } from './forward.ref.js';
 
 type Score = (s: number, head: number, i: number, j: number) => number;
-const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
 
-function product(a: Float64Array | undefined, i: number, b: Float64Array | undefined, j: number, D: number): number {
+/** Inner product of row i of a and row j of b, of D elements each. */
+function product(a: Float64Array, i: number, b: Float64Array, j: number, D: number): number {
   let sum = 0;
-  for (let d = 0; d < D; d++) sum += at(a, i * D + d) * at(b, j * D + d);
+  for (let d = 0; d < D; d++) sum += (a[i * D + d] ?? 0) * (b[j * D + d] ?? 0);
   return sum;
 }
 
 /** y_row += factor x_row of another tensor, rows of D elements. */
-function add(y: Float64Array, i: number, factor: number, x: Float64Array | undefined, j: number, D: number): void {
-  for (let d = 0; d < D; d++) y[i * D + d] = at(y, i * D + d) + factor * at(x, j * D + d);
+function add(y: Float64Array, i: number, factor: number, x: Float64Array, j: number, D: number): void {
+  for (let d = 0; d < D; d++) y[i * D + d] = (y[i * D + d] ?? 0) + factor * (x[j * D + d] ?? 0);
 }
 
 /**
@@ -23,16 +23,17 @@ function gradients(ctx: ReferenceContext, isCausal: boolean, score: Score, delta
   const { inputs, dims, scalars } = ctx;
   const { B = 0, H = 0, M = 0, N = 0, D = 0 } = dims;
   const { q, k, v, dout, lse } = inputs;
+  if (!q || !k || !v || !dout || !lse || !delta) throw new Error('a gradient of attention: an input is missing');
   const { scale = 1 } = scalars;
   const dq = new Float64Array(B * H * M * D);
   const [dk, dv] = [new Float64Array(B * H * N * D), new Float64Array(B * H * N * D)];
   for (let a = 0; a < B * H * M; a++) {
-    const [bh, i] = [Math.floor(a / M), a % M];
+    const [bh, i, l] = [Math.floor(a / M), a % M, lse[a] ?? 0];
     for (let j = 0; j < (isCausal ? Math.min(N, i + 1) : N); j++) {
       const c = bh * N + j;
       const s = score(product(q, a, k, c, D) * scale, bh % H, i, j);
-      const p = at(lse, a) === -Infinity ? 0 : Math.exp(s - at(lse, a));
-      const ds = p * (product(dout, a, v, c, D) - at(delta, a)) * scale;
+      const p = l === -Infinity ? 0 : Math.exp(s - l);
+      const ds = p * (product(dout, a, v, c, D) - (delta[a] ?? 0)) * scale;
       add(dv, c, p, dout, a, D);
       add(dk, c, ds, q, a, D);
       add(dq, a, ds, k, c, D);
@@ -41,8 +42,10 @@ function gradients(ctx: ReferenceContext, isCausal: boolean, score: Score, delta
   return { dq, dk, dv };
 }
 
-const deltaOf = ({ o, dout }: ReferenceContext['inputs'], rows: number, D: number): Float64Array =>
-  Float64Array.from({ length: rows }, (_, a) => product(o, a, dout, a, D));
+function deltaOf({ o, dout }: ReferenceContext['inputs'], rows: number, D: number): Float64Array {
+  if (!o || !dout) throw new Error('delta: o and dout are needed');
+  return Float64Array.from({ length: rows }, (_, a) => product(o, a, dout, a, D));
+}
 
 export const flashDelta: Reference = {
   shape: { B: 1, H: 4, M: 500, D: 64 },

@@ -1,16 +1,19 @@
 import type { Reference } from '../../driver/reference.js';
 
-const at = (x: Float64Array | undefined, i: number): number => x?.[i] ?? 0;
-
 /** y_mn = sum over k of a_mk b_nk, in f64. */
 export const gemmNT: Reference = {
   shape: { M: 200, N: 136, K: 72 },
   dtypes: { T: 'f32' },
   flops: ({ M = 0, N = 0, K = 0 }) => 2 * M * N * K,
   run({ inputs: { a, b }, dims: { M = 0, N = 0, K = 0 } }) {
+    if (!a || !b) throw new Error('gemmNT: a and b are needed');
     const y = new Float64Array(M * N);
-    for (const i of y.keys())
-      for (let k = 0; k < K; k++) y[i] = at(y, i) + at(a, Math.floor(i / N) * K + k) * at(b, (i % N) * K + k);
+    for (let m = 0; m < M; m++)
+      for (let n = 0; n < N; n++) {
+        let sum = 0;
+        for (let k = 0; k < K; k++) sum += (a[m * K + k] ?? 0) * (b[n * K + k] ?? 0);
+        y[m * N + n] = sum;
+      }
     return { y };
   },
 };
@@ -21,9 +24,13 @@ export const gemmTN: Reference = {
   dtypes: { T: 'f32' },
   flops: ({ M = 0, N = 0, K = 0 }) => 2 * M * N * K,
   run({ inputs: { a, b }, dims: { M = 0, N = 0, K = 0 } }) {
+    if (!a || !b) throw new Error('gemmTN: a and b are needed');
     const y = new Float64Array(M * N);
     for (let k = 0; k < K; k++)
-      for (const i of y.keys()) y[i] = at(y, i) + at(a, k * M + Math.floor(i / N)) * at(b, k * N + (i % N));
+      for (let m = 0; m < M; m++) {
+        const x = a[k * M + m] ?? 0;
+        for (let n = 0; n < N; n++) y[m * N + n] = (y[m * N + n] ?? 0) + x * (b[k * N + n] ?? 0);
+      }
     return { y };
   },
 };

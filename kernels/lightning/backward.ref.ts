@@ -28,12 +28,20 @@ interface Head {
 function statesOf({ N, D, E, keys, states, token, decay }: Head, { k, v, h0 }: Arrays): Float64Array[] {
   const all = [copied(h0, states, D * E)];
   for (let t = 0; t < N; t++) {
-    const [next, n, a] = [copied(all[t], 0, D * E), keys + token(t), decay(t)];
-    for (let i = 0; i < D * E; i++)
-      next[i] = a * at(next, i) + at(k, n * D + Math.floor(i / E)) * at(v, n * E + (i % E));
+    const [next, n] = [copied(all[t], 0, D * E), keys + token(t)];
+    advance(next, decay(t), copied(k, n * D, D), copied(v, n * E, E));
     all.push(next);
   }
   return all;
+}
+
+/** state = decay state + x^T y. */
+function advance(state: Float64Array, decay: number, x: Float64Array, y: Float64Array): void {
+  const [D, E] = [x.length, y.length];
+  for (let d = 0; d < D; d++) {
+    const xd = x[d] ?? 0;
+    for (let e = 0; e < E; e++) state[d * E + e] = decay * (state[d * E + e] ?? 0) + xd * (y[e] ?? 0);
+  }
 }
 
 /** G_t = dL/dS_t at each step t: G_t = a_{t+1} G_{t+1} + q_t^T dout_t, and dhT after the last. */
@@ -42,8 +50,7 @@ function gradientsOf({ N, D, E, queries, states, token, decay }: Head, { q, dout
   for (let t = N - 1; t >= 0; t--) {
     const [isLast, n] = [t + 1 === N, queries + token(t)];
     const [next, a] = [isLast ? copied(dhT, states, D * E) : copied(all[t + 1], 0, D * E), isLast ? 1 : decay(t + 1)];
-    for (let i = 0; i < D * E; i++)
-      next[i] = a * at(next, i) + at(q, n * D + Math.floor(i / E)) * at(dout, n * E + (i % E));
+    advance(next, a, copied(q, n * D, D), copied(dout, n * E, E));
     all[t] = next;
   }
   return all;
@@ -58,22 +65,24 @@ function copied(x: Float64Array | undefined, begin: number, length: number): Flo
 function backwardOf(head: Head, h: number, inputs: Arrays, out: Outputs): void {
   const { N, D, E, queries, keys, states, token, decay } = head;
   const { q, k, v, dout, dhT } = inputs;
-  const { dv } = out;
+  const none = new Float64Array();
+  const { dv = none } = out;
   const [S, G] = [statesOf(head, inputs), gradientsOf(head, inputs)];
   for (let t = 0; t < N; t++) {
     const [n, m, a] = [queries + token(t), keys + token(t), decay(t)];
-    const [before, after, later] = [S[t], S[t + 1], G[t]];
+    const [before = none, after = none, later = none] = [S[t], S[t + 1], G[t]];
+    const [vt, doutt, dvt] = [copied(v, m * E, E), copied(dout, n * E, E), dv.subarray(n * E, (n + 1) * E)];
     let dlogs = 0;
     for (let d = 0; d < D; d++) {
       const kd = at(k, m * D + d);
       let dq = 0;
       let dk = 0;
       for (let e = 0; e < E; e++) {
-        const gradient = at(later, d * E + e);
-        dq += at(dout, n * E + e) * at(after, d * E + e);
-        dk += at(v, m * E + e) * gradient;
-        add(dv, n * E + e, kd * gradient);
-        dlogs += a * at(before, d * E + e) * gradient;
+        const gradient = later[d * E + e] ?? 0;
+        dq += (doutt[e] ?? 0) * (after[d * E + e] ?? 0);
+        dk += (vt[e] ?? 0) * gradient;
+        dvt[e] = (dvt[e] ?? 0) + kd * gradient;
+        dlogs += a * (before[d * E + e] ?? 0) * gradient;
       }
       add(out.dq, n * D + d, dq);
       add(out.dk, n * D + d, dk);
@@ -152,9 +161,8 @@ function termsOfDecays(context: ReferenceContext): number {
   for (const head of headsOf({ ...context, inputs: twice })) {
     const [S, G] = [statesOf(head, squares), gradientsOf(head, squares)];
     G.forEach((later, t) => {
-      later.forEach((gradient, i) => {
-        sum += head.decay(t) * at(S[t], i) * gradient;
-      });
+      const [before = new Float64Array(), decay] = [S[t], head.decay(t)];
+      for (let i = 0; i < later.length; i++) sum += decay * (before[i] ?? 0) * (later[i] ?? 0);
     });
     tokens += head.N;
   }
