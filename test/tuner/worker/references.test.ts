@@ -50,21 +50,23 @@ function references(options: Pick<ReferencesOptions, 'entry' | 'problems'> & Par
 }
 
 describe('references asked ahead', () => {
-  test('say what the worker would find out, of the next problem and the one after it', async () => {
+  test('say what the worker would find out, of the next problem and the one after it, and nothing where that throws', async () => {
     const all = problems(70, 80, 90);
+    const missing = { ...problem(), kernel: 'triple' };
     const file = log();
     const entry = children.bare(`
       import { appendFileSync } from 'node:fs';
       import ${JSON.stringify(children.url('tuner/worker/references-child.js'))};
       process.on('message', ({ problem }) =>
         appendFileSync(${JSON.stringify(file)}, problem.dims.N + ' ' + process.pid + '\\n'));`);
-    const ahead = references({ entry, problems: all });
+    const ahead = references({ entry, problems: [...all, missing] });
     expect(ahead.of(all[0] as Problem)).toBeNull();
     ahead.start(2, 'gpu');
     for (const one of all.slice(1)) {
       const subject = subjectOf(one, await readSource(one), 'gpu');
       expect(await ahead.of(one)).toEqual(knownOf(subject));
     }
+    expect(await ahead.of(missing)).toBeNull();
     expect(new Set(pidsIn(file)).size).toBe(2);
     for (const pid of pidsIn(file)) expect(await isGone(pid)).toBe(true);
   });
@@ -120,15 +122,6 @@ describe('references asked ahead', () => {
     expect(await next(5)).toBe(60);
     // Its process spoke twice, the second time unasked: that is nothing to the next.
     expect(await next(6)).toBeUndefined();
-  });
-
-  test('a real reference that cannot be asked is null', async () => {
-    const all = [problem(), { ...problem(), kernel: 'triple' }];
-    const entry = new URL(children.url('tuner/worker/references-child.js'));
-    const ahead = references({ entry, problems: all });
-    ahead.of(all[0] as Problem);
-    ahead.start(1, 'gpu');
-    expect(await ahead.of(all[1] as Problem)).toBeNull();
   });
 
   test('are asked where processors are left, for a GPU', () => {
