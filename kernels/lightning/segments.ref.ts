@@ -33,17 +33,22 @@ function decayOf(head: Head, t: number): number {
   return Math.exp(options.tokenDecay ? at(inputs.g, row(head) * (dims.N ?? 0) + t) : -at(inputs.slope, h));
 }
 
+const rowOf = (x: Float64Array | undefined, i: number, length: number): Float64Array =>
+  x?.subarray(i * length, (i + 1) * length) ?? new Float64Array(length);
+
 /** state += k_t^T v_t. */
 function add(head: Head, state: Float64Array, t: number): void {
   const { N = 0, D = 0, E = 0 } = head.dims;
   const token = sharedRow(head) * N + t;
-  for (let d = 0; d < D; d++)
-    for (let e = 0; e < E; e++)
-      state[d * E + e] = at(state, d * E + e) + at(head.inputs.k, token * D + d) * at(head.inputs.v, token * E + e);
+  const v = rowOf(head.inputs.v, token, E);
+  for (let d = 0; d < D; d++) {
+    const kd = at(head.inputs.k, token * D + d);
+    for (let e = 0; e < E; e++) state[d * E + e] = (state[d * E + e] ?? 0) + kd * (v[e] ?? 0);
+  }
 }
 
 function scale(state: Float64Array, decay: number): void {
-  for (const [i, x] of state.entries()) state[i] = x * decay;
+  for (let i = 0; i < state.length; i++) state[i] = (state[i] ?? 0) * decay;
 }
 
 /** S_t = a_t S_{t-1} + k_t^T v_t and o_t = q_t S_t for begin <= t < end. */
@@ -53,9 +58,11 @@ function forward(head: Head, state: Float64Array, o: Float64Array, begin: number
     scale(state, decayOf(head, t));
     add(head, state, t);
     const token = row(head) * N + t;
-    for (let d = 0; d < D; d++)
-      for (let e = 0; e < E; e++)
-        o[token * E + e] = at(o, token * E + e) + at(head.inputs.q, token * D + d) * at(state, d * E + e);
+    const ot = rowOf(o, token, E);
+    for (let d = 0; d < D; d++) {
+      const qd = at(head.inputs.q, token * D + d);
+      for (let e = 0; e < E; e++) ot[e] = (ot[e] ?? 0) + qd * (state[d * E + e] ?? 0);
+    }
   }
 }
 
@@ -122,7 +129,8 @@ export const segmentScan: Reference = {
         const slope = at(inputs.slope, bh % H);
         const own = options.tokenDecay ? at(inputs.decays, bh * Q + q) : Math.exp(-slope * (end - begin));
         scale(state, options.noDecay ? 1 : own);
-        for (const [j, x] of state.entries()) state[j] = x + at(inputs.states, (bh * Q + q) * D * E + j);
+        const piece = rowOf(inputs.states, bh * Q + q, D * E);
+        for (let j = 0; j < D * E; j++) state[j] = at(state, j) + at(piece, j);
         if ((i + 1) % pieces !== 0) continue;
         const after = (i + 1) / pieces;
         initial.set(state, (bh * G + (options.reverse ? G - 1 - after : after)) * D * E);

@@ -8,16 +8,17 @@ export const gluProduct: Reference = {
   dtypes: { T: 'f32' },
   tokens: ({ M = 0 }) => M,
   run({ inputs: { x, w }, dims: { M = 0, K = 0, F = 0 } }) {
+    if (!x || !w) throw new Error('gluProduct: x and w are needed');
     const p = new Float64Array(M * F);
-    for (let m = 0; m < M; m++)
-      for (let f = 0; f < F; f++) {
-        let [v, u] = [0, 0];
-        for (let k = 0; k < K; k++) {
-          v += at(x, m * K + k) * at(w, 2 * k * F + f);
-          u += at(x, m * K + k) * at(w, (2 * k + 1) * F + f);
-        }
-        p[m * F + f] = v * u;
+    const vu = new Float64Array(2 * F);
+    for (let m = 0; m < M; m++) {
+      vu.fill(0);
+      for (let k = 0; k < K; k++) {
+        const xk = x[m * K + k] ?? 0;
+        for (let f = 0; f < 2 * F; f++) vu[f] = (vu[f] ?? 0) + xk * (w[2 * k * F + f] ?? 0);
       }
+      for (let f = 0; f < F; f++) p[m * F + f] = at(vu, f) * at(vu, F + f);
+    }
     return { p };
   },
 };
