@@ -30,10 +30,13 @@ export const lightningPacked: Reference = {
           const n = options.reverse ? begin + end - 1 - i : i;
           const [mine, shared] = [n * H + h, n * HK + Math.floor((h * HK) / H)];
           const decay = options.noDecay ? 1 : Math.exp(options.tokenDecay ? at(g, mine) : -at(slope, h));
-          for (let de = 0; de < D * E; de++) {
-            const [d, e] = [Math.floor(de / E), de % E];
-            state[de] = decay * at(state, de) + at(k, shared * D + d) * at(v, shared * E + e);
-            o[mine * E + e] = at(o, mine * E + e) + at(q, mine * D + d) * at(state, de);
+          for (let d = 0; d < D; d++) {
+            const [kd, qd] = [at(k, shared * D + d), at(q, mine * D + d)];
+            for (let e = 0; e < E; e++) {
+              const next = decay * at(state, d * E + e) + kd * at(v, shared * E + e);
+              state[d * E + e] = next;
+              o[mine * E + e] = at(o, mine * E + e) + qd * next;
+            }
           }
         }
       }
