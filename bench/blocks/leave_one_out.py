@@ -38,12 +38,16 @@ def doublings(a, b):
     return abs(math.log2(a / b))
 
 
-def cost_whole(config, D, heads, shared_constants, tokens, processors):
+def cost_whole(config, D, wide, heads, shared_constants, tokens, processors):
     almost, crowd = shared_constants
     large, crowded = D > 64, heads > crowd * processors
-    full = almost * heads * 64 / within(32, up(D), 64) >= processors
-    best = (16 if large else 32) if crowded else tokens if large or full else tokens / 2
-    warps = 8 if large and not crowded else 4
+    if wide:
+        best = tokens / 2 if large or (crowded and D > 32) else tokens
+        warps = 8 if large else 2 if crowded else 4 if D <= 32 else 8
+    else:
+        full = almost * heads * 64 / within(32, up(D), 64) >= processors
+        best = (16 if large else 32) if crowded else tokens if large or full else tokens / 2
+        warps = 8 if large and not crowded else 4
     return 2 * doublings(config["C"], best) + doublings(config["warps"], warps) + 3 * abs(config["stages"] - 2)
 
 
@@ -54,7 +58,7 @@ def cost(config, case, shape, shared_constants, own_constants, processors):
     else:
         tokens, per_warp = own_constants
     if case["kernel"] == "lightningBwdDkDv":
-        return cost_whole(config, D, heads, shared_constants, 32 if wide else tokens, processors)
+        return cost_whole(config, D, wide, heads, shared_constants, tokens, processors)
     almost, crowd = shared_constants
     C, columns, G = config["C"], config.get("BE", config.get("BD")), config.get("G", 1)
     every = min(within(8, down(state / D), 128) if wide else 128, up(D))
@@ -70,7 +74,9 @@ def cost(config, case, shape, shared_constants, own_constants, processors):
     stages = 2
     if wide:
         full = D * best_columns >= state
-        best = 2 * tokens if best_parts > 1 else tokens / 2 if crowded or full else tokens
+        halved = case["kernel"] != "lightningFwd" and 32 < D <= 64 and best_columns < every
+        long = best_parts > 1 or (halved and (case["kernel"] != "lightningBwdDq" or best_columns >= 32))
+        best = 2 * tokens if long else tokens / 2 if crowded or full else tokens
         shares = C * D * columns / per_warp
         stages = 3 if D <= 32 and not crowded and best_parts == 1 else 2
     else:
@@ -78,7 +84,8 @@ def cost(config, case, shape, shared_constants, own_constants, processors):
         best = 32 if crowded else 2 * tokens if at_once else tokens
         shares = max((8 if C > 64 else 4) * C, D) * columns / per_warp
     best = min(best, up(within(16, N, 128)))
-    warps = within(2 if crowded else 4, shares / 2 if crowded else shares, min(8, C / 4) if wide else 8)
+    tiny = wide and D * columns <= 256
+    warps = within(2 if crowded or tiny else 4, shares / 2 if crowded else shares, min(8, C / 4) if wide else 8)
     return (
         3 * doublings(columns, best_columns)
         + 2 * doublings(C, best)

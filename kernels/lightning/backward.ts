@@ -66,7 +66,7 @@ export const lightningBwdDq = kernel(
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BD, warps, stages, G: 1 },
-        { rows: E, total: D, heads: B * H, N, isSplit: false },
+        { rows: E, total: D, heads: B * H, N, isSplit: false, isReverse: false },
         { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],
@@ -227,7 +227,7 @@ export const lightningBwdDk = kernel(
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BD, warps: isWideOnWebgpu(E, BD, processors, sharedBytes) ? 2 * warps : warps, stages, G: 1 },
-        { rows: E, total: D, heads: B * H, N, isSplit: false },
+        { rows: E, total: D, heads: B * H, N, isSplit: false, isReverse: true },
         { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],
@@ -296,7 +296,7 @@ export const lightningBwdDv = kernel(
     prefer: ({ C, BE, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BE, warps, stages, G: 1 },
-        { rows: D, total: E, heads: B * H, N, isSplit: false },
+        { rows: D, total: E, heads: B * H, N, isSplit: false, isReverse: true },
         { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],

@@ -21,11 +21,12 @@ const WARP_PRODUCTS = 32768;
 
 /**
  * How far blocks are, in doublings, from the rule of docs/reports/block-sizes.md: what was best wherever it was measured. A
- * program has the state of `rows` by `columns`, takes C tokens at a time, and one of G parts of the sequence.
+ * program has the state of `rows` by `columns`, takes C tokens at a time, and one of G parts of the sequence, if `isSplit`; the
+ * last tokens first, if `isReverse`.
  */
 export function farFromBest(
   blocks: { C: number; columns: number; warps: number; stages: number; G: number },
-  problem: Problem & { isSplit: boolean },
+  problem: Problem & { isSplit: boolean; isReverse: boolean },
   { processors, sharedBytes, elementBytes }: On,
 ): number {
   return processors > 1 && sharedBytes <= WEBGPU_BYTES
@@ -40,7 +41,7 @@ export const isWideOnWebgpu = (rows: number, columns: number, processors: number
 /** On a GPU through CUDA, and on a CPU. */
 function farOnOthers(
   { C, columns, warps, stages, G }: { C: number; columns: number; warps: number; stages: number; G: number },
-  { rows, total, heads, N, isSplit }: Problem & { isSplit: boolean },
+  { rows, total, heads, N, isSplit, isReverse }: Problem & { isSplit: boolean; isReverse: boolean },
   { processors, sharedBytes, elementBytes }: On,
 ): number {
   const wide = elementBytes === 4;
@@ -64,13 +65,19 @@ function farOnOthers(
   const atOnce = bestG > 1 || (rows <= 64 && bestColumns === all && programs <= 2 * processors);
   const narrowC = isCrowd ? 32 : atOnce ? 128 : 64;
   const isFull = isTensorF32 && rows * bestColumns >= TENSOR_STATE;
-  const wideC = bestG > 1 ? 64 : isCrowd || isFull ? 16 : 32;
+  // Few columns of f32 with rows of 64: a longer chunk where a kernel is the part of a sequence, or looks ahead.
+  const isHalved = isTensorF32 && !isSplit && rows > 32 && rows <= 64 && bestColumns < all;
+  const isLong = bestG > 1 || (isHalved && (isReverse || bestColumns >= 32));
+  const wideC = isLong ? 64 : isCrowd || isFull ? 16 : 32;
   const bestC = Math.min(isCpu ? 32 : wide ? wideC : narrowC, up(within(16, N, 128)));
 
   // Warps: by the blocks that they share, the chunk's and that of the state. Fewer than 4 tokens a warp are no share.
-  const narrowShares = (Math.max(C > 64 ? 8 * C : 4 * C, rows) * columns) / 4096;
+  const share = (Math.max(C > 64 ? 8 * C : 4 * C, rows) * columns) / 4096;
+  // A program whose best chunk does not fit has more to do with a token.
+  const narrowShares = C < bestC ? 2 * share : share;
   const shares = wide ? (C * rows * columns) / WARP_PRODUCTS : narrowShares;
-  const gpuWarps = within(isCrowd ? 2 : 4, isCrowd ? shares / 2 : shares, wide ? Math.min(8, C / 4) : 8);
+  const isTiny = isTensorF32 && rows * columns <= 256;
+  const gpuWarps = within(isCrowd || isTiny ? 2 : 4, isCrowd ? shares / 2 : shares, wide ? Math.min(8, C / 4) : 8);
 
   // Three stages where rows are short: a chunk is computed sooner than the next one has come.
   const gpuStages = isTensorF32 && rows <= 32 && !isCrowd && bestG === 1 ? 3 : 2;
@@ -94,10 +101,17 @@ export function farFromBestWhole(
   const isCrowd = heads > CROWD * processors;
   // Half as many make memory as busy where heads are half as wide: shorter chunks would end before it answers.
   const isFull = ALMOST * heads * (64 / within(32, up(Math.max(rows, total)), 64)) >= processors;
-  const isSmall = !isCpu && sharedBytes <= WEBGPU_BYTES && Math.max(rows, total) <= 32;
-  const gpuC = isCrowd ? (isLarge ? 16 : 32) : isLarge || isFull ? 64 : 32;
-  const bestC = Math.min(isSmall ? 16 : isCpu || elementBytes === 4 ? 32 : gpuC, up(within(16, N, 64)));
-  const bestWarps = isCpu || isSmall ? 2 : isLarge && !isCrowd ? 8 : 4;
+  const narrowC = isCrowd ? (isLarge ? 16 : 32) : isLarge || isFull ? 64 : 32;
+  const narrowWarps = isLarge && !isCrowd ? 8 : 4;
+
+  // f32 through WebGPU, and on tensor cores.
+  const isSmall = Math.max(rows, total) <= 32;
+  const isWebgpu = sharedBytes <= WEBGPU_BYTES;
+  const wideC = isWebgpu ? (isSmall ? 16 : 32) : isLarge || (isCrowd && !isSmall) ? 16 : 32;
+  const wideWarps = isWebgpu ? (isSmall ? 2 : isLarge ? 8 : 4) : isLarge ? 8 : isCrowd ? 2 : isSmall ? 4 : 8;
+  const wide = elementBytes === 4;
+  const bestC = Math.min(isCpu ? 32 : wide ? wideC : narrowC, up(within(16, N, 64)));
+  const bestWarps = isCpu ? 2 : wide ? wideWarps : narrowWarps;
   return 2 * doublings(C, bestC) + doublings(warps, bestWarps) + 3 * Math.abs(stages - (isCpu ? 1 : 2));
 }
 

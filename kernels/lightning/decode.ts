@@ -22,6 +22,7 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
+import { doublings, up, WEBGPU_BYTES, within } from '../blocks.js';
 import { farFromBestHalf } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { decaysAt } from './later-decay.js';
@@ -159,6 +160,14 @@ export const lightningVerify = kernel(
     options: { precise: false, tokenDecay: false, noDecay: false, keepStates: false },
     tune: { C: [16, 8, 32], BE: [32, 64, 16, 128, 8], warps: [4, 2, 8, 1], stages: [1, 2] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 4 <= 96 * 1024,
+    // Through WebGPU few tokens of padding, and half of the columns of a large state.
+    prefer: ({ C, BE, warps, stages, N, E, processors, sharedBytes }) =>
+      processors === 1 || sharedBytes > WEBGPU_BYTES
+        ? 0
+        : doublings(C, up(within(8, N, 32))) +
+          doublings(BE, Math.min(64, up(E))) +
+          doublings(warps, 4) +
+          Math.abs(stages - 2),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, N, C, E, BE }) => ({ e: cdiv(E, BE), n: cdiv(N, C), h: H, b: B }),
   },

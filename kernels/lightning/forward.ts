@@ -60,7 +60,7 @@ export const lightningFwd = kernel(
     prefer: ({ C, BE, warps, stages, G, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BE, warps, stages, G },
-        { rows: D, total: E, heads: B * H, N, isSplit: true },
+        { rows: D, total: E, heads: B * H, N, isSplit: true, isReverse: false },
         { processors, sharedBytes, elementBytes },
       ),
     tuneKey: ({ B, H, N }) => [B * H, N],

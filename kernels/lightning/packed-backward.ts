@@ -18,6 +18,7 @@ import {
   temp,
   zeros,
 } from '../../dsl/index.js';
+import { WEBGPU_BYTES } from '../blocks.js';
 import { lightningBwdGroups } from './backward.js';
 import { advanced, agedBy, attend, outputLoss } from './chunk.js';
 import { headDecays, partialHeadDecays } from './decay.js';
@@ -71,8 +72,9 @@ export const lightningPackedPass = kernel(
     },
     tune: { C: [32, 64, 16, 8], BW: [64, 32, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BW, A, W }) => (BW < 2 * W || BW === 8) && C * (2 * A + BW) * 2 + A * BW * 4 <= 96 * 1024,
-    // On a CPU, no more tokens at once than a sequence has on average.
-    prefer: ({ C, N, S1, processors }) => (processors === 1 ? Math.max(C, cdiv(N, S1 - 1)) : 0),
+    // On a CPU, no more tokens at once than a sequence has on average; through WebGPU nothing loaded ahead.
+    prefer: ({ C, stages, N, S1, processors, sharedBytes }) =>
+      processors === 1 ? Math.max(C, cdiv(N, S1 - 1)) : sharedBytes <= WEBGPU_BYTES ? stages : 0,
     grid: ({ S1, HG, W, BW }) => ({ p: cdiv(W, BW), h: HG, s: S1 - 1 }),
   },
   ({ x, y, z, w, offset, slope, g, before, against, out, after, parts, ends }, env, { s, h, p }) => {

@@ -59,7 +59,7 @@ export const lightningPacked = kernel(
         ? Math.max(C, cdiv(N, S1 - 1))
         : farFromBest(
             { C, columns: BE, warps, stages, G: 1 },
-            { rows: D, total: E, heads: (S1 - 1) * H, N: cdiv(N, S1 - 1), isSplit: false },
+            { rows: D, total: E, heads: (S1 - 1) * H, N: cdiv(N, S1 - 1), isSplit: false, isReverse: false },
             { processors, sharedBytes, elementBytes },
           ),
     tuneKey: ({ S1, H, N }) => [(S1 - 1) * H, N],

@@ -26,7 +26,7 @@ import {
   zeros,
 } from '../../dsl/index.js';
 import { WEBGPU_BYTES } from '../blocks.js';
-import { farFromBest } from './blocks.js';
+import { farFromBest, isWideOnWebgpu } from './blocks.js';
 import {
   across,
   type ChunkDecay,
@@ -79,7 +79,7 @@ export const segmentStates = kernel(
         ? 0
         : farFromBest(
             { C, columns: BE, warps, stages: stages + (sharedBytes > WEBGPU_BYTES ? -1 : 1), G: 1 },
-            { rows: D, total: E, heads: B * H * Q, N: cdiv(N, Q + 1), isSplit: false },
+            { rows: D, total: E, heads: B * H * Q, N: cdiv(N, Q + 1), isSplit: false, isReverse: false },
             { processors, sharedBytes, elementBytes },
           ),
     grid: ({ B, H, Q, E, BE }) => ({ e: cdiv(E, BE), q: Q, h: H, b: B }),
@@ -213,12 +213,19 @@ export const segmentFwd = kernel(
     options: { tokenDecay: false, noDecay: false, finalState: false },
     tune: { C: [32, 64, 16, 8], BE: [64, 128, 32, 16, 8], warps: [4, 8, 2], stages: [2, 3, 1] },
     prune: ({ BE, E }) => BE < 2 * E || BE === 8,
+    // Through WebGPU fewer warps where states are large, and nothing loaded ahead.
     prefer: ({ C, BE, warps, stages, B, H, N, D, E, G, processors, sharedBytes, elementBytes }) =>
       processors === 1
         ? 0
         : farFromBest(
-            { C, columns: BE, warps, stages, G: 1 },
-            { rows: D, total: E, heads: B * H * G, N: cdiv(N, G), isSplit: false },
+            {
+              C,
+              columns: BE,
+              warps: isWideOnWebgpu(D, BE, processors, sharedBytes) ? 2 * warps : warps,
+              stages: stages + (sharedBytes > WEBGPU_BYTES ? 0 : 1),
+              G: 1,
+            },
+            { rows: D, total: E, heads: B * H * G, N: cdiv(N, G), isSplit: false, isReverse: false },
             { processors, sharedBytes, elementBytes },
           ),
     grid: ({ B, H, G, E, BE }) => ({ e: cdiv(E, BE), part: G, h: H, b: B }),

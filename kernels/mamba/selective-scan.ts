@@ -17,6 +17,7 @@ import {
   sum,
   zeros,
 } from '../../dsl/index.js';
+import { WEBGPU_BYTES } from '../blocks.js';
 
 const T = dtypes('T', f16, bf16);
 
@@ -43,7 +44,8 @@ export const selectiveScan = kernel(
     },
     comptime: ['S'],
     tune: { C: [16, 64], BD: [4, 16], warps: [4] },
-    prefer: ({ C, BD, processors }) => (processors === 1 ? 0 : -C * BD),
+    prefer: ({ C, BD, processors, sharedBytes }) =>
+      processors === 1 ? 0 : sharedBytes <= WEBGPU_BYTES ? C * BD : -C * BD,
     grid: ({ B, D, BD }) => ({ d: cdiv(D, BD), b: B }),
   },
   ({ x, dt, a, bm, cm, y, hT }, { N, S, C, BD }, { d, b }) => {

@@ -32,7 +32,7 @@ export const sortRows = kernel(
   {
     args: { x: input(T, ['M', 'N']), y: output(T, ['M', 'N']), index: output(i32, ['M', 'N']) },
     options: { L: 64 },
-    tune: { BM: [4, 1], warps: [4, 1] },
+    tune: { BM: [4, 1], warps: [1, 4] },
     grid: ({ M, BM }) => ({ m: cdiv(M, BM) }),
   },
   ({ x, y, index }, { BM, L }, { m }) => {
