@@ -12,7 +12,8 @@
 # $OUT (else a folder that it names) gets summary.txt, logs.tgz, tune-files.tgz and blocks-*.json, each as soon as there is
 # something new in it. The tune files: tar -xzf tune-files.tgz in the root, and look at the difference.
 #   DEVICE=cuda:0  WEBGPU=webgpu  SECONDS_LEFT=540 (what no longer fits is left out)
-#   BUDGET=6s (of a kernel in all-*, its device and reference included)  CUDA_S=300 WEBGPU_S=220 (of all of all-cuda, all-webgpu)
+#   CUDA_ONLY=REGEX WEBGPU_ONLY=REGEX BLOCKS_S=120 (cases of blocks, seconds for each device)
+#   SHAPES=kernels/shapes-gpu.json BUDGET=6s (of a kernel in all-*, its device and reference included)  CUDA_S=300 WEBGPU_S=220 (of all of all-cuda, all-webgpu)
 set -u
 cd "$(dirname "$0")/../.."
 if ! command -v node > /dev/null && [ -f .gpu-host/setup.sh ]; then . .gpu-host/setup.sh; fi
@@ -149,7 +150,7 @@ chosen() {
 
 # all NAME DEVICE LIMIT_S OPTIONS...
 all() {
-  local name=$1 which=$2 limit=$3 folder=kernels shapes=kernels/shapes-gpu.json
+  local name=$1 which=$2 limit=$3 folder=kernels shapes=${SHAPES:-kernels/shapes-gpu.json}
   shift 3
   if [ -n "${DRY:-}" ]; then
     folder=kernels/norm shapes=$log/shapes.json
@@ -175,9 +176,9 @@ all() {
 }
 
 blocks() {
-  local seconds=120 few=(); [ -n "${DRY:-}" ] && { seconds=15; few=(--most 2); }
-  [ "$device" = emulate ] || step blocks-bwd $((seconds + 40)) 0 node dist/bench/blocks/measure.js --device "$device" --only 'Bwd.* (f32|f16)' --commit "$commit" --seconds $seconds --out "$out/blocks-bwd.json" "${few[@]}"
-  step blocks-webgpu $((seconds + 40)) 0 node dist/bench/blocks/measure.js --device "$webgpu" --commit "$commit" --seconds $seconds --out "$out/blocks-webgpu.json" "${few[@]}"
+  local seconds=${BLOCKS_S:-120} few=(); [ -n "${DRY:-}" ] && { seconds=15; few=(--most 2); }
+  [ "$device" = emulate ] || step blocks-bwd $((seconds + 40)) 0 node dist/bench/blocks/measure.js --device "$device" --only "${CUDA_ONLY:-.}" --commit "$commit" --seconds $seconds --out "$out/blocks-bwd.json" "${few[@]}"
+  step blocks-webgpu $((seconds + 40)) 0 node dist/bench/blocks/measure.js --device "$webgpu" --only "${WEBGPU_ONLY:-.}" --commit "$commit" --seconds $seconds --out "$out/blocks-webgpu.json" "${few[@]}"
   show blocks-webgpu 6
 }
 
