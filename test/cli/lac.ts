@@ -61,7 +61,13 @@ function start(main: string, args: readonly string[], { cwd, env, stdin, onOutpu
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    child.on('error', reject).on('close', (code) => resolve({ code, stdout, stderr }));
+    // A test that fails for want of time does not wait for it.
+    const end = (): unknown => child.kill('SIGKILL');
+    process.once('exit', end);
+    child.on('error', reject).on('close', (code) => {
+      process.off('exit', end);
+      resolve({ code, stdout, stderr });
+    });
     child.stdin.end(stdin ?? '');
   });
 }
