@@ -7,7 +7,7 @@ import { devicesOf } from '../tuner/worker/pool.js';
 export class TuneWorkers {
   readonly #signal: AbortSignal;
   readonly #coming: readonly Problem[];
-  #host: WorkerHost | null = null;
+  #host: Promise<WorkerHost> | null = null;
 
   /** `signal`: once it is aborted none is kept. `coming`: the problems of the command, in order. */
   constructor(signal: AbortSignal, coming: readonly Problem[]) {
@@ -18,12 +18,19 @@ export class TuneWorkers {
   /** What a tune opens its bench by. */
   opener(isLast: boolean): TuneTools['open'] {
     return async (device, options) => {
-      this.#host ??= new WorkerHost(await devicesOf(device), { signal: this.#signal, coming: this.#coming });
-      return this.#host.open({ ...options, isLast });
+      this.#host ??= this.#hostOn(device);
+      return (await this.#host).open({ ...options, isLast });
     };
   }
 
+  async #hostOn(device: string): Promise<WorkerHost> {
+    return new WorkerHost(await devicesOf(device), { signal: this.#signal, coming: this.#coming });
+  }
+
+  /** Resolves when no process is left, also where devices are still looked up. */
   async close(): Promise<void> {
-    await this.#host?.close();
+    // Whoever opened it heard why there is none.
+    const host = await this.#host?.catch(() => null);
+    await host?.close();
   }
 }

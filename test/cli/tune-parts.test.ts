@@ -10,6 +10,7 @@ import { bar, StatusLine } from '../../cli/status-line.js';
 import { type JobOptions, jobsBelow, jobsOfFile } from '../../cli/tune-jobs.js';
 import { TuneProgress } from '../../cli/tune-progress.js';
 import { outcomeText, problemText } from '../../cli/tune-text.js';
+import { TuneWorkers } from '../../cli/tune-workers.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Progress } from '../../tuner/search/search.js';
 import type { Outcome } from '../../tuner/types.js';
@@ -46,6 +47,13 @@ test('Ctrl-C while ceilings are measured does without them', async () => {
   };
   expect(await measuredCeilings('webgpu', context, never)).toBeNull();
   expect(await measuredCeilings('webgpu', context)).toBeNull();
+});
+
+test('workers that are closed while their devices are looked up do not begin', async () => {
+  const workers = new TuneWorkers(new AbortController().signal, []);
+  const refused = expect(workers.opener(false)('interpret', { problem: PROBLEM })).rejects.toThrow('was closed');
+  await workers.close();
+  await refused;
 });
 
 describe('a length of time', () => {
