@@ -102,7 +102,7 @@ function reused(op: Op): readonly Value[] {
   const inside = isLoop(op) ? op.regions.flatMap((region) => [...walk(region)]) : [];
   const demanded = new Set<Value>();
   for (const x of inside) for (const v of x.operands) demand(v, demanded);
-  return [...new Set(passed)].map(renamedFrom).filter((v) => !demanded.has(v));
+  return [...new Set(passed.map(renamedFrom))].filter((v) => !demanded.has(v));
 }
 
 /** Adds a value, and what it is computed from on demand. */

@@ -117,3 +117,26 @@ test('a loop carries on what its initial value is another name of', () => {
   expect(predictRegisters(kernel('%t')).need).toBe(64);
   expect(predictRegisters(kernel('%u')).need).toBe(64);
 });
+
+test('two initial values that are names of one take over its registers once', () => {
+  const tile = `tile<32x32xf32> @ reg[r1 r2 r4 r8 r16] lane[c1 c2 c4 c8 c16] warp[]`;
+  const kernel =
+    parsed(`kernel k(%x: view<in 32x32xf32> [M, K], %y: view<out 32x32xf32> [M, K], %n: i32) axes [] config {warps = 1} {
+  %zero = const {value = 0} : i32
+  %one = const {value = 1} : i32
+  %a = load %x, %zero, %zero {pad = 0} : tile<32x32xf32> ${L}
+  %b = load %x, %zero, %one {pad = 0} : ${tile}
+  %t = trans %a : ${tile}
+  %u = trans %a : ${tile}
+  %r, %s = for %zero, %n, %one, %t, %u : ${tile}, ${tile} (%i: i32, %p: ${tile}, %q: ${tile}) {
+    %v = add %p, %b : ${tile}
+    %w = sub %q, %b : ${tile}
+    yield %v, %w
+  }
+  %o = add %r, %s : ${tile}
+  store %y, %o, %zero, %zero
+}
+`);
+  // The two that are carried, and what the loop reads.
+  expect(predictRegisters(kernel).need).toBe(96);
+});
