@@ -3,6 +3,7 @@ import type { CeilingName } from '../benchmark/types.js';
 import { LacError } from '../compiler/diag/diagnostic.js';
 import type { Ceilings } from '../reporting/roofline.js';
 import { type Device, openDevice } from '../runtime/index.js';
+import { holdClocks } from '../runtime/steady-clocks.js';
 import type { Context } from './context.js';
 import type { Output } from './output.js';
 
@@ -27,6 +28,7 @@ export async function measuredCeilings(
 async function measured(open: () => Promise<Device>, output: Output): Promise<Ceilings | null> {
   try {
     const device = await open();
+    const letGo = await holdClocks(device);
     try {
       const measuring = (name: CeilingName): void => output.progress(`measuring what the device does at most: ${name}`);
       const found = await ceilingsFor(device, ['copy', ...ROOFS], measuring);
@@ -41,6 +43,7 @@ async function measured(open: () => Promise<Device>, output: Output): Promise<Ce
         source: 'ceilings were measured by a copy, and by products',
       };
     } finally {
+      letGo();
       device.destroy();
     }
   } catch (error) {
