@@ -12,7 +12,10 @@ const folder = scratch({
   'endless.ref.ts': reference('return { y: inputs.x };'),
   'asked.ref.ts': reference("process.stdout.write('asked'); for (;;);"),
 });
-afterAll(() => folder.remove());
+afterAll(() => {
+  lac.close();
+  folder.remove();
+});
 
 const endless = (verb: string, device: string, ...args: string[]): string[] => [
   ...[verb, folder.path('endless.ts'), '--device', device],

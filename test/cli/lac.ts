@@ -26,9 +26,14 @@ export interface Lac {
   run(args: readonly string[], options?: LacOptions): Promise<Outcome>;
   /** Events of `--format json`. */
   events(args: readonly string[], options?: LacOptions): Promise<Outcome & { readonly events: readonly Event[] }>;
+  /** Ends what is under way: a test that fails for want of time does not wait for its command. */
+  close(): void;
 }
 
 export type Event = Readonly<Record<string, unknown>> & { readonly v: 1; readonly event: string };
+
+/** What ends the commands that are under way. */
+const running = new Set<() => unknown>();
 
 /** The sources as they were when the first test of the run asked. */
 export function buildLac(): Lac {
@@ -41,6 +46,9 @@ export function buildLac(): Lac {
       const outcome = await run(['--format', 'json', ...args], options);
       const lines = outcome.stdout.split('\n').filter((line) => line !== '');
       return { ...outcome, events: lines.map((line) => JSON.parse(line) as Event) };
+    },
+    close(): void {
+      for (const end of running) end();
     },
   };
 }
@@ -61,11 +69,10 @@ function start(main: string, args: readonly string[], { cwd, env, stdin, onOutpu
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    // A test that fails for want of time does not wait for it.
     const end = (): unknown => child.kill('SIGKILL');
-    process.once('exit', end);
+    running.add(end);
     child.on('error', reject).on('close', (code) => {
-      process.off('exit', end);
+      running.delete(end);
       resolve({ code, stdout, stderr });
     });
     child.stdin.end(stdin ?? '');
