@@ -50,7 +50,7 @@ const RULE = `## The rule
 6. **Through WebGPU** products are not the tensor cores', and chunks lie in at most 48 KiB. The state of a program has at most 8,192
    elements and 64 columns (f16: 16,384 and 128); 4,096 where a sequence is cut in parts, of which there are again as many as occupy the
    device; no fewer than 2,048 for few heads that are not cut. f32: B = 64 for heads of 64, 32 for those of 128, 16 for those of 256, and
-   for those of 32, where the masked product is most of the work (32 in parts). f16: B = 32, for heads of 256 16, and in parts half of it
+   for those of 32 (32 in parts). f16: B = 32, for heads of 256 16, and in parts half of it
    from heads of 128 on. A warp for 16,384 multiply-adds of a chunk with the state: 8 for 64 x 64 and 32 x 64, 4 for blocks of 32 columns,
    2 for heads of 32; for dk of heads of 128 half as many.
 

@@ -223,7 +223,7 @@ export const lightningBwdDk = kernel(
     },
     tune: { ...COLUMNS, BD: [32, 64, 128, 16, 8] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 8,
-    // The state is read across: through WebGPU half of the warps are enough.
+    // Through WebGPU half of the warps are best beside a large block of the state.
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
         { C, columns: BD, warps: isWideOnWebgpu(E, BD, processors, sharedBytes) ? 2 * warps : warps, stages, G: 1 },

@@ -65,7 +65,7 @@ function farOnOthers(
   const atOnce = bestG > 1 || (rows <= 64 && bestColumns === all && programs <= 2 * processors);
   const narrowC = isCrowd ? 32 : atOnce ? 128 : 64;
   const isFull = isTensorF32 && rows * bestColumns >= TENSOR_STATE;
-  // Few columns of f32 with rows of 64: a longer chunk where a kernel is the part of a sequence, or looks ahead.
+  // Part of the columns of f32 with rows of 64, in kernels that are not cut along the sequence: longer chunks.
   const isHalved = isTensorF32 && !isSplit && rows > 32 && rows <= 64 && bestColumns < all;
   const isLong = bestG > 1 || (isHalved && (isReverse || bestColumns >= 32));
   const wideC = isLong ? 64 : isCrowd || isFull ? 16 : 32;

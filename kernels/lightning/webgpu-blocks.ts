@@ -30,7 +30,7 @@ export function farOnWebgpu(
   const narrow = within(least, down((ALMOST * heads * total) / processors), all);
   const bestColumns = bestG > 1 ? ofParts : narrow;
 
-  // Tokens: what workgroup memory has room for; fewer where a state is so small that the masked product is most of the work.
+  // Tokens: by the rows, fewest beside long ones, whose chunks take most workgroup memory, and beside a small state.
   const wideC = rows <= 32 ? (bestG > 1 ? 32 : 16) : rows <= 64 ? Math.max(32, bestColumns) : 4096 / up(rows);
   const narrowC = bestG > 1 ? 2048 / up(rows) : within(16, 4096 / up(rows), 32);
   const bestC = Math.min(within(16, wide ? wideC : narrowC, 64), up(within(16, N, 128)));

@@ -60,7 +60,7 @@ export const favorFwd = kernel(
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1, 3] },
     prune: ({ C, BE, D, E, R }) =>
       (BE < 2 * E || BE === 8) && (C * (2 * D + BE + 2 * R) + R * D) * 2 + R * BE * 4 <= 96 * 1024,
-    // Features are as many products again: twice the warps for 16 bits.
+    // Twice the warps for 16 bits, of what a kernel without features is best with.
     prefer: ({ C, BE, warps, stages, B, H, N, D, E, R, processors, sharedBytes, elementBytes }) =>
       processors === 1
         ? 0

@@ -3,7 +3,7 @@ import type { BufferPool } from './buffers.js';
 /** Bytes of a pattern on the device: what is copied at once. */
 const PATTERN_BYTES = 2 ** 22;
 
-/** 32-bit words that are written again and again. The device copies them: from the host a gigabyte takes half a second. */
+/** 32-bit words that are written again and again. Large parts are copied on the device. */
 export class Patterns {
   readonly #gpu: GPUDevice;
   readonly #pool: BufferPool;
