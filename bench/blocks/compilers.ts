@@ -62,7 +62,8 @@ export class Compilers {
       const waiting = this.#children.get(child);
       clearTimeout(waiting?.timer);
       this.#children.set(child, null);
-      waiting?.done('refused' in reply ? reply : { file: waiting.job.file });
+      // Its file goes with the folder.
+      if (!this.#closed) waiting?.done('refused' in reply ? reply : { file: waiting.job.file });
       this.#hand();
     });
     child.on('exit', (status, signal) => {

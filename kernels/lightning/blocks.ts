@@ -38,6 +38,10 @@ export function farFromBest(
 export const isWideOnWebgpu = (rows: number, columns: number, processors: number, sharedBytes: number): boolean =>
   processors > 1 && sharedBytes <= WEBGPU_BYTES && rows > 64 && columns >= 64;
 
+/** Whether rows of the state are longer than those that a program through WebGPU loads chunks ahead beside. */
+export const isLongOnWebgpu = (rows: number, processors: number, sharedBytes: number): boolean =>
+  processors > 1 && sharedBytes <= WEBGPU_BYTES && rows > 128;
+
 /** On a GPU through CUDA, and on a CPU. */
 function farOnOthers(
   { C, columns, warps, stages, G }: { C: number; columns: number; warps: number; stages: number; G: number },
@@ -80,7 +84,8 @@ function farOnOthers(
   const gpuWarps = within(isCrowd || isTiny ? 2 : 4, isCrowd ? shares / 2 : shares, wide ? Math.min(8, C / 4) : 8);
 
   // Three stages where rows are short: a chunk is computed sooner than the next one has come.
-  const gpuStages = isTensorF32 && rows <= 32 && !isCrowd && bestG === 1 ? 3 : 2;
+  const isShort = rows <= 32 && bestG === 1 && (wide ? isTensorF32 && !isCrowd : bestC === 128);
+  const gpuStages = isShort ? 3 : 2;
   return (
     3 * doublings(columns, bestColumns) +
     2 * doublings(C, bestC) +
@@ -134,5 +139,25 @@ export function farFromBestHalf(
     doublings(warps, bestWarps) +
     3 * Math.abs(stages - (isWebgpu ? 1 : 2)) +
     (isWebgpu ? tooLarge((rows * columns + C * rows) * 4, sharedBytes) : 0)
+  );
+}
+
+/** Elements of each of two states of f32 that a program holds. */
+const STATE_OF_TWO = 4096;
+
+/** The same for a kernel whose programs hold two states, and give numbers instead of tiles. */
+export function farFromBestTwo(
+  { C, columns, warps, stages }: { C: number; columns: number; warps: number; stages: number },
+  { rows, total, N }: Omit<Problem, 'heads'>,
+  { sharedBytes, elementBytes }: Omit<On, 'processors'>,
+): number {
+  const bestColumns = Math.min(within(8, down(STATE_OF_TWO / rows), 64), up(total));
+  const bestC = Math.min(elementBytes === 4 ? 32 : 64, up(within(16, N, 64)));
+  const bestStages = sharedBytes <= WEBGPU_BYTES ? 1 : 2;
+  return (
+    3 * doublings(columns, bestColumns) +
+    2 * doublings(C, bestC) +
+    doublings(warps, 4) +
+    3 * Math.abs(stages - bestStages)
   );
 }

@@ -16,6 +16,7 @@ import {
   sum,
   zeros,
 } from '../../dsl/index.js';
+import { farFromBestTwo } from './blocks.js';
 import { agedBy, outputLoss } from './chunk.js';
 import { headDecays, partialHeadDecays } from './decay.js';
 
@@ -93,6 +94,10 @@ export const lightningBwdSlopeParts = kernel(
     options: { precise: false, initialState: false, stateGradient: false, reverse: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
+    prefer: ({ C, BE, warps, stages, N, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? 0
+        : farFromBestTwo({ C, columns: BE, warps, stages }, { rows: D, total: E, N }, { sharedBytes, elementBytes }),
     tuneKey: ({ B, H, N }) => [B * H, N],
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },

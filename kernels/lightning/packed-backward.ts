@@ -20,6 +20,7 @@ import {
 } from '../../dsl/index.js';
 import { WEBGPU_BYTES } from '../blocks.js';
 import { lightningBwdGroups } from './backward.js';
+import { farFromBestTwo } from './blocks.js';
 import { advanced, agedBy, attend, outputLoss } from './chunk.js';
 import { headDecays, partialHeadDecays } from './decay.js';
 import { lightningBwdSlopeSum } from './decay-gradient.js';
@@ -181,7 +182,14 @@ export const lightningPackedBwdSlopeParts = kernel(
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
     // On a CPU, no more tokens at once than a sequence has on average.
-    prefer: ({ C, N, S1, processors }) => (processors === 1 ? Math.max(C, cdiv(N, S1 - 1)) : 0),
+    prefer: ({ C, BE, warps, stages, N, S1, D, E, processors, sharedBytes, elementBytes }) =>
+      processors === 1
+        ? Math.max(C, cdiv(N, S1 - 1))
+        : farFromBestTwo(
+            { C, columns: BE, warps, stages },
+            { rows: D, total: E, N: cdiv(N, S1 - 1) },
+            { sharedBytes, elementBytes },
+          ),
     grid: ({ S1, H, E, BE }) => ({ e: cdiv(E, BE), h: H, s: S1 - 1 }),
   },
   (

@@ -32,7 +32,7 @@ export function farOnWebgpu(
 
   // Tokens: by the rows, fewest beside long ones, whose chunks take most workgroup memory, and beside a small state.
   const wideC = rows <= 32 ? (bestG > 1 ? 32 : 16) : rows <= 64 ? Math.max(32, bestColumns) : 4096 / up(rows);
-  const narrowC = bestG > 1 ? 2048 / up(rows) : within(16, 4096 / up(rows), 32);
+  const narrowC = bestG > 1 ? 2048 / up(rows) : rows <= 32 ? 16 : within(16, 4096 / up(rows), 32);
   const bestC = Math.min(within(16, wide ? wideC : narrowC, 64), up(within(16, N, 128)));
 
   // Fewer than 4 tokens a warp are no share, nor, beyond 4 warps, fewer than 8 columns.

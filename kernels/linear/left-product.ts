@@ -41,6 +41,8 @@ export const linearScores = kernel(
     comptime: ['D'],
     tune: { BM: [64, 128, 32, 16, 8], BN: [64, 128, 32, 16, 8], warps: [4, 8, 2] },
     prune: ({ BM, BN, D }) => (BM + BN) * D * 2 <= 96 * 1024,
+    prefer: ({ warps, processors, sharedBytes }) =>
+      processors > 1 && sharedBytes <= WEBGPU_BYTES ? doublings(warps, 8) : 0,
     grid: ({ B, H, N, BM, BN }) => ({ n: cdiv(N, BN), m: cdiv(N, BM) * H, b: B }),
   },
   ({ q, k, slope, p }, { H, HK, N, D, BM, BN }, { b, m, n }) => {

@@ -86,7 +86,7 @@ function backward(
 
 /**
  * Gradients of `layerNorm`; those of weight and bias are added to what `dweight` and `dbias` hold, by atomics, one addition
- * a block of rows and column. Their last bits differ between runs; `layerNormBwd` is the form whose bits do not.
+ * a program and column. Their last bits differ between runs; `layerNormBwd` is the form whose bits do not.
  *
  * x, dy, dx [M, K]; weight, dweight, dbias [K]; mean, rstd [M] as of the forward pass.
  */
@@ -103,23 +103,35 @@ export const layerNormBwdAtomic = kernel(
       dbias: inout(f32, ['K']),
     },
     comptime: ['K'],
-    tune: { BM: [16, 8, 4, 1], warps: [4, 8, 2] },
+    // Programs share the rows: each adds once a column, since all of them add to the same places.
+    tune: { P: [128, 512, 32], BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
-    grid: ({ M, BM }) => ({ m: cdiv(M, BM) }),
+    prefer: ({ P, BM, M, K, processors }) =>
+      processors === 1 ? cdiv(cdiv(M, P), BM) * P + P : doublings(P, processors) + doublings(BM, rowsOfProgram(K)),
+    grid: ({ P }) => ({ p: P }),
   },
-  ({ x, dy, weight, mean, rstd, dx, dweight, dbias }, { K, BM }, { m }) => {
-    // Rows after the last have dy 0: they add nothing.
-    const rows = backward(
-      cast(x.load([m * BM, 0], [BM, K]), f32),
-      cast(dy.load([m * BM, 0], [BM, K]), f32),
-      cast(weight.load([0], [K]), f32),
-      mean.load([m * BM], [BM]),
-      rstd.load([m * BM], [BM]),
-      K,
-    );
-    dx.store([m * BM, 0], rows.dx);
-    dweight.atomicAdd([0], rows.dweight);
-    dbias.atomicAdd([0], rows.dbias);
+  ({ x, dy, weight, mean, rstd, dx, dweight, dbias }, { M, K, P, BM }, { p }) => {
+    const per = cdiv(M, P);
+    const w = cast(weight.load([0], [K]), f32);
+    let ofWeight = zeros([K], f32);
+    let ofBias = zeros([K], f32);
+    const end = minimum(M, (p + 1) * per);
+    for (const m of range(p * per, end, BM)) {
+      const inside = col(m + iota(BM)) < end;
+      const rows = backward(
+        cast(x.load([m, 0], [BM, K]), f32),
+        where(inside, cast(dy.load([m, 0], [BM, K]), f32), 0),
+        w,
+        mean.load([m], [BM]),
+        rstd.load([m], [BM]),
+        K,
+      );
+      dx.store([m, 0], rows.dx, { mask: inside });
+      ofWeight += rows.dweight;
+      ofBias += rows.dbias;
+    }
+    dweight.atomicAdd([0], ofWeight);
+    dbias.atomicAdd([0], ofBias);
   },
 );
 
