@@ -15,7 +15,10 @@ interface Problem {
   readonly width: number;
 }
 
-/** What is good where there are rows enough to occupy the device. `share`: bytes of sums that are a warp's, `bytes`: needed. */
+/**
+ * What is good where there are rows enough to occupy the device. `share`: bytes of sums that are a warp's, or rows through
+ * WebGPU; `bytes`: needed.
+ */
 interface Good {
   readonly rows: number;
   readonly others: number;
@@ -35,7 +38,7 @@ function far(
   const bestRows = within(16, Math.min(occupying, up(total)), good.rows);
   // Short rows have as much to do besides their products as longer ones.
   const sums = bestRows * Math.max(width * elementBytes, 256);
-  const bestWarps = within(2, isWebgpu ? bestRows / 8 : sums / good.share, isWebgpu ? 4 : 8);
+  const bestWarps = within(2, (isWebgpu ? bestRows : sums) / good.share, isWebgpu ? 4 : 8);
   return (
     2 * doublings(rows, bestRows) +
     doublings(others, good.others) +
@@ -54,7 +57,7 @@ export function farFromBestForward(blocks: Blocks, problem: Problem, on: On): nu
   const good = {
     rows: isWebgpu || (!wide && width > 128) ? 64 : 128,
     others: !wide && width <= 64 ? 64 : 32,
-    share: 8192,
+    share: isWebgpu ? 8 : 8192,
     bytes: isWebgpu
       ? (rows + others) * width * 4 + 5 * rows * others
       : (rows + 2 * stages * others) * width * on.elementBytes,
@@ -74,9 +77,9 @@ export function farFromBestKeys(blocks: Blocks, problem: Problem, on: On): numbe
   const narrow = !isWebgpu && on.elementBytes === 2;
   const scores = isWebgpu ? 4 * blocks.rows * blocks.others : 4096;
   const good = {
-    rows: isWebgpu ? 32 : 64,
+    rows: isWebgpu && problem.width > 64 ? 32 : 64,
     others: narrow && problem.width <= 64 ? 64 : isWebgpu ? 16 : 32,
-    share: 4096,
+    share: isWebgpu ? 4 : 4096,
     bytes: backwardBytes(blocks, problem.width, on) + scores,
   };
   return far(blocks, problem, good, on);
@@ -88,8 +91,8 @@ export function farFromBestQueries(blocks: Blocks, problem: Problem, on: On): nu
   const narrow = !isWebgpu && on.elementBytes === 2;
   const good = {
     rows: isWebgpu ? 32 : narrow && problem.width <= 128 ? 128 : 64,
-    others: 32,
-    share: narrow ? 8192 : 4096,
+    others: isWebgpu && problem.width <= 64 ? 64 : 32,
+    share: isWebgpu ? 4 : narrow ? 8192 : 4096,
     bytes: backwardBytes(blocks, problem.width, on),
   };
   return far(blocks, problem, good, on);

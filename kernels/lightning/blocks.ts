@@ -106,12 +106,14 @@ export function farFromBestWhole(
   const isCrowd = heads > CROWD * processors;
   // Half as many make memory as busy where heads are half as wide: shorter chunks would end before it answers.
   const isFull = ALMOST * heads * (64 / within(32, up(Math.max(rows, total)), 64)) >= processors;
-  const narrowC = isCrowd ? (isLarge ? 16 : 32) : isLarge || isFull ? 64 : 32;
-  const narrowWarps = isLarge && !isCrowd ? 8 : 4;
-
-  // f32 through WebGPU, and on tensor cores.
   const isSmall = Math.max(rows, total) <= 32;
   const isWebgpu = sharedBytes <= WEBGPU_BYTES;
+  const tensorC = isCrowd ? (isLarge ? 16 : 32) : isLarge || isFull ? 64 : 32;
+  const tensorWarps = isLarge && !isCrowd ? 8 : 4;
+  const narrowC = isWebgpu && !isCpu ? 16 : tensorC;
+  const narrowWarps = isWebgpu ? (isSmall ? 2 : 8) : tensorWarps;
+
+  // f32 through WebGPU, and on tensor cores.
   const wideC = isWebgpu ? (isSmall ? 16 : 32) : isLarge || (isCrowd && !isSmall) ? 16 : 32;
   const wideWarps = isWebgpu ? (isSmall ? 2 : isLarge ? 8 : 4) : isLarge ? 8 : isCrowd ? 2 : isSmall ? 4 : 8;
   const wide = elementBytes === 4;
@@ -151,13 +153,16 @@ export function farFromBestTwo(
   { rows, total, N }: Omit<Problem, 'heads'>,
   { sharedBytes, elementBytes }: Omit<On, 'processors'>,
 ): number {
-  const bestColumns = Math.min(within(8, down(STATE_OF_TWO / rows), 64), up(total));
-  const bestC = Math.min(elementBytes === 4 ? 32 : 64, up(within(16, N, 64)));
-  const bestStages = sharedBytes <= WEBGPU_BYTES ? 1 : 2;
+  const wide = elementBytes === 4;
+  const isWebgpu = sharedBytes <= WEBGPU_BYTES;
+  const most = isWebgpu || wide ? 64 : 32;
+  const bestColumns = Math.min(within(8, down(STATE_OF_TWO / rows), most), up(total));
+  const bestC = Math.min(wide ? 32 : 64, up(within(16, N, 64)));
+  const bestWarps = wide && !isWebgpu ? 8 : 4;
   return (
     3 * doublings(columns, bestColumns) +
     2 * doublings(C, bestC) +
-    doublings(warps, 4) +
-    3 * Math.abs(stages - bestStages)
+    doublings(warps, bestWarps) +
+    3 * Math.abs(stages - (isWebgpu ? 1 : 2))
   );
 }

@@ -17,6 +17,7 @@ import {
   temp,
   trans,
 } from '../../dsl/index.js';
+import { WEBGPU_BYTES } from '../blocks.js';
 import { lightningBwdGroups } from './backward.js';
 import { farFromBestHalf, farFromBestWhole } from './blocks.js';
 import { advanced, attend } from './chunk.js';
@@ -54,11 +55,12 @@ export const segmentBwdDq = kernel(
     options: { initialState: false, stateGradient: false, tokenDecay: false, noDecay: false, tokenGradient: false },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ C, BD, D, E }) => (BD < 2 * D || BD === 8) && C * (2 * E + BD) * 2 + E * BD * 4 <= 128 * 1024,
+    // Through WebGPU with twice the warps of others.
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, G, processors, sharedBytes, elementBytes }) =>
       processors === 1
         ? 0
         : farFromBestHalf(
-            { C, columns: BD, warps, stages },
+            { C, columns: BD, warps: sharedBytes <= WEBGPU_BYTES ? warps / 2 : warps, stages },
             { rows: E, total: D, heads: B * H * G, N: cdiv(N, G) },
             { processors, sharedBytes, elementBytes },
           ),

@@ -6,6 +6,7 @@ const STATE = 8192;
 const NARROW_STATE = 16384;
 const SPLIT_STATE = 4096;
 const LEAST_STATE = 2048;
+const LEAST_NARROW_STATE = 4096;
 /** Multiply-adds of a chunk with the state that are a warp's share. */
 const WARP_PRODUCTS = 16384;
 
@@ -26,13 +27,14 @@ export function farOnWebgpu(
   const ofParts = Math.min(within(8, down(SPLIT_STATE / rows), 64), up(total));
   const missing = (ALMOST * processors) / (heads * cdiv(total, ofParts));
   const bestG = isSplit && N >= 2048 && missing >= 2 ? within(1, down(missing), 8) : 1;
-  const least = Math.min(all, within(8, down(LEAST_STATE / rows), all));
+  const few = wide ? LEAST_STATE : LEAST_NARROW_STATE;
+  const least = Math.min(all, within(8, down(few / rows), all));
   const narrow = within(least, down((ALMOST * heads * total) / processors), all);
   const bestColumns = bestG > 1 ? ofParts : narrow;
 
   // Tokens: by the rows, fewest beside long ones, whose chunks take most workgroup memory, and beside a small state.
   const wideC = rows <= 32 ? (bestG > 1 ? 32 : 16) : rows <= 64 ? Math.max(32, bestColumns) : 4096 / up(rows);
-  const narrowC = bestG > 1 ? 2048 / up(rows) : rows <= 32 ? 16 : within(16, 4096 / up(rows), 32);
+  const narrowC = rows <= 32 ? 16 : bestG > 1 ? 2048 / up(rows) : within(16, 4096 / up(rows), 32);
   const bestC = Math.min(within(16, wide ? wideC : narrowC, 64), up(within(16, N, 128)));
 
   // Fewer than 4 tokens a warp are no share, nor, beyond 4 warps, fewer than 8 columns.

@@ -16,7 +16,7 @@ import {
   sum,
   zeros,
 } from '../../dsl/index.js';
-import { doublings } from '../blocks.js';
+import { doublings, up, WEBGPU_BYTES, within } from '../blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -41,7 +41,13 @@ export const linearCumsum = kernel(
     comptime: ['D', 'E'],
     tune: { BE: [16, 32, 8, 64], warps: [1, 2, 4], stages: [2, 1] },
     prune: ({ BE, D, E, warps }) => (BE < 2 * E || BE === 8) && (D * BE <= 64 * 32 * warps || BE === 8),
-    prefer: ({ BE, processors }) => (processors === 1 ? 0 : doublings(BE, 8)),
+    // Through WebGPU each of 32 invocations has 64 elements of the state, elsewhere as many programs as there can be.
+    prefer: ({ BE, warps, stages, D, processors, sharedBytes }) =>
+      processors === 1
+        ? 0
+        : sharedBytes <= WEBGPU_BYTES
+          ? doublings(BE, within(8, 2048 / up(D), 64)) + doublings(warps, 1) + stages
+          : doublings(BE, 8),
     grid: ({ B, H, E, BE }) => ({ e: cdiv(E, BE), h: H, b: B }),
   },
   ({ q, k, v, slope, o }, { H, HK, N, D, BE }, { e, h, b }) => {

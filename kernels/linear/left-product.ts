@@ -93,7 +93,7 @@ function farFromBest(
   { sharedBytes, elementBytes }: Pick<On, 'sharedBytes' | 'elementBytes'>,
 ): number {
   const isWebgpu = sharedBytes <= WEBGPU_BYTES;
-  const far = doublings(BM, 64) + doublings(BE, 64) + doublings(BN, isWebgpu ? 32 : 128 / elementBytes);
+  const far = doublings(BM, 64) + doublings(BE, isWebgpu ? 32 : 64) + doublings(BN, isWebgpu ? 64 : 128 / elementBytes);
   return far + (isWebgpu || stages === 3 ? 0 : 1);
 }
 

@@ -104,7 +104,7 @@ export const layerNormBwdAtomic = kernel(
     },
     comptime: ['K'],
     // Programs share the rows: each adds once a column, since all of them add to the same places.
-    tune: { P: [128, 512, 32], BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
+    tune: { P: [128, 32, 8, 512], BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
     prefer: ({ P, BM, M, K, processors }) =>
       processors === 1 ? cdiv(cdiv(M, P), BM) * P + P : doublings(P, processors) + doublings(BM, rowsOfProgram(K)),

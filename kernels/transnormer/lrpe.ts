@@ -22,6 +22,7 @@ import {
   sum,
   zeros,
 } from '../../dsl/index.js';
+import { doublings, WEBGPU_BYTES } from '../blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -85,8 +86,9 @@ export const lrpeBwdParts = kernel(
     comptime: ['D'],
     options: { activation: true },
     tune: { C: [32, 16, 64, 8], warps: [4, 2, 8] },
-    // On a CPU, few tokens at once: what is kept of each does not fit into its registers.
-    prefer: ({ C, processors }) => (processors === 1 ? C : 0),
+    // Few tokens at once: on a CPU, where what is kept of each does not fit into its registers, and through WebGPU.
+    prefer: ({ C, warps, processors, sharedBytes }) =>
+      processors === 1 ? C : sharedBytes <= WEBGPU_BYTES ? doublings(C, 8) + doublings(warps, 2) : 0,
     grid: ({ P, H }) => ({ p: P, h: H }),
   },
   ({ x, theta, first, dy, dx, dthetas }, { B, N, R, D, P, C, activation }, { p, h }) => {
