@@ -1,6 +1,6 @@
 import { cdiv } from '../../dsl/index.js';
 import { ALMOST, doublings, down, type On, tooLarge, up, WEBGPU_BYTES, within } from '../blocks.js';
-import { farOnWebgpu } from './webgpu-blocks.js';
+import { CROWD, farOnWebgpu } from './webgpu-blocks.js';
 
 /** A state of `rows` by `total` for each of `heads`, over N tokens. */
 interface Problem {
@@ -9,9 +9,6 @@ interface Problem {
   readonly heads: number;
   readonly N: number;
 }
-
-/** So many times the programs that occupy every multiprocessor wait for each other's leavings. */
-const CROWD = 6;
 
 /** Elements of the state of f32 that registers hold: of a program whose products are the tensor cores', of another. */
 const TENSOR_STATE = 16384;
@@ -34,9 +31,9 @@ export function farFromBest(
     : farOnOthers(blocks, problem, { processors, sharedBytes, elementBytes });
 }
 
-/** Whether a program through WebGPU has a large block of a state with long rows. */
+/** Whether a program through WebGPU has a large block of a state with long rows, that four warps hold nevertheless. */
 export const isWideOnWebgpu = (rows: number, columns: number, processors: number, sharedBytes: number): boolean =>
-  processors > 1 && sharedBytes <= WEBGPU_BYTES && rows > 64 && columns >= 64;
+  processors > 1 && sharedBytes <= WEBGPU_BYTES && rows > 64 && columns >= 64 && rows * columns <= OTHER_STATE;
 
 /** Whether rows of the state are longer than those that a program through WebGPU loads chunks ahead beside. */
 export const isLongOnWebgpu = (rows: number, processors: number, sharedBytes: number): boolean =>
@@ -110,8 +107,9 @@ export function farFromBestWhole(
   const isWebgpu = sharedBytes <= WEBGPU_BYTES;
   const tensorC = isCrowd ? (isLarge ? 16 : 32) : isLarge || isFull ? 64 : 32;
   const tensorWarps = isLarge && !isCrowd ? 8 : 4;
-  const narrowC = isWebgpu && !isCpu ? 16 : tensorC;
-  const narrowWarps = isWebgpu ? (isSmall ? 2 : 8) : tensorWarps;
+  const webgpuC = isSmall ? (isCrowd ? 8 : 32) : 16;
+  const narrowC = isWebgpu ? webgpuC : tensorC;
+  const narrowWarps = isWebgpu ? (isSmall && isCrowd ? 2 : 8) : tensorWarps;
 
   // f32 through WebGPU, and on tensor cores.
   const wideC = isWebgpu ? (isSmall ? 16 : 32) : isLarge || (isCrowd && !isSmall) ? 16 : 32;
