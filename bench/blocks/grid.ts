@@ -59,6 +59,8 @@ const columnsOf = (config: Config): number | undefined => config.BE ?? config.BD
  */
 export function blocksOf({ D }: Case, decl: KernelDecl, scale: Scale): readonly Config[] {
   const shallow = Object.entries(decl.tune).map(([name, values]) => {
+    // A software driver loads nothing ahead.
+    if (name === 'stages' && scale === 'software') return [name, values.filter((s) => s === 1)] as const;
     const fixed = name === 'stages' || name === 'G';
     return [name, fixed ? values.slice(0, 1) : values] as const;
   });

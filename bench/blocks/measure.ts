@@ -43,11 +43,11 @@ await holdClocks(device);
 const scale: Scale = device.backend === 'cuda' ? 'cuda' : device.info.kind === 'gpu' ? 'webgpu' : 'software';
 /** Of others a first sample that is so many times the least says enough. */
 const HOPELESS = 2.5;
-const SCREENING = scale === 'software' ? 2 : 5;
+const SCREENING = scale === 'software' ? 4 : 5;
 /** So many good configurations of a shape are varied, and compared in turns at the end. */
 const VARIED = scale === 'cuda' ? 8 : 4;
-const FINALISTS = scale === 'software' ? 4 : 6;
-const ROUNDS = 3;
+const FINALISTS = 6;
+const ROUNDS = scale === 'software' ? 8 : 3;
 const LOADED_AHEAD = 8;
 const FINAL = scale === 'software' ? 2 : 7;
 
@@ -234,17 +234,19 @@ async function finish(course: Course | undefined): Promise<void> {
   console.log(`${second()} s ${caseText(course.of)}: ${course.programs.size} programs; ${text.join(' | ')}`);
 }
 
-// While a case is timed the next ones are compiled, the variations of the one before it first.
-const AHEAD = 2;
+// While a case is timed the next ones are compiled, the variations of the one before it first. Not where compilers take the
+// processors of what is timed.
+const AHEAD = scale === 'software' ? 0 : 2;
 for (const course of courses.slice(0, AHEAD)) askFirst(course);
 for (const [i, course] of courses.entries()) {
   if (timeIsUp()) break;
+  if (AHEAD === 0) askFirst(course);
   await course.go();
   course.vary();
-  if (i + AHEAD < courses.length) askFirst(courses[i + AHEAD]);
-  await finish(courses[i - 1]);
+  if (AHEAD > 0 && i + AHEAD < courses.length) askFirst(courses[i + AHEAD]);
+  await finish(AHEAD === 0 ? course : courses[i - 1]);
 }
-if (!timeIsUp()) await finish(courses.at(-1));
+if (AHEAD > 0 && !timeIsUp()) await finish(courses.at(-1));
 write();
 console.log(`${done.length} of ${courses.length} cases in ${second()} s: ${options.out}`);
 supply.clear();

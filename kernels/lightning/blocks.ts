@@ -13,6 +13,9 @@ interface Problem {
 /** Elements of the state of f32 that registers hold: of a program whose products are the tensor cores', of another. */
 const TENSOR_STATE = 16384;
 const OTHER_STATE = 8192;
+/** Those of a software driver, and elements of a chunk of the columns there. */
+const CPU_STATE = 4096;
+const CPU_CHUNK = 1024;
 /** Multiply-adds of a chunk with the state that are a warp's share. */
 const WARP_PRODUCTS = 32768;
 
@@ -51,7 +54,8 @@ function farOnOthers(
 
   // Columns: all, as far as registers hold them, but few enough to occupy the device; or parts of long sequences do that: of
   // f32 where half of the columns do not.
-  const held = wide ? within(8, down((isTensorF32 ? TENSOR_STATE : OTHER_STATE) / rows), 128) : 128;
+  const state = isCpu ? CPU_STATE : isTensorF32 ? TENSOR_STATE : OTHER_STATE;
+  const held = wide ? within(8, down(state / rows), 128) : 128;
   const all = Math.min(held, up(total));
   const half = Math.min(wide ? 32 : 64, up(total));
   const missing = (ALMOST * processors) / (heads * cdiv(total, half));
@@ -70,7 +74,8 @@ function farOnOthers(
   const isHalved = isTensorF32 && !isSplit && rows > 32 && rows <= 64 && bestColumns < all;
   const isLong = bestG > 1 || (isHalved && (isReverse || bestColumns >= 32));
   const wideC = isLong ? 64 : isCrowd || isFull ? 16 : 32;
-  const bestC = Math.min(isCpu ? 32 : wide ? wideC : narrowC, up(within(16, N, 128)));
+  const cpuC = within(16, CPU_CHUNK / bestColumns, 32);
+  const bestC = Math.min(isCpu ? cpuC : wide ? wideC : narrowC, up(within(16, N, 128)));
 
   // Warps: by the blocks that they share, the chunk's and that of the state. Fewer than 4 tokens a warp are no share.
   const share = (Math.max(C > 64 ? 8 * C : 4 * C, rows) * columns) / 4096;

@@ -101,4 +101,11 @@ describe('block sizes', () => {
     const far = picks(measured).filter((pick) => (lossOf(pick) ?? 1) > 0.05);
     expect(far.map(({ of: { kernel, D, dtype }, shape, taken }) => ({ kernel, D, dtype, shape, taken }))).toEqual([]);
   });
+
+  test('on a CPU it is no slower than one program is from run to run', () => {
+    const measured = JSON.parse(readFileSync('bench/blocks/data/software.json', 'utf8')) as BlockMeasurements;
+    const losses = picks(measured).map((pick) => lossOf(pick) ?? 1);
+    expect(Math.max(...losses)).toBeLessThan(0.22);
+    expect(losses.filter((loss) => loss <= 0.05).length).toBeGreaterThanOrEqual(21);
+  });
 });
