@@ -22,6 +22,7 @@ import {
   sin,
   slice,
 } from '../../dsl/index.js';
+import { WEBGPU_BYTES } from '../blocks.js';
 
 const T = dtypes('T', f32, f16, bf16);
 
@@ -44,6 +45,8 @@ export const rotary = kernel(
     comptime: ['D'],
     options: { interleaved: false, inverse: false },
     tune: { C: [16, 8, 32], warps: [4, 1] },
+    // Few tokens at once on a CPU and through WebGPU.
+    prefer: ({ C, processors, sharedBytes }) => (processors === 1 || sharedBytes <= WEBGPU_BYTES ? C : 0),
     grid: ({ B, N, H, C }) => ({ n: cdiv(N, C), h: H, b: B }),
   },
   ({ x, first, log2Base, y }, { D, C, interleaved, inverse }, { n, h, b }) => {
