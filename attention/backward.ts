@@ -7,7 +7,7 @@ import { Call, decayOptions } from './call.js';
 import { chooseDivision } from './choose.js';
 import type { AttentionInputs, FloatDType, Placement } from './forward.js';
 import { Operator } from './operator.js';
-import { type Launchable, launchFirst, type Options, variantOf } from './variants.js';
+import { type Launchable, type Options, variantOf } from './variants.js';
 
 /** Gradients that cost more than those of q, k, v and h0. */
 export type Wanted = 'dslope' | 'dg';
@@ -90,27 +90,22 @@ export async function backward<T extends FloatDType, const W extends Wanted = ne
     ...{ initialState: call.has('h0'), stateGradient: call.has('dhT'), reverse, precise },
     ...{ tokenGradient: result.dg !== null, slopeGradient: result.dslope !== null },
   };
+  const launch = routeOf(call, options);
   const names = order === 'packed' ? OPERATOR.names : UNPACKED;
-  const sizes = JSON.stringify([call.dims, call.dtype]);
-  await call.run(() => launchFirst(device, routesOf(call, options), call.passing(names, result), sizes));
+  await call.run(() => launch(device, call.passing(names, result)));
   return result as unknown as BackwardResult<T, W>;
 }
 
 /** The segments' gradients of k and v share one state, which has to fit a program. */
 const MOST_COLUMNS = 128;
 
-/** The best first. A device with little workgroup memory has no room for the segments' state of wide heads: it goes without. */
-function routesOf(
-  call: Call,
-  options: Options & { readonly reverse: boolean; readonly precise: boolean },
-): readonly [Launchable, ...Launchable[]] {
-  if (call.order === 'packed') return [variantOf(lightningPackedBwd, options)];
+function routeOf(call: Call, options: Options & { readonly reverse: boolean; readonly precise: boolean }): Launchable {
+  if (call.order === 'packed') return variantOf(lightningPackedBwd, options);
   const { B = 0, H = 0, N = 0, D = 0, E = 0 } = call.dims;
   const { reverse, precise, ...common } = options;
   // The plan of segments knows neither.
   const divisible = !reverse && !precise && Math.max(D, E) <= MOST_COLUMNS;
-  const whole = variantOf(lightningBwd, options);
   return divisible && chooseDivision({ B, H, N }, call.device) === 'segments'
-    ? [variantOf(lightningSegmentsBwd, common), whole]
-    : [whole];
+    ? variantOf(lightningSegmentsBwd, common)
+    : variantOf(lightningBwd, options);
 }

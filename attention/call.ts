@@ -20,11 +20,6 @@ export class Call {
     this.dims = this.#reading.dims;
   }
 
-  /** Of q, k, v and o. */
-  get dtype(): string {
-    return this.#reading.dtype;
-  }
-
   has(name: string): boolean {
     return (this.#reading.tensors[name] ?? null) !== null;
   }

@@ -117,7 +117,7 @@ async function tuneOne(
     keep(tuned);
     if ((options.write === true || options.all === true) && !signal.aborted) writeRow(job, tuned, output);
     if (outcome.best === null && !signal.aborted)
-      throw nothingMeasured(outcome, (early) => helpFor(outcome, early, budget));
+      throw nothingMeasured(outcome, (early) => helpFor(outcome, early, tuned.device.backend, budget));
     return EXIT.ok;
   } catch (error) {
     progress.clear();
@@ -154,11 +154,20 @@ function writeRow({ decl, problem }: TuneJob, { outcome, device }: Tuned, output
     output.warn(`nothing is written of ${problem.kernel}: ${whyUnwritten(outcome, device)}`);
 }
 
-function helpFor({ problem, rows, elapsedMs }: Outcome, early: boolean, budgetMs = 0): readonly string[] {
+function helpFor(
+  { problem, rows, elapsedMs }: Outcome,
+  early: boolean,
+  backend: string,
+  budgetMs = 0,
+): readonly string[] {
   if (early) return [`give it more: --budget ${Math.ceil(Math.max(4 * budgetMs, 2 * elapsedMs) / 1000)}s`];
   const { file, kernel } = problem;
   const all = (state: Row['state']): boolean => rows.every((row) => row.state === state || row.state === 'pruned');
   if (all('pruned')) return [`prune of ${kernel} leaves none at these sizes`];
+  if (all('limit') && backend === 'webgpu')
+    return [
+      'smaller sizes may fit; a call takes the smallest configuration all the same, its products in slabs of workgroup memory',
+    ];
   if (!all('wrong')) return [];
   return [
     `if the kernel is right, the reference beside it is not: lac run ${displayName(file)} --kernel ${kernel} compares one`,

@@ -54,12 +54,11 @@ export function casesOf(scale: Scale): readonly Case[] {
 const columnsOf = (config: Config): number | undefined => config.BE ?? config.BD;
 
 /**
- * Every block size of a case, at the depth of pipeline that is declared first, whole sequences for a program: what is
- * measured first. What `prune` says of memory is left to the compiler.
+ * Every block size of a case, at the depth of pipeline that is declared first, on a CPU at none, whole sequences for a program:
+ * what is measured first. What `prune` says of memory is left to the compiler.
  */
 export function blocksOf({ D }: Case, decl: KernelDecl, scale: Scale): readonly Config[] {
   const shallow = Object.entries(decl.tune).map(([name, values]) => {
-    // A software driver loads nothing ahead.
     if (name === 'stages' && scale === 'software') return [name, values.filter((s) => s === 1)] as const;
     const fixed = name === 'stages' || name === 'G';
     return [name, fixed ? values.slice(0, 1) : values] as const;

@@ -83,8 +83,10 @@ def cost(config, case, shape, shared_constants, own_constants, processors):
         at_once = best_parts > 1 or (D <= 64 and best_columns == every and programs <= 2 * processors)
         best = 32 if crowded else 2 * tokens if at_once else tokens
         shares = max((8 if C > 64 else 4) * C, D) * columns / per_warp
-        stages = 3 if D <= 32 and at_once and not crowded and best_parts == 1 and N >= 128 else 2
     best = min(best, up(within(16, N, 128)))
+    if not wide:
+        stages = 3 if D <= 32 and best_parts == 1 and best == 128 else 2
+        shares *= 2 if C < best else 1
     tiny = wide and D * columns <= 256
     warps = within(2 if crowded or tiny else 4, shares / 2 if crowded else shares, min(8, C / 4) if wide else 8)
     return (

@@ -13,7 +13,7 @@ export interface BlockMeasurements {
   /** Year-month-day. */
   readonly date: string;
   readonly commit: string;
-  /** Why its times are for orientation only, and count in no figure of the page. */
+  /** Why its times are for orientation only, and count in no table of losses. */
   readonly doubt?: string;
   /** What else is to be said of them. */
   readonly note?: string;

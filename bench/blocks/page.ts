@@ -53,10 +53,11 @@ const RULE = `## The rule
    32 for those of 128, 16 for those of 256, and for those of 32 (32 in parts). f16: B = 32, 16 beside a state of 2,048 elements or fewer,
    and in parts of heads of 128. A warp for 16,384 multiply-adds of a chunk with the state: 8 for 64 x 64 and 32 x 64, 4 for blocks of 32
    columns (8 of f16 with heads of 256), 2 for heads of 32; for dk of f32 with heads of 128 half as many. dk and dv of f16 with heads of 32:
-   8 warps, and B = 32, or 64 with 8 columns where heads alone do not occupy the device. One stage for dq of heads of 256, and of f16 with
+   8 warps, and B = 32, or 64 with fewer columns (at least 8) where heads alone do not occupy the device; where thousands wait in line
+   B = 16 and 2 warps. One stage for dq of heads of 256, and of f16 with
    heads of 128 beside such a small state.
-7. **On a CPU** every invocation of a program costs alike: 2 warps, one stage, a state of 4,096 elements, and B such that a chunk of its
-   columns has 1,024: 16 for heads of 64, 32 for those of 32 and 128.
+7. **On a CPU** every invocation of a program costs alike: 2 warps, one stage, a state of 4,096 elements, and B from 16 to 32 such that a
+   chunk of its columns has 1,024: 16 for heads of 64, 32 for those of 32 and 128.
 
 The paper's B = 64 is right for the middle of the grid. Around it what matters more than B is how many columns a program has: a
 device that is half idle is half as fast, whatever B is.
@@ -113,10 +114,16 @@ function losses(all: readonly BlockMeasurements[]): string {
 }
 
 function summary(device: string, name: string, list: readonly Pick[]): (string | number)[] {
+  const { points, mean, worst, near } = summed(list);
+  return [device, name, points, percent(mean), percent(worst), `${near} of ${points}`];
+}
+
+/** Of the points that were timed: how far the rule is off, and how many are within 5 %. */
+function summed(list: readonly Pick[]): { points: number; mean: number; worst: number; near: number } {
   const known = list.flatMap((p) => lossOf(p) ?? []);
   const mean = known.reduce((sum, x) => sum + x, 0) / Math.max(1, known.length);
   const near = known.filter((x) => x <= 0.05).length;
-  return [device, name, known.length, percent(mean), percent(Math.max(0, ...known)), `${near} of ${known.length}`];
+  return { points: known.length, mean, worst: Math.max(0, ...known), near };
 }
 
 const MOST_WORST = 8;
@@ -186,9 +193,9 @@ function deviceSection(measured: BlockMeasurements, svgs: Record<string, string>
   const parts = [`## ${name}`, measuredWhen(measured)];
   for (const said of [measured.doubt, measured.note]) if (said !== undefined) parts.push(said);
   if (measured.doubt !== undefined) {
-    const [, , points, mean, most, near] = summary('', '', picks(measured));
+    const { points, mean, worst: most, near } = summed(picks(measured));
     parts.push(
-      `By these times the rule is within 5 % of the best at ${near} points that were timed: ${mean} off in the mean of ${points}, ${most} at worst.`,
+      `By these times the rule is within 5 % of the best at ${near} of ${points} points: ${percent(mean)} off in the mean, ${percent(most)} at worst.`,
     );
   }
   for (const [kernel, cases] of groupBy(measured.cases, nameOf)) {

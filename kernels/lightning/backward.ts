@@ -16,7 +16,7 @@ import {
   trans,
   zeros,
 } from '../../dsl/index.js';
-import { farFromBest, farFromBestWhole, isLongOnWebgpu, isWideOnWebgpu } from './blocks.js';
+import { farFromBest, farFromBestWhole, isWideOnWebgpu } from './blocks.js';
 import { advanced, attend } from './chunk.js';
 import { isBoundary, lightningBwdSlopeParts, lightningBwdSlopeSum, lightningBwdSpans, SPAN } from './decay-gradient.js';
 import { earlierDecaysAt, laterDecaysAt } from './later-decay.js';
@@ -63,10 +63,9 @@ export const lightningBwdDq = kernel(
     },
     tune: { C: [32, 64, 16, 8], BD: [32, 64, 128, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BD, D }) => BD < 2 * D || BD === 8,
-    // Through WebGPU nothing is loaded ahead beside the longest rows: one stage counts as the two of others.
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
-        { C, columns: BD, warps, stages: isLongOnWebgpu(E, processors, sharedBytes) ? 3 - stages : stages, G: 1 },
+        { C, columns: BD, warps, stages, G: 1 },
         { rows: E, total: D, heads: B * H, N, isSplit: false, isReverse: false },
         { processors, sharedBytes, elementBytes },
       ),
@@ -227,7 +226,13 @@ export const lightningBwdDk = kernel(
     // Through WebGPU half of the warps are best beside a large block of the state.
     prefer: ({ C, BD, warps, stages, B, H, N, D, E, processors, sharedBytes, elementBytes }) =>
       farFromBest(
-        { C, columns: BD, warps: isWideOnWebgpu(E, BD, processors, sharedBytes) ? 2 * warps : warps, stages, G: 1 },
+        {
+          C,
+          columns: BD,
+          warps: isWideOnWebgpu(E, BD, { processors, sharedBytes, elementBytes }) ? 2 * warps : warps,
+          stages,
+          G: 1,
+        },
         { rows: E, total: D, heads: B * H, N, isSplit: false, isReverse: true },
         { processors, sharedBytes, elementBytes },
       ),

@@ -34,13 +34,9 @@ export function farFromBest(
     : farOnOthers(blocks, problem, { processors, sharedBytes, elementBytes });
 }
 
-/** Whether a program through WebGPU has a large block of a state with long rows, that four warps hold nevertheless. */
-export const isWideOnWebgpu = (rows: number, columns: number, processors: number, sharedBytes: number): boolean =>
-  processors > 1 && sharedBytes <= WEBGPU_BYTES && rows > 64 && columns >= 64 && rows * columns <= OTHER_STATE;
-
-/** Whether rows of the state are longer than those that a program through WebGPU loads chunks ahead beside. */
-export const isLongOnWebgpu = (rows: number, processors: number, sharedBytes: number): boolean =>
-  processors > 1 && sharedBytes <= WEBGPU_BYTES && rows > 128;
+/** Whether a program of f32 through WebGPU has a large block of a state with long rows: four warps are best with it. */
+export const isWideOnWebgpu = (rows: number, columns: number, { processors, sharedBytes, elementBytes }: On): boolean =>
+  processors > 1 && sharedBytes <= WEBGPU_BYTES && elementBytes === 4 && rows > 64 && columns >= 64;
 
 /** On a GPU through CUDA, and on a CPU. */
 function farOnOthers(
@@ -55,7 +51,7 @@ function farOnOthers(
   // Columns: all, as far as registers hold them, but few enough to occupy the device; or parts of long sequences do that: of
   // f32 where half of the columns do not.
   const state = isCpu ? CPU_STATE : isTensorF32 ? TENSOR_STATE : OTHER_STATE;
-  const held = wide ? within(8, down(state / rows), 128) : 128;
+  const held = wide || isCpu ? within(8, down(state / rows), 128) : 128;
   const all = Math.min(held, up(total));
   const half = Math.min(wide ? 32 : 64, up(total));
   const missing = (ALMOST * processors) / (heads * cdiv(total, half));

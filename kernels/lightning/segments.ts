@@ -221,7 +221,7 @@ export const segmentFwd = kernel(
             {
               C,
               columns: BE,
-              warps: isWideOnWebgpu(D, BE, processors, sharedBytes) ? 2 * warps : warps,
+              warps: isWideOnWebgpu(D, BE, { processors, sharedBytes, elementBytes }) ? 2 * warps : warps,
               stages: stages + (sharedBytes > WEBGPU_BYTES ? 0 : 1),
               G: 1,
             },

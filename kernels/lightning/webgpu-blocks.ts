@@ -57,12 +57,13 @@ export function farOnWebgpu(
   const shares = (C * rows * columns) / WARP_PRODUCTS;
   const most = Math.min(8, C / 4, Math.max(4, columns / 8, shares / 2));
   const bestWarps = isSpread ? 8 : within(rows > 64 ? 4 : 2, shares, most);
-  const isLong = !wide && isSmall && rows > 64;
+  // Nothing is loaded ahead for the longest rows of queries' gradients, nor of 16 bits for long rows of a small state.
+  const isAlone = (!isSplit && !isReverse && rows > 128) || (!wide && isSmall && rows > 64);
   return (
     3 * doublings(columns, bestColumns) +
     2 * doublings(C, bestC) +
     doublings(warps, bestWarps) +
-    3 * Math.abs(stages - (isLong ? 1 : 2)) +
+    3 * Math.abs(stages - (isAlone ? 1 : 2)) +
     2 * doublings(G, bestG)
   );
 }

@@ -24,7 +24,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
-import { doublings } from '../blocks.js';
+import { doublings, up, within } from '../blocks.js';
 import { rowsOfProgram } from './rows.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -107,7 +107,9 @@ export const layerNormBwdAtomic = kernel(
     tune: { P: [128, 32, 8, 512], BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
     prefer: ({ P, BM, M, K, processors }) =>
-      processors === 1 ? cdiv(cdiv(M, P), BM) * P + P : doublings(P, processors) + doublings(BM, rowsOfProgram(K)),
+      processors === 1
+        ? cdiv(cdiv(M, P), BM) * P + P
+        : doublings(P, within(8, up(cdiv(M, rowsOfProgram(K))), processors)) + doublings(BM, rowsOfProgram(K)),
     grid: ({ P }) => ({ p: P }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweight, dbias }, { M, K, P, BM }, { p }) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { blocksOf, configKey, variationsOf } from '../../bench/blocks/grid.js';
 import type { BlockMeasurements } from '../../bench/blocks/measurements.js';
+import { medians } from '../../bench/blocks/medians.js';
 import { measurementsText, merged } from '../../bench/blocks/merged.js';
 import { blockSizesPage } from '../../bench/blocks/page.js';
 import { declarationOf } from '../../bench/blocks/problem.js';
@@ -53,6 +54,22 @@ describe('block sizes', () => {
     expect(text).toContain('| CUDA | lightningFwd bf16 D=64 | 128 x 8192 | 128x64 8w | 16x16 4w | 700.0 % |');
     const shown = [...markdown.matchAll(/\]\(([^)]+\.svg)\)/g)].map(([, file]) => file);
     expect(Object.keys(svgs).sort()).toEqual(shown.sort());
+  });
+
+  test('of several runs the median of each time counts, where all runs have one', () => {
+    const runs = [3, 1, 8].map((ms) => measurements('128,64,8,2,1', ms)) as [BlockMeasurements, ...BlockMeasurements[]];
+    const best = ({ cases }: BlockMeasurements) => cases[0]?.times.find((t) => t.config.join() === '128,64,8,2,1')?.ms;
+    const { measurements: all, said } = medians(runs);
+    expect([best(all), said]).toEqual([[3, null], []]);
+    const [one, two, three] = runs as [BlockMeasurements, BlockMeasurements, BlockMeasurements];
+    const fewer = { ...two, cases: two.cases.map((c) => ({ ...c, times: c.times.slice(1) })) };
+    const { measurements: rest, said: missed } = medians([one, fewer, three]);
+    expect(rest.cases[0]?.times).toHaveLength((one.cases[0]?.times.length ?? 0) - 1);
+    expect(missed).toEqual(['lightningFwd bf16 D=64: 1 configurations left out']);
+    expect(medians([one, { ...two, cases: [] }]).said).toEqual(['lightningFwd bf16 D=64: left out, in 1 of 2 runs']);
+    const others = { ...two, cases: two.cases.map((c) => ({ ...c, shapes: [...c.shapes].reverse() })) };
+    expect(() => medians([one, others])).toThrow('other shapes or knobs');
+    expect(() => medians([one, { ...two, api: 'WebGPU' }])).toThrow('api differs: CUDA and WebGPU');
   });
 
   test('cases of a later session take the place of their own, and keep day and commit', () => {
