@@ -41,8 +41,8 @@ export function farOnWebgpu(
   const ofParts = Math.min(within(8, down(SPLIT_STATE / rows), 64), up(total));
   const missing = (ALMOST * processors) / (heads * cdiv(total, ofParts));
   const bestG = isSplit && N >= 2048 && missing >= 2 ? within(1, down(missing), 8) : 1;
-  // Of 16 bits, short rows stay whole.
-  const few = isSpread ? 8 : !wide && rows <= 64 ? all : within(8, down(LEAST_STATE / rows), all);
+  // Of 16 bits, short rows stay whole, but not from the last token to the first.
+  const few = isSpread ? 8 : !wide && !isReverse && rows <= 64 ? all : within(8, down(LEAST_STATE / rows), all);
   const narrow = within(Math.min(all, few), down((ALMOST * heads * total) / processors), all);
   const bestColumns = bestG > 1 ? ofParts : narrow;
 
@@ -50,15 +50,16 @@ export function farOnWebgpu(
   const isSmall = rows * bestColumns <= LEAST_STATE;
   const wideC = rows <= 32 ? (bestG > 1 ? 32 : 16) : rows <= 64 ? Math.max(32, bestColumns) : 4096 / up(rows);
   const spreadC = bestColumns < all ? 64 : 32;
-  const narrowC = isSpread ? spreadC : isSmall ? 16 : bestG > 1 ? 2048 / up(rows) : 32;
+  const isByRows = isReverse ? bestColumns < all : bestG > 1 && !isSmall;
+  const narrowC = isSpread ? spreadC : isByRows ? LEAST_STATE / up(rows) : isSmall ? 16 : 32;
   const bestC = Math.min(within(16, wide ? wideC : narrowC, 64), up(within(16, N, 128)));
 
   // Fewer than 4 tokens a warp are no share, nor, beyond 4 warps, fewer than 8 columns, unless there is much to do; 4 load long rows.
   const shares = (C * rows * columns) / WARP_PRODUCTS;
   const most = Math.min(8, C / 4, Math.max(4, columns / 8, shares / 2));
   const bestWarps = isSpread ? 8 : within(rows > 64 ? 4 : 2, shares, most);
-  // Nothing is loaded ahead for the longest rows of queries' gradients, nor of 16 bits for long rows of a small state.
-  const isAlone = (!isSplit && !isReverse && rows > 128) || (!wide && isSmall && rows > 64);
+  // Towards the last token nothing is loaded ahead for the longest rows of gradients, nor of 16 bits for long rows of a small state.
+  const isAlone = !isReverse && ((!isSplit && rows > 128) || (!wide && isSmall && rows > 64));
   return (
     3 * doublings(columns, bestColumns) +
     2 * doublings(C, bestC) +

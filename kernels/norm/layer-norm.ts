@@ -109,7 +109,7 @@ export const layerNormBwdAtomic = kernel(
     prefer: ({ P, BM, M, K, processors }) =>
       processors === 1
         ? cdiv(cdiv(M, P), BM) * P + P
-        : doublings(P, within(8, up(cdiv(M, rowsOfProgram(K))), processors)) + doublings(BM, rowsOfProgram(K)),
+        : doublings(P, within(8, up(cdiv(M, 2 * rowsOfProgram(K))), processors)) + doublings(BM, rowsOfProgram(2 * K)),
     grid: ({ P }) => ({ p: P }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweight, dbias }, { M, K, P, BM }, { p }) => {
