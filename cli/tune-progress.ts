@@ -5,17 +5,21 @@ import { milliseconds, pairs } from './figures.js';
 import type { Output } from './output.js';
 import { bar, StatusLine } from './status-line.js';
 
+/** Where it can be written over. */
+export const lineOf = ({ options: { format, quiet }, stderr }: Output): StatusLine | null =>
+  format === 'pretty' && !quiet && stderr.isTTY === true ? new StatusLine(stderr) : null;
+
 /** Shows how a tune comes on: a line that is written over on a terminal, events as JSON, notes of what went wrong. */
 export class TuneProgress {
   readonly #output: Output;
   readonly #kernel: string;
   readonly #line: StatusLine | null;
 
-  constructor(output: Output, kernel: string) {
-    const { format, quiet } = output.options;
+  /** `line`: of all tunes that are under way; null: nobody would see it. */
+  constructor(output: Output, kernel: string, line: StatusLine | null) {
     this.#output = output;
     this.#kernel = kernel;
-    this.#line = format === 'pretty' && !quiet && output.stderr.isTTY === true ? new StatusLine(output.stderr) : null;
+    this.#line = line;
   }
 
   take(event: TuneEvent): void {
@@ -23,6 +27,8 @@ export class TuneProgress {
     else if (event.kind === 'row') this.#row(event);
     else if (event.kind === 'known') this.#known(event);
     else if (event.kind === 'unkept') this.#note(`results are not kept: ${event.why}`);
+    else if (event.kind === 'worker' && event.event.kind === 'absent')
+      this.#note(`${this.#kernel} goes on without ${event.event.device}: ${event.event.why}`);
   }
 
   clear(): void {

@@ -21,7 +21,7 @@ export interface TuneRequest {
   readonly problem: Problem;
   /** What is true of its tensors, where that is not what follows from their sizes. */
   readonly facts?: Readonly<Record<string, ArgFacts>>;
-  /** As `openDevice` takes it; `cuda` is every GPU of the host. */
+  /** As `openDevice` takes it; `cuda` is every GPU of the host, of which the first takes all times. */
   readonly device: string;
   /** What everything may take, the opening of the device included. */
   readonly budgetMs?: number;

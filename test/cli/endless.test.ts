@@ -33,7 +33,7 @@ async function interruptedAt(words: string, args: readonly string[]): Promise<nu
   return (await lac.run(args, { onOutput })).code;
 }
 
-/** Its kernels that are called `endless` are, too. */
+/** Kernels that are called `endless` are, there too. */
 const fake = buildFake();
 afterAll(() => fake?.remove());
 const gpu = fake === null ? 'webgpu:software' : 'cuda:0';

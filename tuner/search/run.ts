@@ -4,7 +4,7 @@ import { median } from '../statistics.js';
 import type { Row, Samples } from '../types.js';
 import { Costs } from './costs.js';
 import { joined, Ledger } from './ledger.js';
-import type { Bench, Progress, SearchOptions } from './search.js';
+import { type Bench, DEFAULT_AHEAD, type Progress, type SearchOptions } from './search.js';
 import { Stopping } from './stopping.js';
 
 /** One search under way: asks the bench, keeps the ledger, notes costs, and reports. */
@@ -39,7 +39,7 @@ export class Run {
 
   /** Configurations that are prepared ahead of what is timed. */
   get ahead(): number {
-    return this.#bench.ahead ?? 2;
+    return this.#bench.ahead ?? DEFAULT_AHEAD;
   }
 
   /** Begins to prepare a configuration; the row that comes of it is not settled yet. */

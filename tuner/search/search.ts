@@ -5,12 +5,15 @@ import { race } from './race.js';
 import { Run } from './run.js';
 import { Stop } from './stopping.js';
 
+/** Calls of `prepare` under way where a bench does not say. */
+export const DEFAULT_AHEAD = 2;
+
 /**
  * What the search asks for. A configuration is `prepare`d once, before anything else is asked of it. Faults of a
  * configuration are rows; a promise is rejected only where nothing can go on.
  */
 export interface Bench {
-  /** Calls of `prepare` that keep it busy while it samples: 0 where it does one thing at a time, 2 where it does not say. */
+  /** Calls of `prepare` that keep it busy while it samples: 0 where it does one thing at a time, DEFAULT_AHEAD where it does not say. */
   readonly ahead?: number;
   /** Compiled, loaded and checked: `open` with its resources, or out with the reason. `ahead` may be in flight. */
   prepare(config: Config): Promise<Row>;

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { diagnostic, LacError } from '../../compiler/diag/diagnostic.js';
 import type { Dims } from '../../driver/reference.js';
 import { SYSTEM_CLOCK } from '../../runtime/clock.js';
 import type { Problem } from '../types.js';
@@ -23,6 +22,8 @@ export interface HostOptions extends Omit<WorkerOptions, 'device' | OfProblem> {
   readonly coming?: readonly Problem[];
   /** Processes that may do so. Default: as many as it has processors to spare. */
   readonly references?: number;
+  /** Processors that its processes may keep busy. Default: all. */
+  readonly processors?: number;
   /** The program of these. */
   readonly referencesEntry?: URL;
 }
@@ -82,21 +83,24 @@ export class WorkerHost {
     this.#workers = workers;
     const end = (): Promise<void> => (isLast || this.#options.signal?.aborted ? this.close() : this.#leave(workers));
     try {
-      await this.#openAll(workers, problem.problem);
-      return new WorkerPool(workers, this.#compilers, end);
+      await this.#openFirst(workers, problem.problem);
     } catch (error) {
       await end();
       throw error;
     }
+    const [leader, ...others] = workers;
+    const pool = new WorkerPool(leader, this.#compilers, end);
+    for (const worker of others) void this.#join(pool, leader, worker);
+    return pool;
   }
 
-  async #openAll(workers: Workers, problem: Problem): Promise<void> {
-    const [leader, ...others] = workers;
-    const [name = '', ...names] = this.#devices;
+  async #openFirst(workers: Workers, problem: Problem): Promise<void> {
+    const [leader] = workers;
+    const { name } = leader;
     const known = this.#device;
     if (known !== null) this.#begin(problem, known, null);
     // They load while the device opens, where it is sure to be a GPU.
-    else if (isCuda(name)) this.#compilers.start(this.#options.compilers ?? mostCompilers());
+    else if (isCuda(name)) this.#compilers.start(this.#options.compilers ?? mostCompilers(this.#options.processors));
     const asked = await this.#references.of(problem);
     if (this.#isClosed || this.#workers !== workers) throw new Error('a host of workers was closed');
     await leader.open(asked, this.#take(name));
@@ -105,10 +109,22 @@ export class WorkerHost {
     const { dims: reduced = null } = leader.known ?? {};
     if (known === null) this.#begin(problem, leader.device, reduced);
     else if (reduced !== null) this.#compilers.reduce(reduced);
-    const opening = others.map((worker, i) => worker.open(leader.known, this.#take(names[i] ?? '')));
-    const failed = (await Promise.allSettled(opening)).find((o) => o.status === 'rejected');
-    const error = failed === undefined ? differing(leader, others) : failed.reason;
-    if (error !== null) throw error;
+  }
+
+  /** Nobody waits for the others: opening one takes as long as timing a few configurations. */
+  async #join(pool: WorkerPool, leader: DeviceWorker, worker: DeviceWorker): Promise<void> {
+    try {
+      await worker.open(leader.known, this.#take(worker.name));
+      if (this.#workers?.[0] !== leader) return;
+      const { name } = worker.device;
+      // What is right on one device says nothing of another kind.
+      if (name !== leader.device.name) throw new Error(`it is ${name}, and ${leader.name} is ${leader.device.name}`);
+      pool.join(worker);
+    } catch (error) {
+      await worker.close();
+      if (this.#workers?.[0] === leader)
+        leader.tell({ kind: 'absent', device: worker.name, why: (error as Error).message });
+    }
   }
 
   #take(device: string): Link | null {
@@ -120,13 +136,18 @@ export class WorkerHost {
   #begin(problem: Problem, device: DeviceDescription, reduced: Dims | null): void {
     const driver = keepsPrograms(device) ? (this.#devices[0] ?? null) : null;
     const commission: Commission = { problem, device, reduced, driver };
-    this.#compilers.begin(this.#options.compilers ?? compilersFor(device), commission);
+    this.#compilers.begin(this.#compilersFor(device), commission);
+  }
+
+  #compilersFor(device: DeviceDescription): number {
+    return this.#options.compilers ?? compilersFor(device, this.#options.processors);
   }
 
   #askAhead(device: DeviceDescription): void {
+    const { references, processors = availableParallelism() } = this.#options;
     // The tuner, its workers, and what compiles for them.
-    const busy = 1 + this.#devices.length + (this.#options.compilers ?? compilersFor(device));
-    const spare = this.#options.references ?? availableParallelism() - busy;
+    const busy = 1 + this.#devices.length + this.#compilersFor(device);
+    const spare = references ?? processors - busy;
     this.#references.start(referencesFor(device, spare), device.info.kind);
   }
 
@@ -169,11 +190,3 @@ export class WorkerHost {
 const isSome = (workers: readonly DeviceWorker[]): workers is Workers => workers.length > 0;
 
 const isCuda = (device: string): boolean => /^cuda(:|$)/.test(device);
-
-/** What is right and quick on one device says nothing of another kind. */
-function differing(leader: DeviceWorker, workers: readonly DeviceWorker[]): LacError | null {
-  const other = workers.find(({ device }) => device.name !== leader.device.name);
-  if (other === undefined) return null;
-  const message = `a problem is tuned on devices of one kind, and not on ${leader.device.name} and ${other.device.name}`;
-  return new LacError(diagnostic('LAC0925', message, null, { help: ['tune on one after the other'] }));
-}

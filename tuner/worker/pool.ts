@@ -22,8 +22,8 @@ export interface OpenBench extends Bench {
 export const openWorker = ({ device, ...options }: WorkerOptions): Promise<OpenBench> => openWorkers([device], options);
 
 /**
- * A worker on each of these devices, which have to be of one kind. All of them compile and check; times are compared, so that
- * the first of them takes all. Throws as `openWorker` does.
+ * A worker on each of these devices, which have to be of one kind. Times are compared, so that the first of them takes all; it
+ * begins as soon as it is open, and the others check beside it once they are. Throws as `openWorker` does, for the first.
  */
 export const openWorkers = (devices: readonly string[], options: Omit<WorkerOptions, 'device'>): Promise<OpenBench> =>
   new WorkerHost(devices, options).open({ ...options, isLast: true });

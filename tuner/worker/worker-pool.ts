@@ -12,28 +12,35 @@ const AHEAD = 2;
 
 /** Workers with one problem, and the processes that compile ahead of them. */
 export class WorkerPool implements OpenBench {
-  readonly #workers: readonly [DeviceWorker, ...DeviceWorker[]];
+  readonly #leader: DeviceWorker;
   readonly #compilers: Compilers;
   readonly #end: () => Promise<void>;
-  /** Calls of `prepare` that each worker has. */
-  readonly #load: number[];
+  /** Calls of `prepare` that each worker has; the leader is the first. */
+  readonly #load = new Map<DeviceWorker, number>();
+  #isClosed = false;
 
   /** `end`: what closing it does. */
-  constructor(workers: readonly [DeviceWorker, ...DeviceWorker[]], compilers: Compilers, end: () => Promise<void>) {
-    this.#workers = workers;
+  constructor(leader: DeviceWorker, compilers: Compilers, end: () => Promise<void>) {
+    this.#leader = leader;
     this.#compilers = compilers;
     this.#end = end;
-    this.#load = workers.map(() => 0);
+    this.#load.set(leader, 0);
+  }
+
+  /** Another one that is open, with the same problem: it checks from now on. */
+  join(worker: DeviceWorker): void {
+    this.#load.set(worker, 0);
+    this.#leader.tell({ kind: 'joined', device: worker.name });
   }
 
   get ahead(): number {
     const { kind } = this.device.info;
-    const own = kind === 'software' || kind === 'interpret' ? 0 : AHEAD * this.#workers.length;
+    const own = kind === 'software' || kind === 'interpret' ? 0 : AHEAD * this.#load.size;
     return own + this.#compilers.count;
   }
 
   get device(): DeviceDescription {
-    return this.#workers[0].device;
+    return this.#leader.device;
   }
 
   model(config: Config, facts?: Readonly<Record<string, ArgFacts>>): Promise<Modelled | null> | null {
@@ -53,29 +60,41 @@ export class WorkerPool implements OpenBench {
     return ahead === null || row.compileMs === undefined ? row : { ...row, compileMs: ahead.compileMs + row.compileMs };
   }
 
-  /** On the worker that has least to do; of equal ones the last, since the first has to measure too. */
+  /**
+   * On the worker that has least to do; of equal ones the last, since the first has to measure too. Where one of the others
+   * cannot go on, the rest do without it.
+   */
   async #checked(config: Config, programs?: readonly ProgramOf[]): Promise<Row> {
-    const at = this.#load.lastIndexOf(Math.min(...this.#load));
-    const load = (by: number): void => {
-      this.#load[at] = (this.#load[at] ?? 0) + by;
-    };
-    load(1);
+    const least = Math.min(...this.#load.values());
+    const worker = [...this.#load.keys()].findLast((one) => this.#load.get(one) === least) ?? this.#leader;
+    this.#add(worker, 1);
     try {
-      return await (this.#workers[at] as DeviceWorker).prepare(config, programs);
+      return await worker.prepare(config, programs);
+    } catch (error) {
+      if (worker === this.#leader || this.#isClosed) throw error;
+      if (this.#load.delete(worker))
+        this.#leader.tell({ kind: 'absent', device: worker.name, why: (error as Error).message });
+      return await this.#checked(config, programs);
     } finally {
-      load(-1);
+      this.#add(worker, -1);
     }
   }
 
+  #add(worker: DeviceWorker, calls: number): void {
+    const load = this.#load.get(worker);
+    if (load !== undefined) this.#load.set(worker, load + calls);
+  }
+
   sample(configs: readonly Config[], count: number, bestMs?: number): Promise<readonly (Samples | Row)[]> {
-    return heard(this.#workers[0].sample(configs, count, bestMs));
+    return heard(this.#leader.sample(configs, count, bestMs));
   }
 
   recheck(config: Config): Promise<Row | null> {
-    return heard(this.#workers[0].recheck(config));
+    return heard(this.#leader.recheck(config));
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#end();
   }
 }

@@ -38,6 +38,10 @@ export type WorkerEvent =
       readonly stage: CompilerStage | 'done';
       readonly config: Config;
     }
+  /** It checks configurations too, from now on. */
+  | { readonly kind: 'joined'; readonly device: string }
+  /** It does not, or no more; the first device goes on alone. */
+  | { readonly kind: 'absent'; readonly device: string; readonly why: string }
   /** A child ended that was not asked to, and another takes its place. */
   | { readonly kind: 'replaced'; readonly device: string; readonly state: Verdict; readonly why: string };
 
@@ -123,6 +127,11 @@ export class DeviceWorker implements Bench {
       await this.close();
       throw error;
     }
+  }
+
+  /** What `openDevice` takes. */
+  get name(): string {
+    return this.#options.device;
   }
 
   get device(): DeviceDescription {

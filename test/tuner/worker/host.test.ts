@@ -81,7 +81,12 @@ describe('one problem after another', () => {
   test('on several devices too', async () => {
     const { open, started } = hosted({ entry: scripts.entry(COUNTING) }, ['x:0', 'x:1']);
     for (const count of [1, 2]) {
-      const bench = await open();
+      let joined = (): void => {};
+      const both = new Promise<void>((resolve) => {
+        joined = resolve;
+      });
+      const bench = await open({ onEvent: ({ kind }) => kind === 'joined' && joined() });
+      await both;
       expect(bench.ahead).toBe(4);
       const rows = await Promise.all([bench.prepare(config(8)), bench.prepare(config(16))]);
       for (const { why } of rows) expect(JSON.parse(why ?? '')[0]).toBe(count);

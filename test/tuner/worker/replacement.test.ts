@@ -309,6 +309,24 @@ describe('what a listener throws', () => {
 });
 
 describe('several devices', () => {
+  /** Until all have joined, or are known not to. */
+  async function openTogether(devices: readonly string[], options: Omit<WorkerOptions, 'device'>): Promise<OpenBench> {
+    let waiting = devices.length - 1;
+    let done = (): void => {};
+    const met = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const onEvent = (event: WorkerEvent): void => {
+      keepPid(event);
+      options.onEvent?.(event);
+      if ((event.kind === 'joined' || event.kind === 'absent') && --waiting === 0) done();
+    };
+    const bench = await openWorkers(devices, { ...options, onEvent });
+    open.push(bench);
+    await met;
+    return bench;
+  }
+
   const named =
     "on('open', ({ device: name }, at, answer) => answer({ kind: 'ready', device: { ...device, name: name.split(':')[0] }, known: { dims: {}, reduced: nothing, full: nothing } }));";
 
@@ -321,8 +339,7 @@ describe('several devices', () => {
     const entry = scripts.entry(`${named}
       on('prepare', async ({ config }, at, answer) => { await at('check'); await answer(row(config)); });
       on('sample', async ({ configs }, at, answer) => { await at('time'); await answer({ kind: 'sampled', results: configs.map(() => ({ ms: [1], how: 'host' })) }); });`);
-    const bench = await openWorkers(['x:0', 'x:1'], { problem: problem(), entry, onEvent });
-    open.push(bench);
+    const bench = await openTogether(['x:0', 'x:1'], { problem: problem(), entry, onEvent });
     expect(bench.ahead).toBe(4);
     await Promise.all([8, 16, 32, 64].map((C) => bench.prepare(config(C))));
     await bench.sample([8, 16, 32, 64].map(config), 1);
@@ -332,10 +349,57 @@ describe('several devices', () => {
     expect(at('time')).toEqual(['x:0']);
   });
 
-  test('of two kinds are refused, and no process is left', async () => {
-    const opening = openWorkers(['x:0', 'y:0'], { problem: problem(), entry: scripts.entry(named), onEvent: keepPid });
-    await expect(opening).rejects.toThrow(/LAC0925.*one kind/s);
-    expect(pids).toHaveLength(2);
+  test('of another kind takes no part, and its process is gone', async () => {
+    const events: WorkerEvent[] = [];
+    const entry = scripts.entry(`${named} on('prepare', ({ config }, at, answer) => answer(row(config)));`);
+    const bench = await openTogether(['x:0', 'y:0'], { problem: problem(), entry, onEvent: (e) => events.push(e) });
+    expect(events.at(-1)).toEqual({ kind: 'absent', device: 'y:0', why: 'it is y, and x:0 is x' });
+    expect(pids.filter(isAlive)).toHaveLength(1);
+    expect(bench.ahead).toBe(2);
+    expect(states(await Promise.all([8, 16].map((C) => bench.prepare(config(C)))))).toEqual(['open', 'open']);
+  });
+
+  const WITH_NAME = `let which = '';
+    on('open', ({ device: name }, at, answer) => {
+      which = name;
+      return answer({ kind: 'ready', device: { ...device, name: 'x' }, known: { dims: {}, reduced: nothing, full: nothing } });
+    });`;
+
+  test('that cannot open is done without', async () => {
+    const events: WorkerEvent[] = [];
+    const entry = scripts.entry(`on('open', ({ device: name }, at, answer) => {
+        if (name === 'x:1') process.exit(4);
+        return answer({ kind: 'ready', device: { ...device, name: 'x' }, known: { dims: {}, reduced: nothing, full: nothing } });
+      });
+      on('prepare', ({ config }, at, answer) => answer(row(config)));`);
+    const bench = await openTogether(['x:0', 'x:1'], { problem: problem(), entry, onEvent: (e) => events.push(e) });
+    expect(events.at(-1)).toMatchObject({ kind: 'absent', device: 'x:1', why: expect.stringContaining('status 4') });
+    expect(states(await Promise.all([8, 16, 32].map((C) => bench.prepare(config(C)))))).toEqual(Array(3).fill('open'));
+  });
+
+  test('that cannot go on is done without: what it had goes to the first', async () => {
+    const events: WorkerEvent[] = [];
+    const entry = scripts.entry(`${WITH_NAME}
+      on('prepare', ({ config }, at, answer) => (which === 'x:1' ? process.exit(5) : answer(row(config))));`);
+    const bench = await openTogether(['x:0', 'x:1'], { problem: problem(), entry, onEvent: (e) => events.push(e) });
+    const rows = await Promise.all(Array.from({ length: 20 }, (_, i) => bench.prepare(config(i + 1))));
+    // Five ends say that it is the device. Configurations that were alone there may have been the reason.
+    const crashed = states(rows).filter((state) => state === 'crash').length;
+    expect(crashed).toBeLessThanOrEqual(5);
+    expect(states(rows).filter((state) => state === 'open')).toHaveLength(20 - crashed);
+    const absent = events.filter(({ kind }) => kind === 'absent');
+    expect(absent).toEqual([{ kind: 'absent', device: 'x:1', why: expect.stringContaining('status 5') }]);
+    expect(states([await bench.prepare(config(99))])).toEqual(['open']);
+  });
+
+  test('what is closed before the others are there leaves no process', async () => {
+    const bench = await openWorkers(['x:0', 'x:1'], {
+      problem: problem(),
+      entry: scripts.entry(WITH_NAME),
+      onEvent: keepPid,
+    });
+    await bench.close();
+    expect(pids.filter(isAlive)).toEqual([]);
   });
 
   test('a name stands for itself, and cuda for the GPUs like the first', async () => {
