@@ -93,7 +93,8 @@ export const lightningBwdSlopeParts = kernel(
     comptime: ['D', 'E'],
     options: { precise: false, initialState: false, stateGradient: false, reverse: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
-    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
+    prune: ({ C, BE, D, E, P }) =>
+      cdiv(E, BE) <= P && (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
     prefer: ({ C, BE, warps, stages, N, D, E, processors, sharedBytes, elementBytes }) =>
       processors === 1
         ? 0

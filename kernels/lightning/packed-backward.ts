@@ -180,7 +180,8 @@ export const lightningPackedBwdSlopeParts = kernel(
     comptime: ['D', 'E'],
     options: { precise: false, initialState: false, stateGradient: false, reverse: false },
     tune: { C: [32, 64, 16, 8], BE: [32, 64, 16, 8], warps: [4, 8, 2], stages: [2, 1] },
-    prune: ({ C, BE, D, E }) => (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
+    prune: ({ C, BE, D, E, P }) =>
+      cdiv(E, BE) <= P && (BE < 2 * E || BE === 8) && C * (2 * D + BE) * 2 + D * BE * 8 <= 96 * 1024,
     // On a CPU, no more tokens at once than a sequence has on average.
     prefer: ({ C, BE, warps, stages, N, S1, D, E, processors, sharedBytes, elementBytes }) =>
       processors === 1

@@ -33,6 +33,7 @@ export const normal = kernel(
   {
     args: { seed: scalar(u32), y: output(f32, ['N']) },
     tune: { BN: [1024, 128], warps: [4, 1] },
+    prefer: ({ warps, processors }) => (processors === 1 ? -warps : 0),
     grid: ({ N, BN }) => ({ n: cdiv(N, BN) }),
   },
   ({ seed, y }, { BN }, { n }) => {

@@ -66,6 +66,7 @@ export const partPrefixSums = kernel(
     args: { x: input(T, ['M', 'N']), total: input(T, ['M', 'G']), y: output(T, ['M', 'N']) },
     tune: { BN: [1024, 64], warps: [4, 1] },
     prune: ({ BN, warps }) => BN >= 64 * warps,
+    prefer: ({ BN, N, G, processors }) => (processors === 1 ? cdiv(cdiv(N, G), BN) * (BN + 128) : 0),
     grid: ({ M, G }) => ({ g: G, m: M }),
   },
   ({ x, total, y }, { N, G, BN }, { m, g }) => {

@@ -48,6 +48,7 @@ export const lrpe = kernel(
     comptime: ['D'],
     options: { activation: true, rotation: true },
     tune: { C: [32, 16, 64, 8], warps: [4, 2, 8] },
+    prefer: ({ C, processors }) => (processors === 1 ? C : 0),
     grid: ({ B, N, R, H, C }) => ({ n: cdiv(N, C), h: H, r: R, b: B }),
   },
   ({ x, theta, first, y }, { D, C, activation, rotation }, { n, h, r, b }) => {
