@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
@@ -62,6 +63,8 @@ export async function tuneJobs(
   child: Pick<HostOptions, 'entry'> = {},
 ): Promise<ExitCode> {
   const { output } = context;
+  // Every lane listens to it; Node warns of more than ten.
+  setMaxListeners(0, context.signal);
   if (lanes.length > 1) output.detail(`${lanes.length} problems at a time: on ${lanes.flat().join(', ')}`);
   const store = openStore(output);
   const line = lineOf(output);
@@ -139,7 +142,7 @@ async function tuneOne(
   { output, signal }: Context,
   keep: (tuned: Tuned) => void,
 ): Promise<ExitCode> {
-  const progress = new TuneProgress(output, job.problem.kernel, options.line);
+  const progress = new TuneProgress(output, job.problem, options.line);
   try {
     const { budget, resume, exhaustive, device, caches } = options;
     // What it is written into has to be readable, which is said now.

@@ -237,11 +237,12 @@ describe('problems', () => {
 });
 
 describe('progress', () => {
+  const OF = { kernel: 'scale', dims: { N: 80 } };
   const row = outcome().best ?? outcome().rows[0];
   const progress: Progress = { stage: 'explore', tried: 3, toTry: 12, best: row ?? null, elapsedMs: 900, leftMs: 4200 };
   const told = (options: Parameters<typeof sinks>[0]) => {
     const all = sinks(options);
-    const shown = new TuneProgress(all.output, 'scale', lineOf(all.output));
+    const shown = new TuneProgress(all.output, OF, lineOf(all.output));
     if (row === undefined) throw new Error('the fixture has no rows');
     shown.take({ kind: 'row', row, progress });
     return { ...all, shown };
@@ -266,14 +267,14 @@ describe('progress', () => {
     const { stderr, stdout } = told({ isTTY: true, format: 'json' });
     expect(stderr.text).toBe('');
     expect(JSON.parse(stdout.text)).toMatchObject({
-      ...{ v: 1, event: 'progress', kernel: 'scale', tried: 3, toTry: 12, leftMs: 4200 },
+      ...{ v: 1, event: 'progress', ...OF, tried: 3, toTry: 12, leftMs: 4200 },
       ...{ best: { C: 64, BE: 64, warps: 8 }, config: { C: 64, BE: 64, warps: 8 }, state: 'measured' },
     });
   });
 
   test('a cache that cannot be written is said, wherever stderr goes', () => {
     const { stderr, output } = sinks();
-    const progress = new TuneProgress(output, 'scale', null);
+    const progress = new TuneProgress(output, OF, null);
     progress.take({ kind: 'unkept', why: 'no space is left' });
     expect(stderr.text).toBe('results are not kept: no space is left\n');
     progress.take({ kind: 'worker', event: { kind: 'absent', device: 'cuda:1', why: 'it is gone' } });
