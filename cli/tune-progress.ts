@@ -1,25 +1,21 @@
 import { medianInterval } from '../tuner/statistics.js';
 import type { TuneEvent } from '../tuner/tune.js';
-import type { Problem, Row } from '../tuner/types.js';
+import type { Row } from '../tuner/types.js';
 import { milliseconds, pairs } from './figures.js';
 import type { Output } from './output.js';
 import { bar, StatusLine } from './status-line.js';
 
-/** Where it can be written over. */
-export const lineOf = ({ options: { format, quiet }, stderr }: Output): StatusLine | null =>
-  format === 'pretty' && !quiet && stderr.isTTY === true ? new StatusLine(stderr) : null;
-
 /** Shows how a tune comes on: a line that is written over on a terminal, events as JSON, notes of what went wrong. */
 export class TuneProgress {
   readonly #output: Output;
-  readonly #of: Pick<Problem, 'kernel' | 'dims'>;
+  readonly #kernel: string;
   readonly #line: StatusLine | null;
 
-  /** `line`: of all tunes that are under way; null: nobody would see it. */
-  constructor(output: Output, { kernel, dims }: Pick<Problem, 'kernel' | 'dims'>, line: StatusLine | null) {
+  constructor(output: Output, kernel: string) {
+    const { format, quiet } = output.options;
     this.#output = output;
-    this.#of = { kernel, dims };
-    this.#line = line;
+    this.#kernel = kernel;
+    this.#line = format === 'pretty' && !quiet && output.stderr.isTTY === true ? new StatusLine(output.stderr) : null;
   }
 
   take(event: TuneEvent): void {
@@ -28,7 +24,7 @@ export class TuneProgress {
     else if (event.kind === 'known') this.#known(event);
     else if (event.kind === 'unkept') this.#note(`results are not kept: ${event.why}`);
     else if (event.kind === 'worker' && event.event.kind === 'absent')
-      this.#note(`${this.#of.kernel} goes on without ${event.event.device}: ${event.event.why}`);
+      this.#note(`${this.#kernel} goes on without ${event.event.device}: ${event.event.why}`);
   }
 
   clear(): void {
@@ -36,8 +32,8 @@ export class TuneProgress {
   }
 
   #stage(text: string): void {
-    this.#output.event('progress', { ...this.#of, text });
-    this.#line?.show(`${this.#of.kernel}  ${text}`);
+    this.#output.event('progress', { kernel: this.#kernel, text });
+    this.#line?.show(`${this.#kernel}  ${text}`);
   }
 
   #row({ row, progress }: TuneEvent & { readonly kind: 'row' }): void {
@@ -45,7 +41,7 @@ export class TuneProgress {
     const found = best === null ? { best: null } : { best: best.config, bestMs: medianOf(best) };
     const { config, state } = row;
     this.#output.event('progress', {
-      ...this.#of,
+      kernel: this.#kernel,
       stage,
       tried,
       toTry,
@@ -56,7 +52,7 @@ export class TuneProgress {
       state,
     });
     const parts = [
-      `${this.#of.kernel}  ${bar(toTry === 0 ? 1 : tried / toTry)} ${tried} of ${toTry}`,
+      `${this.#kernel}  ${bar(toTry === 0 ? 1 : tried / toTry)} ${tried} of ${toTry}`,
       ...(leftMs === null ? [] : [`${Math.ceil(leftMs / 1000)} s left`]),
       ...(best === null ? [] : [`best ${milliseconds(medianOf(best))} (${pairs(best.config)})`]),
     ];
@@ -64,8 +60,8 @@ export class TuneProgress {
   }
 
   #known({ rows, used }: TuneEvent & { readonly kind: 'known' }): void {
-    const have = `the cache has ${rows} configuration${rows === 1 ? '' : 's'} of ${this.#of.kernel} at these sizes`;
-    this.#output.event('progress', { ...this.#of, known: rows, resumed: used });
+    const have = `the cache has ${rows} configuration${rows === 1 ? '' : 's'} of ${this.#kernel} at these sizes`;
+    this.#output.event('progress', { kernel: this.#kernel, known: rows, resumed: used });
     this.clear();
     this.#output.detail(`${have}; ${used ? 'they are kept' : '--resume would keep them'}`);
   }

@@ -1,34 +1,36 @@
 import type { TuneTools } from '../tuner/tune.js';
-import { type HostOptions, WorkerHost } from '../tuner/worker/host.js';
+import type { Problem } from '../tuner/types.js';
+import { WorkerHost } from '../tuner/worker/host.js';
+import { devicesOf } from '../tuner/worker/pool.js';
 
-/**
- * Devices of one kind, by who has them. Several problems are tuned at a time, each on a device of its own; one has all of them,
- * to check on what it does not time on.
- */
-export const lanesOf = (devices: readonly string[], problems: number): readonly (readonly string[])[] =>
-  devices.length > 1 && problems > 1 ? devices.slice(0, problems).map((device) => [device]) : [devices];
-
-/** Processes on these devices that serve one problem of a command after another. */
+/** Processes on a device that serve one problem of a command after another. */
 export class TuneWorkers {
-  readonly #devices: readonly string[];
-  readonly #options: HostOptions;
-  #host: WorkerHost | null = null;
+  readonly #signal: AbortSignal;
+  readonly #coming: readonly Problem[];
+  #host: Promise<WorkerHost> | null = null;
 
-  constructor(devices: readonly string[], options: HostOptions) {
-    this.#devices = devices;
-    this.#options = options;
+  /** `signal`: once it is aborted none is kept. `coming`: the problems of the command, in order. */
+  constructor(signal: AbortSignal, coming: readonly Problem[]) {
+    this.#signal = signal;
+    this.#coming = coming;
   }
 
   /** What a tune opens its bench by. */
   opener(isLast: boolean): TuneTools['open'] {
-    return async (_, options) => {
-      this.#host ??= new WorkerHost(this.#devices, this.#options);
-      return this.#host.open({ ...options, isLast });
+    return async (device, options) => {
+      this.#host ??= this.#hostOn(device);
+      return (await this.#host).open({ ...options, isLast });
     };
   }
 
-  /** Resolves when no process is left. */
+  async #hostOn(device: string): Promise<WorkerHost> {
+    return new WorkerHost(await devicesOf(device), { signal: this.#signal, coming: this.#coming });
+  }
+
+  /** Resolves when no process is left, also where devices are still looked up. */
   async close(): Promise<void> {
-    await this.#host?.close();
+    // Whoever opened it heard why there is none.
+    const host = await this.#host?.catch(() => null);
+    await host?.close();
   }
 }

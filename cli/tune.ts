@@ -1,6 +1,4 @@
-import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { createColors } from 'picocolors';
 import { diagnostic, LacError } from '../compiler/diag/diagnostic.js';
@@ -15,20 +13,17 @@ import { standings } from '../tuner/report/standing.js';
 import { type Tuned, type TuneTools, tune as tuneProblem } from '../tuner/tune.js';
 import { tunedRowOf, whyUnwritten } from '../tuner/tuned-row.js';
 import type { Outcome, Row } from '../tuner/types.js';
-import type { HostOptions } from '../tuner/worker/host.js';
-import { devicesOf } from '../tuner/worker/pool.js';
 import { measuredCeilings } from './ceilings.js';
 import type { Context, Verb } from './context.js';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit.js';
 import { displayName, type Output } from './output.js';
 import { deviceLine } from './report.js';
-import type { StatusLine } from './status-line.js';
 import { type JobOptions, jobsBelow, jobsOfFile, type TuneJob } from './tune-jobs.js';
-import { lineOf, TuneProgress } from './tune-progress.js';
+import { TuneProgress } from './tune-progress.js';
 import { outcomeFields, outcomeText, problemText, rowFields } from './tune-text.js';
-import { lanesOf, TuneWorkers } from './tune-workers.js';
+import { TuneWorkers } from './tune-workers.js';
 
-export interface TuneOptions extends JobOptions {
+interface TuneOptions extends JobOptions {
   readonly device: string;
   readonly budget?: number;
   readonly resume?: boolean;
@@ -51,65 +46,27 @@ export const tune: Verb<string | undefined, TuneOptions> = async (path, options,
   const { output } = context;
   if (options.report !== undefined) expectWritable(resolve(options.report), ELSEWHERE);
   const jobs = await jobsOf(path, options, output);
-  return await tuneJobs(jobs, lanesOf(await devicesOf(options.device), jobs.length), options, context);
-};
-
-/** Each lane takes every so many-th of the problems, on its devices. `child`: the program of workers; tests give another. */
-export async function tuneJobs(
-  jobs: readonly TuneJob[],
-  lanes: readonly (readonly string[])[],
-  options: TuneOptions,
-  context: Context,
-  child: Pick<HostOptions, 'entry'> = {},
-): Promise<ExitCode> {
-  const { output } = context;
-  // Every lane listens to it; Node warns of more than ten.
-  setMaxListeners(0, context.signal);
-  if (lanes.length > 1) output.detail(`${lanes.length} problems at a time: on ${lanes.flat().join(', ')}`);
   const store = openStore(output);
-  const line = lineOf(output);
-  const codes: ExitCode[] = [];
-  const done = new Map<TuneJob, Tuned>();
-  const begun = lanes.map(async (devices, lane) => {
-    const mine = jobs.filter((_, i) => i % lanes.length === lane);
-    const workers = new TuneWorkers(devices, {
-      ...{ signal: context.signal, coming: mine.map(({ problem }) => problem) },
-      processors: Math.floor(availableParallelism() / lanes.length),
-      ...child,
-    });
-    try {
-      for (const [i, job] of mine.entries()) {
-        if (context.signal.aborted) break;
-        const keep = (tuned: Tuned): void => {
-          if (done.size === 0) printDevice(tuned, output);
-          done.set(job, tuned);
-        };
-        const open = workers.opener(i === mine.length - 1);
-        const code = await tuneOne(job, { ...options, line }, { open, store }, context, keep);
-        codes.push(code);
-        if (code !== EXIT.noDevice) continue;
-        const left = mine.length - 1 - i;
-        if (left > 0) output.warn(`${left} more problems are left out, without ${devices.join(', ') || 'a device'}`);
-        break;
-      }
-    } finally {
-      await workers.close();
-    }
-  });
+  const done: Done[] = [];
+  const problems = jobs.map(({ problem }) => problem);
+  const workers = new TuneWorkers(context.signal, problems);
+  let worst: ExitCode = EXIT.ok;
   try {
-    const failed = (await Promise.allSettled(begun)).find((lane) => lane.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    for (const job of jobs) {
+      if (context.signal.aborted) break;
+      const open = workers.opener(job === jobs.at(-1));
+      const keep = (tuned: Tuned): number => done.push({ ...tuned, job });
+      const code = await tuneOne(job, { ...options, isFirst: done.length === 0 }, { open, store }, context, keep);
+      if (code !== EXIT.ok) worst = code;
+      if (code === EXIT.noDevice) break;
+    }
   } finally {
+    await workers.close();
     store?.close();
   }
-  const reported = jobs.flatMap((job) => {
-    const tuned = done.get(job);
-    return tuned === undefined ? [] : [{ ...tuned, job }];
-  });
-  if (options.report !== undefined && reported.length > 0)
-    await writeReport(options.report, reported, options.device, context);
-  return codes.findLast((code) => code !== EXIT.ok) ?? EXIT.ok;
-}
+  if (options.report !== undefined && done.length > 0) await writeReport(options.report, done, options.device, context);
+  return worst;
+};
 
 function jobsOf(path: string | undefined, options: TuneOptions, output: Output): Promise<TuneJob[]> {
   if (options.all === true) return jobsBelow(path ?? folderOfAll(), options, output);
@@ -137,14 +94,14 @@ function openStore(output: Output): TuningStore | null {
 /** Tunes, prints, and writes. What is wrong with one of several problems does not stop the others. */
 async function tuneOne(
   job: TuneJob,
-  options: TuneOptions & { readonly line: StatusLine | null },
+  options: TuneOptions & { readonly isFirst: boolean },
   tools: Omit<TuneTools, 'now'>,
   { output, signal }: Context,
   keep: (tuned: Tuned) => void,
 ): Promise<ExitCode> {
-  const progress = new TuneProgress(output, job.problem, options.line);
+  const progress = new TuneProgress(output, job.problem.kernel);
   try {
-    const { budget, resume, exhaustive, device, caches } = options;
+    const { budget, resume, exhaustive, device, caches, isFirst } = options;
     // What it is written into has to be readable, which is said now.
     if (options.write === true || options.all === true) readTunedRows(job.problem.file);
     const request = {
@@ -155,8 +112,9 @@ async function tuneOne(
     const tuned = await tuneProblem(request, { ...tools, now: () => performance.now() });
     const { outcome } = tuned;
     progress.clear();
-    keep(tuned);
+    if (isFirst) printDevice(tuned, output);
     printOutcome(tuned, job, output);
+    keep(tuned);
     if ((options.write === true || options.all === true) && !signal.aborted) writeRow(job, tuned, output);
     if (outcome.best === null && !signal.aborted)
       throw nothingMeasured(outcome, (early) => helpFor(outcome, early, tuned.device.backend, budget));

@@ -51,7 +51,7 @@ const RULE = `## The rule
    elements and 64 columns (f16: 16,384 and 128); 4,096 where a sequence is cut in parts, of which there are again as many as occupy the
    device; no fewer than 2,048 for few heads that are not cut, and of f16 all columns for heads up to 64 wide (not of dk and dv). f32: B = 64 for heads of 64,
    32 for those of 128, 16 for those of 256, and for those of 32 (32 in parts). f16: B = 32, 16 beside a state of 2,048 elements or fewer
-   (dk and dv of heads of 64 keep 32), and in parts of heads of 128. A warp for 16,384 multiply-adds of a chunk with the state: 8 for 64 x 64 and 32 x 64, 4 for blocks of 32
+   (dk and dv: 4,096; but 32 for heads of 64), and in parts of heads of 128. A warp for 16,384 multiply-adds of a chunk with the state: 8 for 64 x 64 and 32 x 64, 4 for blocks of 32
    columns (8 of f16 with heads of 256), 2 for heads of 32; for dk of f32 with heads of 128 half as many. dk and dv of f16 with heads of 32:
    8 warps, and B = 32, or 64 with fewer columns (at least 8) where heads alone do not occupy the device; where thousands wait in line
    B = 16 and 2 warps. One stage for dq of heads of 256, and of f16 for o and

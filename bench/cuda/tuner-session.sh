@@ -182,17 +182,14 @@ blocks() {
   show blocks-webgpu 6
 }
 
-# All GPUs of a host: of one problem the first one times, and the others check; several are tuned at a time, a GPU each.
+# All GPUs of a host compile and check; the first one times.
 multi() {
   local which=$device; case $device in cuda:*) which=cuda ;; esac
   say "GPUs: $(nvidia-smi -L 2> /dev/null | wc -l)"
   step multi 60 0 node dist/cli/main.js tune $forward --kernel lightningFwd --device $which --dtype $dtype --shape $heads,$length --budget $budget --format json
   grep -oE '"device":"[^"]*"|"stage":"[a-z]*"' "$log/multi.out" "$log/multi.err" -h | sort | uniq -c | sort -rn | head | tee -a "$out/summary.txt"
   step multi-one 60 0 node dist/cli/main.js tune $forward --kernel lightningFwd --device "$device" --dtype $dtype --shape $heads,$length --budget $budget --format json
-  local -a several=(node dist/cli/main.js tune kernels/norm --all --device "$which" --dtype $dtype --format json)
-  step multi-several 90 0 "${several[@]}"
-  step multi-several-one 90 0 "${several[@]/%$which/$device}"
-  for name in multi multi-one multi-several multi-several-one; do
+  for name in multi multi-one; do
     grep -o '"configurations":.*' "$log/$name.out" | tail -1 | cut -c1-300 | tee -a "$out/summary.txt"
   done
 }

@@ -50,7 +50,7 @@ export function farOnWebgpu(
   const isSmall = rows * bestColumns <= LEAST_STATE;
   const wideC = rows <= 32 ? (bestG > 1 ? 32 : 16) : rows <= 64 ? Math.max(32, bestColumns) : 4096 / up(rows);
   const spreadC = bestColumns < all ? 64 : 32;
-  const isByRows = isReverse ? bestColumns < all : bestG > 1 && !isSmall;
+  const isByRows = isReverse ? bestColumns < all && rows * bestColumns <= SPLIT_STATE : bestG > 1 && !isSmall;
   const narrowC = isSpread ? spreadC : isByRows ? LEAST_STATE / up(rows) : isSmall ? 16 : 32;
   const bestC = Math.min(within(16, wide ? wideC : narrowC, 64), up(within(16, N, 128)));
 

@@ -3,21 +3,18 @@ import { createColors } from 'picocolors';
 import { afterAll, describe, expect, test } from 'vitest';
 import { duration } from '../../cli/arguments.js';
 import { measuredCeilings } from '../../cli/ceilings.js';
-import { EXIT, exitCodeOfError } from '../../cli/exit.js';
+import { exitCodeOfError } from '../../cli/exit.js';
 import { Output, type Sink } from '../../cli/output.js';
 import { readShapes } from '../../cli/shapes-file.js';
 import { bar, StatusLine } from '../../cli/status-line.js';
-import { tuneJobs } from '../../cli/tune.js';
 import { type JobOptions, jobsBelow, jobsOfFile } from '../../cli/tune-jobs.js';
-import { lineOf, TuneProgress } from '../../cli/tune-progress.js';
+import { TuneProgress } from '../../cli/tune-progress.js';
 import { outcomeText, problemText } from '../../cli/tune-text.js';
-import { lanesOf, TuneWorkers } from '../../cli/tune-workers.js';
+import { TuneWorkers } from '../../cli/tune-workers.js';
 import { LacError } from '../../compiler/diag/diagnostic.js';
 import type { Progress } from '../../tuner/search/search.js';
 import type { Outcome } from '../../tuner/types.js';
 import { KNOBS, outcome, PROBLEM } from '../tuner/tune-outcome.js';
-import { Children } from '../tuner/worker/children.js';
-import { contextFor } from './context.js';
 import { SCALE, SCALE_REFERENCE } from './fixtures-text.js';
 import { scratch } from './lac.js';
 
@@ -34,8 +31,6 @@ class Text implements Sink {
     this.text += text;
   }
 }
-
-const children = new Children();
 
 const sinks = (options: { isTTY?: boolean; format?: 'pretty' | 'json'; quiet?: boolean; verbose?: boolean } = {}) => {
   const { isTTY = false, format = 'pretty', quiet = false, verbose = false } = options;
@@ -54,56 +49,11 @@ test('Ctrl-C while ceilings are measured does without them', async () => {
   expect(await measuredCeilings('webgpu', context)).toBeNull();
 });
 
-test('workers that are closed while they open do not begin', async () => {
-  const workers = new TuneWorkers(['interpret'], {});
-  const refused = expect(workers.opener(false)('', { problem: PROBLEM })).rejects.toThrow('was closed');
+test('workers that are closed while their devices are looked up do not begin', async () => {
+  const workers = new TuneWorkers(new AbortController().signal, []);
+  const refused = expect(workers.opener(false)('interpret', { problem: PROBLEM })).rejects.toThrow('was closed');
   await workers.close();
   await refused;
-});
-
-describe('several devices', () => {
-  test('have a problem each, or share the only one', () => {
-    expect(lanesOf(['a', 'b', 'c'], 2)).toEqual([['a'], ['b']]);
-    expect(lanesOf(['a', 'b'], 5)).toEqual([['a'], ['b']]);
-    expect(lanesOf(['a', 'b'], 1)).toEqual([['a', 'b']]);
-    expect(lanesOf(['a'], 5)).toEqual([['a']]);
-  });
-
-  const COMMAND = { device: 'cuda', caches: 'cold', budget: 60_000, seed: 0, exhaustive: true } as const;
-  const child = { entry: children.entry({}) };
-  const told = (text: string) =>
-    text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-
-  test('tune several problems at a time; the device is said once', async () => {
-    const { output, stdout } = sinks({ format: 'json' });
-    const jobs = await jobsBelow(library.path(), { seed: 0 }, output);
-    expect(jobs).toHaveLength(2);
-    const context = contextFor({ output, signal: new AbortController().signal });
-    expect(await tuneJobs(jobs, [['webgpu:software'], ['webgpu:software']], COMMAND, context, child)).toBe(EXIT.ok);
-    const events = told(stdout.text);
-    const firsts = jobs.map(({ problem }) => events.findIndex(({ kernel }) => kernel === problem.kernel));
-    const ended = events.findIndex(({ ended }) => ended !== undefined);
-    for (const first of firsts) expect(first).toBeLessThan(ended);
-    expect(
-      events
-        .filter(({ ended }) => ended !== undefined)
-        .map(({ kernel }) => kernel)
-        .sort(),
-    ).toEqual(['scale', 'twice']);
-    expect(events.filter(({ device }) => typeof device === 'object')).toHaveLength(1);
-  });
-
-  test('one that is not there does not stop the others', async () => {
-    const { output, stdout, stderr } = sinks();
-    const jobs = await jobsBelow(library.path(), { seed: 0 }, output);
-    const context = contextFor({ output, signal: new AbortController().signal });
-    const code = await tuneJobs(jobs, [['cuda:77'], ['webgpu:software']], COMMAND, context, child);
-    expect([code, stderr.text]).toEqual([EXIT.noDevice, expect.stringContaining('LAC0702')]);
-    expect(stdout.text).toMatch(/twice {2}.*best/s);
-  });
 });
 
 describe('a length of time', () => {
@@ -148,7 +98,6 @@ const library = scratch({
   'knobless.ref.ts': SCALE_REFERENCE.replace('scale =', 'knobless ='),
 });
 afterAll(() => {
-  children.remove();
   files.remove();
   library.remove();
 });
@@ -237,12 +186,11 @@ describe('problems', () => {
 });
 
 describe('progress', () => {
-  const OF = { kernel: 'scale', dims: { N: 80 } };
   const row = outcome().best ?? outcome().rows[0];
   const progress: Progress = { stage: 'explore', tried: 3, toTry: 12, best: row ?? null, elapsedMs: 900, leftMs: 4200 };
   const told = (options: Parameters<typeof sinks>[0]) => {
     const all = sinks(options);
-    const shown = new TuneProgress(all.output, OF, lineOf(all.output));
+    const shown = new TuneProgress(all.output, 'scale');
     if (row === undefined) throw new Error('the fixture has no rows');
     shown.take({ kind: 'row', row, progress });
     return { ...all, shown };
@@ -267,14 +215,14 @@ describe('progress', () => {
     const { stderr, stdout } = told({ isTTY: true, format: 'json' });
     expect(stderr.text).toBe('');
     expect(JSON.parse(stdout.text)).toMatchObject({
-      ...{ v: 1, event: 'progress', ...OF, tried: 3, toTry: 12, leftMs: 4200 },
+      ...{ v: 1, event: 'progress', kernel: 'scale', tried: 3, toTry: 12, leftMs: 4200 },
       ...{ best: { C: 64, BE: 64, warps: 8 }, config: { C: 64, BE: 64, warps: 8 }, state: 'measured' },
     });
   });
 
   test('a cache that cannot be written is said, wherever stderr goes', () => {
     const { stderr, output } = sinks();
-    const progress = new TuneProgress(output, OF, null);
+    const progress = new TuneProgress(output, 'scale');
     progress.take({ kind: 'unkept', why: 'no space is left' });
     expect(stderr.text).toBe('results are not kept: no space is left\n');
     progress.take({ kind: 'worker', event: { kind: 'absent', device: 'cuda:1', why: 'it is gone' } });

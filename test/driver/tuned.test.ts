@@ -289,6 +289,25 @@ describe('the files of this repository', () => {
     expect(readable(path)).not.toBe(null);
   });
 
+  test.each([
+    ['decay-gradient', 'lightningBwdSlopeParts'],
+    ['packed-backward', 'lightningPackedBwdSlopeParts'],
+  ])('of %s, %s takes only columns whose parts there is room for', (file, name) => {
+    const { kernels } = new SourceProject().read(`${ROOT}kernels/lightning/${file}.ts`);
+    const of = kernels.find((k) => k.name === name) as KernelDecl;
+    const [E, D] = [64, 64];
+    for (const P of [1, 2, 8]) {
+      const kept = [8, 16, 32, 64].filter((BE) => keeps(of, { C: 16, BE, warps: 4, stages: 2 }, { D, E, P }));
+      expect(kept).toEqual([8, 16, 32, 64].filter((BE) => Math.ceil(E / BE) <= P));
+      const at = {
+        target: CUDA,
+        dtypes: { T: 'bf16' },
+        dims: { D, E, P, N: 64, B: 1, H: 4, HK: 4, S: 1, S1: 2 },
+      } as const;
+      expect(E / (firstChoice(of, at)?.config.BE ?? 0)).toBeLessThanOrEqual(P);
+    }
+  });
+
   test.each(files)('`prune` rejects no row of %s at the largest sizes that it names', (path) => {
     const sourcePath = `${ROOT}${path.replace(/\.tune\.json$/, '.ts')}`;
     const { kernels, unexported, plans } = new SourceProject().read(sourcePath);

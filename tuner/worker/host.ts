@@ -22,8 +22,6 @@ export interface HostOptions extends Omit<WorkerOptions, 'device' | OfProblem> {
   readonly coming?: readonly Problem[];
   /** Processes that may do so. Default: as many as it has processors to spare. */
   readonly references?: number;
-  /** Processors that its processes may keep busy. Default: all. */
-  readonly processors?: number;
   /** The program of these. */
   readonly referencesEntry?: URL;
 }
@@ -100,7 +98,7 @@ export class WorkerHost {
     const known = this.#device;
     if (known !== null) this.#begin(problem, known, null);
     // They load while the device opens, where it is sure to be a GPU.
-    else if (isCuda(name)) this.#compilers.start(this.#options.compilers ?? mostCompilers(this.#options.processors));
+    else if (isCuda(name)) this.#compilers.start(this.#options.compilers ?? mostCompilers());
     const asked = await this.#references.of(problem);
     if (this.#isClosed || this.#workers !== workers) throw new Error('a host of workers was closed');
     await leader.open(asked, this.#take(name));
@@ -113,17 +111,17 @@ export class WorkerHost {
 
   /** Nobody waits for the others: opening one takes as long as timing a few configurations. */
   async #join(pool: WorkerPool, leader: DeviceWorker, worker: DeviceWorker): Promise<void> {
+    const isOver = (): boolean => this.#isClosed || this.#workers?.[0] !== leader;
     try {
       await worker.open(leader.known, this.#take(worker.name));
-      if (this.#workers?.[0] !== leader) return;
+      if (isOver()) return;
       const { name } = worker.device;
       // What is right on one device says nothing of another kind.
       if (name !== leader.device.name) throw new Error(`it is ${name}, and ${leader.name} is ${leader.device.name}`);
       pool.join(worker);
     } catch (error) {
       await worker.close();
-      if (this.#workers?.[0] === leader)
-        leader.tell({ kind: 'absent', device: worker.name, why: (error as Error).message });
+      if (!isOver()) leader.tell({ kind: 'absent', device: worker.name, why: (error as Error).message });
     }
   }
 
@@ -136,18 +134,13 @@ export class WorkerHost {
   #begin(problem: Problem, device: DeviceDescription, reduced: Dims | null): void {
     const driver = keepsPrograms(device) ? (this.#devices[0] ?? null) : null;
     const commission: Commission = { problem, device, reduced, driver };
-    this.#compilers.begin(this.#compilersFor(device), commission);
-  }
-
-  #compilersFor(device: DeviceDescription): number {
-    return this.#options.compilers ?? compilersFor(device, this.#options.processors);
+    this.#compilers.begin(this.#options.compilers ?? compilersFor(device), commission);
   }
 
   #askAhead(device: DeviceDescription): void {
-    const { references, processors = availableParallelism() } = this.#options;
     // The tuner, its workers, and what compiles for them.
-    const busy = 1 + this.#devices.length + this.#compilersFor(device);
-    const spare = references ?? processors - busy;
+    const busy = 1 + this.#devices.length + (this.#options.compilers ?? compilersFor(device));
+    const spare = this.#options.references ?? availableParallelism() - busy;
     this.#references.start(referencesFor(device, spare), device.info.kind);
   }
 

@@ -40,7 +40,7 @@ export type WorkerEvent =
     }
   /** It checks configurations too, from now on. */
   | { readonly kind: 'joined'; readonly device: string }
-  /** It does not, or no more; the first device goes on alone. */
+  /** It does not, or no more; the others go on. */
   | { readonly kind: 'absent'; readonly device: string; readonly why: string }
   /** A child ended that was not asked to, and another takes its place. */
   | { readonly kind: 'replaced'; readonly device: string; readonly state: Verdict; readonly why: string };
@@ -121,7 +121,10 @@ export class DeviceWorker implements Bench {
     this.#known = known;
     try {
       // What a process that served others before cannot do is not held against the problem.
-      if (kept !== null && (await this.#tryStart(kept)) === null) return;
+      if (kept !== null && (await this.#tryStart(kept)) === null) {
+        if (this.#ended !== null) throw this.#ended;
+        return;
+      }
       await this.#start();
     } catch (error) {
       await this.close();

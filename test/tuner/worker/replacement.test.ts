@@ -392,14 +392,19 @@ describe('several devices', () => {
     expect(states([await bench.prepare(config(99))])).toEqual(['open']);
   });
 
-  test('what is closed before the others are there leaves no process', async () => {
+  test('what is closed before the others are there leaves no process, and says nothing of them', async () => {
+    const kinds: string[] = [];
     const bench = await openWorkers(['x:0', 'x:1'], {
       problem: problem(),
       entry: scripts.entry(WITH_NAME),
-      onEvent: keepPid,
+      onEvent: (event) => {
+        keepPid(event);
+        kinds.push(event.kind);
+      },
     });
     await bench.close();
     expect(pids.filter(isAlive)).toEqual([]);
+    expect(kinds).not.toContain('absent');
   });
 
   test('a name stands for itself, and cuda for the GPUs like the first', async () => {
