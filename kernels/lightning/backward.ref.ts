@@ -150,8 +150,7 @@ export function gradients(context: ReferenceContext): Outputs {
  * Root mean square of what the terms of dg add up to with random signs. dg_t = <S_{t-1}, a_t G_t> is a sum over d, e, every
  * token j before t (and h0) and every token i from t on (and dhT), of a q_id k_jd dout_ie v_je, a the decay between i and j. A
  * 16-bit kernel rounds within these terms: its error is of their size, however far they cancel. The sum of their squares
- * is what the same recurrence gives for the squares of q, k, v, dout, h0, dhT and of the decays. A kernel that sums
- * q_t . dq_t - k_t . dk_t has what a token gives to itself (i = j = t) with both signs: of one token dg has no other term.
+ * is what the same recurrence gives for the squares of q, k, v, dout, h0, dhT and of the decays.
  */
 function termsOfDecays(context: ReferenceContext): number {
   const { inputs } = context;
@@ -164,19 +163,10 @@ function termsOfDecays(context: ReferenceContext): number {
     G.forEach((later, t) => {
       const [before = new Float64Array(), decay] = [S[t], head.decay(t)];
       for (let i = 0; i < later.length; i++) sum += decay * (before[i] ?? 0) * (later[i] ?? 0);
-      const [n, m] = [head.queries + head.token(t), head.keys + head.token(t)];
-      sum += dotAt(squares, 'q', n, 'k', m, head.D) * dotAt(squares, 'dout', n, 'v', m, head.E);
     });
     tokens += head.N;
   }
   return Math.sqrt(sum / Math.max(1, tokens));
-}
-
-/** <a_n, b_m>, of rows of so many elements. */
-function dotAt(all: Arrays, a: string, n: number, b: string, m: number, width: number): number {
-  let sum = 0;
-  for (let i = 0; i < width; i++) sum += at(all[a], n * width + i) * at(all[b], m * width + i);
-  return sum;
 }
 
 /** Sums of the heads, [B, H, length], that share one of HK: [B, HK, length]. */

@@ -24,7 +24,7 @@ import {
   where,
   zeros,
 } from '../../dsl/index.js';
-import { doublings, up, within } from '../blocks.js';
+import { doublings, up, WEBGPU_BYTES, within } from '../blocks.js';
 import { rowsOfProgram } from './rows.js';
 
 const T = dtypes('T', f32, f16, bf16);
@@ -103,13 +103,21 @@ export const layerNormBwdAtomic = kernel(
       dbias: inout(f32, ['K']),
     },
     comptime: ['K'],
-    // Programs share the rows: each adds once a column, since all of them add to the same places.
+    // Programs share the rows: each adds once a column, since all of them add to the same places. Through WebGPU, which adds f32
+    // by compare and exchange, programs wait longer for each other: as many as each has rows.
     tune: { P: [128, 32, 8, 512], BM: [4, 8, 2, 1], warps: [4, 8, 2], stages: [2, 1] },
     prune: ({ BM, K, warps }) => BM * K <= 16 * 32 * warps || (BM === 1 && warps === 8),
-    prefer: ({ P, BM, M, K, processors }) =>
+    prefer: ({ P, BM, M, K, processors, sharedBytes }) =>
       processors === 1
         ? cdiv(cdiv(M, P), BM) * P + P
-        : doublings(P, within(8, up(cdiv(M, 2 * rowsOfProgram(K))), processors)) + doublings(BM, rowsOfProgram(2 * K)),
+        : doublings(
+            P,
+            within(
+              8,
+              sharedBytes <= WEBGPU_BYTES ? 2 ** (Math.log2(M) / 2) : up(cdiv(M, 2 * rowsOfProgram(K))),
+              processors,
+            ),
+          ) + doublings(BM, rowsOfProgram(2 * K)),
     grid: ({ P }) => ({ p: P }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweight, dbias }, { M, K, P, BM }, { p }) => {
