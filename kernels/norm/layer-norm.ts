@@ -117,7 +117,7 @@ export const layerNormBwdAtomic = kernel(
               sharedBytes <= WEBGPU_BYTES ? 2 ** (Math.log2(M) / 2) : up(cdiv(M, 2 * rowsOfProgram(K))),
               processors,
             ),
-          ) + doublings(BM, rowsOfProgram(2 * K)),
+          ) + doublings(BM, rowsOfProgram(sharedBytes <= WEBGPU_BYTES ? K : 2 * K)),
     grid: ({ P }) => ({ p: P }),
   },
   ({ x, dy, weight, mean, rstd, dx, dweight, dbias }, { M, K, P, BM }, { p }) => {
