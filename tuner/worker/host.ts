@@ -109,7 +109,7 @@ export class WorkerHost {
     else if (reduced !== null) this.#compilers.reduce(reduced);
   }
 
-  /** Nobody waits for the others: opening one takes as long as timing a few configurations. */
+  /** Nobody waits for the others. */
   async #join(pool: WorkerPool, leader: DeviceWorker, worker: DeviceWorker): Promise<void> {
     const isOver = (): boolean => this.#isClosed || this.#workers?.[0] !== leader;
     try {
